@@ -1,0 +1,80 @@
+//! How a message part is shown to a judge, and what may come back.
+
+use std::sync::Arc;
+
+use http::HeaderMap;
+use http::request::Parts;
+
+use crate::model::{FrontDoor, HttpVersion, OriginalDst, PeerName, RequestId, RequestRecord, Verdict, Workload};
+
+/// What the judge may know about the connection an exchange belongs to. One a connection, shared by its requests.
+#[derive(Clone, Debug)]
+pub struct Exchange {
+    /// Which door it came through.
+    pub front_door: FrontDoor,
+    /// Who opened it.
+    pub workload: Option<Workload>,
+    /// Where it meant to go.
+    pub original_dst: Option<OriginalDst>,
+    /// The name the session was opened for: SNI, CONNECT host, or the address. For cleartext, `None` until `Host` is read.
+    pub name: Option<PeerName>,
+    /// `http` or `https`.
+    pub scheme: &'static str,
+    /// The version on both legs.
+    pub version: HttpVersion,
+}
+
+/// A judge of messages. Called on a runtime thread: what it does must be bounded by the bytes it is given.
+pub trait Inspect: Send + Sync + 'static {
+    /// Judges method, target and header fields, before anything leaves.
+    fn request_head(&self, exchange: &Exchange, id: RequestId, head: &Parts) -> Verdict;
+
+    /// Opens a judge for the body that follows `head`. Bytes are pushed after content-coding was removed.
+    fn request_body(&self, exchange: &Exchange, id: RequestId, head: &Parts) -> Box<dyn BodyInspect>;
+
+    /// What to do with a body that cannot be shown: too large, an unknown coding, a broken encoding. The verdict's reason
+    /// names which. Audit mode answers [`crate::model::Action::Warn`].
+    fn uninspectable(&self, exchange: &Exchange, id: RequestId, reason: crate::model::BlockReason) -> Verdict;
+
+    /// Takes the record of a finished exchange. Must not block: a slow sink loses records, never delays traffic.
+    fn exchange_done(&self, record: RequestRecord);
+}
+
+/// A judge of one body, fed in order.
+pub trait BodyInspect: Send {
+    /// Shows the next bytes.
+    fn push(&mut self, bytes: &[u8]) -> Step;
+
+    /// Shows the trailer fields, if there are any, after the last bytes and before [`BodyInspect::finish`].
+    fn trailers(&mut self, trailers: &HeaderMap);
+
+    /// The body is complete: the verdict on all of it.
+    fn finish(self: Box<Self>) -> Verdict;
+}
+
+/// What may happen with the bytes shown so far.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// All but the last `n` bytes shown are final: no match can begin in them any more.
+    Hold(usize),
+    /// The body is to be blocked; no further bytes need to be shown. [`BodyInspect::finish`] says why.
+    Stop,
+}
+
+impl<T: Inspect + ?Sized> Inspect for Arc<T> {
+    fn request_head(&self, exchange: &Exchange, id: RequestId, head: &Parts) -> Verdict {
+        (**self).request_head(exchange, id, head)
+    }
+
+    fn request_body(&self, exchange: &Exchange, id: RequestId, head: &Parts) -> Box<dyn BodyInspect> {
+        (**self).request_body(exchange, id, head)
+    }
+
+    fn uninspectable(&self, exchange: &Exchange, id: RequestId, reason: crate::model::BlockReason) -> Verdict {
+        (**self).uninspectable(exchange, id, reason)
+    }
+
+    fn exchange_done(&self, record: RequestRecord) {
+        (**self).exchange_done(record);
+    }
+}

@@ -1,0 +1,7 @@
+//! The gateway of Pipelock eBPF, as a library so that tests and benchmarks can drive every stage.
+//!
+//! Modules stand in the order a byte travels; imports go to [`model`] or to the left (ARCHITECTURE.md).
+
+pub mod capture;
+pub mod http;
+pub mod model;

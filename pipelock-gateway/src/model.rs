@@ -1,0 +1,22 @@
+//! The nouns every stage speaks: addresses, names, workloads, decisions, findings, verdicts, records.
+//!
+//! Nothing here does I/O, reads a clock, or knows a configuration file. Stages import from here; this imports from none.
+//! Each enum that ends up in a log, a metric or a header is closed and has `as_str()`, so that the three always agree.
+
+mod address;
+mod connection;
+mod decision;
+mod finding;
+mod name;
+mod record;
+mod verdict;
+mod workload;
+
+pub use address::{AddressClass, OriginalDst};
+pub use connection::{ConnId, FrontDoor, HttpVersion, Protocol, RequestId, Side};
+pub use decision::{Decision, DenyReason, InterceptReason, PassthroughReason};
+pub use finding::{Evidence, Family, Finding, Severity, Surface, View};
+pub use name::{InvalidName, PeerName, ServerName};
+pub use record::{ConnectionEnd, ConnectionRecord, RequestRecord};
+pub use verdict::{Action, BlockReason, Verdict};
+pub use workload::{CgroupId, NetnsCookie, Workload};

@@ -1,0 +1,127 @@
+//! What policy chose for a connection before any of its content was seen.
+
+/// The choice, with its reason. Reasons are closed sets: the same word is the metric label and the audit field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Decision {
+    /// Open the connection and show its content to the judge.
+    Intercept(InterceptReason),
+    /// Relay bytes unopened.
+    Passthrough(PassthroughReason),
+    /// Refuse the connection.
+    Deny(DenyReason),
+}
+
+impl Decision {
+    /// `intercept`, `passthrough` or `deny`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Intercept(_) => "intercept",
+            Self::Passthrough(_) => "passthrough",
+            Self::Deny(_) => "deny",
+        }
+    }
+
+    /// The reason's own word.
+    #[must_use]
+    pub fn reason(self) -> &'static str {
+        match self {
+            Self::Intercept(r) => r.as_str(),
+            Self::Passthrough(r) => r.as_str(),
+            Self::Deny(r) => r.as_str(),
+        }
+    }
+}
+
+/// Why a connection is opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum InterceptReason {
+    /// No rule says otherwise.
+    Default,
+    /// A rule would let the name through unopened, but nothing binds that name to the address it went to.
+    NameNotBound,
+    /// A rule would let the name through, but the `ClientHello` is encrypted and its outer name proves nothing.
+    EncryptedClientHello,
+}
+
+impl InterceptReason {
+    /// The name used in logs and metric labels.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Default => "default",
+            Self::NameNotBound => "name_not_bound",
+            Self::EncryptedClientHello => "encrypted_client_hello",
+        }
+    }
+}
+
+/// Why a connection is relayed unopened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum PassthroughReason {
+    /// `no_proxy.list` names its address.
+    NoProxyAddress,
+    /// `no_proxy.list` names its host, and the host is bound to the address.
+    NoProxyName,
+    /// `tls_interception.passthrough_domains` names its host, and the host is bound to the address.
+    PassthroughDomain,
+    /// `tls_interception.enabled` is false.
+    InterceptionOff,
+    /// The upstream spoke first; there is nothing to open.
+    ServerFirst,
+    /// The workload speaks a protocol this gateway does not open.
+    Opaque,
+    /// `mode: audit` lets through what it would refuse.
+    Audit,
+}
+
+impl PassthroughReason {
+    /// The name used in logs and metric labels.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NoProxyAddress => "no_proxy_address",
+            Self::NoProxyName => "no_proxy_name",
+            Self::PassthroughDomain => "passthrough_domain",
+            Self::InterceptionOff => "interception_off",
+            Self::ServerFirst => "server_first",
+            Self::Opaque => "opaque",
+            Self::Audit => "audit",
+        }
+    }
+}
+
+/// Why a connection is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum DenyReason {
+    /// Somebody dialled the listener directly; no program steered this socket, so where it meant to go is unknown.
+    NotSteered,
+    /// `mode: strict` and the host is not in `api_allowlist`.
+    NotInAllowlist,
+    /// The original destination is one of our own listeners.
+    Loop,
+    /// The address belongs to a class that needs an explicit rule (metadata services).
+    AddressClass,
+    /// The connection limit, overall or of this workload, is reached.
+    TooManyConnections,
+    /// The name in the CONNECT request and the one in the `ClientHello` differ.
+    ConnectSniMismatch,
+    /// The workload speaks a protocol this gateway does not open, and the mode does not relay such.
+    Opaque,
+}
+
+impl DenyReason {
+    /// The name used in logs and metric labels.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NotSteered => "not_steered",
+            Self::NotInAllowlist => "not_in_allowlist",
+            Self::Loop => "loop",
+            Self::AddressClass => "address_class",
+            Self::TooManyConnections => "too_many_connections",
+            Self::ConnectSniMismatch => "connect_sni_mismatch",
+            Self::Opaque => "opaque",
+        }
+    }
+}

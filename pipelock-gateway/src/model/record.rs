@@ -1,0 +1,97 @@
+//! What is written down: one record a connection, one a request on an intercepted connection.
+//!
+//! Records hold no secret: findings carry fingerprints, targets are cut before the query.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use crate::model::{
+    ConnId, Decision, FrontDoor, HttpVersion, OriginalDst, PeerName, Protocol, RequestId, Side, Verdict, Workload,
+};
+
+/// The one record that every connection ends in.
+#[derive(Clone, Debug)]
+pub struct ConnectionRecord {
+    /// Its number.
+    pub id: ConnId,
+    /// Which door it came through.
+    pub front_door: FrontDoor,
+    /// Who opened it; `None` on the explicit proxy port, where the kernel did not tell.
+    pub workload: Option<Workload>,
+    /// The address the workload's socket had.
+    pub peer: SocketAddr,
+    /// Where it meant to go; `None` when nothing steered it.
+    pub original_dst: Option<OriginalDst>,
+    /// The name it gave (SNI, Host, CONNECT).
+    pub name: Option<PeerName>,
+    /// What it spoke; `None` when it was refused before a byte was read.
+    pub protocol: Option<Protocol>,
+    /// What policy chose.
+    pub decision: Decision,
+    /// Requests served on it; 0 unless intercepted.
+    pub requests: u32,
+    /// Bytes the workload sent.
+    pub bytes_up: u64,
+    /// Bytes the workload received.
+    pub bytes_down: u64,
+    /// From accept to close.
+    pub duration: Duration,
+    /// How it ended.
+    pub end: ConnectionEnd,
+}
+
+/// How a connection ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ConnectionEnd {
+    /// Both sides closed in an orderly way.
+    Closed,
+    /// We refused it.
+    Denied,
+    /// The workload refused the certificate we showed: it does not trust the gateway's CA.
+    DownstreamRejectedCertificate {
+        /// The TLS alert or the way it hung up, for the log.
+        detail: String,
+    },
+    /// Something failed.
+    Failed {
+        /// Whose side it was.
+        side: Side,
+        /// The error chain, one line, without secrets.
+        detail: String,
+    },
+}
+
+/// One request on an intercepted connection.
+#[derive(Clone, Debug)]
+pub struct RequestRecord {
+    /// What the client is told when it is blocked.
+    pub id: RequestId,
+    /// Which door it came through.
+    pub front_door: FrontDoor,
+    /// Who sent it.
+    pub workload: Option<Workload>,
+    /// Where the connection meant to go.
+    pub original_dst: Option<OriginalDst>,
+    /// The host it named, without the port when that is the scheme's own.
+    pub host: String,
+    /// `http` or `https`.
+    pub scheme: &'static str,
+    /// The version on both legs.
+    pub version: HttpVersion,
+    /// The method, as sent.
+    pub method: String,
+    /// The path, cut before the query, which may hold credentials.
+    pub path: String,
+    /// The status answered to the client, by the upstream or by us; `None` when the exchange broke before one.
+    pub status: Option<u16>,
+    /// Request body bytes received from the workload.
+    pub request_bytes: u64,
+    /// Response body bytes sent to the workload.
+    pub response_bytes: u64,
+    /// From the request head to the end of the response.
+    pub duration: Duration,
+    /// Time spent judging, within `duration`.
+    pub scan_duration: Duration,
+    /// The outcome.
+    pub verdict: Verdict,
+}

@@ -1,0 +1,128 @@
+//! What is to happen to a message, with the reason.
+
+use crate::model::Finding;
+
+/// The outcome for one message part, worst last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+pub enum Action {
+    /// Nothing to say.
+    #[default]
+    Allow,
+    /// Forward, and say so in the evidence.
+    Warn,
+    /// Do not forward.
+    Block,
+}
+
+impl Action {
+    /// The name used in configuration, logs and metric labels.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Allow => "allow",
+            Self::Warn => "warn",
+            Self::Block => "block",
+        }
+    }
+}
+
+/// Why a message is not forwarded: a stable code, told to the client; the same word is the metric label.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum BlockReason {
+    /// A secret was found in what was about to leave.
+    Secret,
+    /// The body is larger than can be judged.
+    BodyTooLarge,
+    /// The body has a content-coding that cannot be undone, or undoing it broke a limit.
+    BodyUndecodable,
+    /// A bound of the scanner was reached.
+    ScanLimit,
+    /// `Host` or `:authority` differs from the name the TLS session was opened for.
+    AuthorityMismatch,
+    /// `mode: strict` and the host is not in `api_allowlist`.
+    NotInAllowlist,
+    /// The message is malformed in a way that two parsers could read differently (RFC 9112 §11.2).
+    Framing,
+    /// The upstream's certificate did not verify.
+    UpstreamTls,
+    /// The upstream could not be reached or answered nonsense.
+    UpstreamUnavailable,
+    /// The gateway is at a limit of its own.
+    Overloaded,
+}
+
+impl BlockReason {
+    /// The code in `X-Pipelock-Blocked`, in the body, in the audit record and in metrics.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Secret => "secret",
+            Self::BodyTooLarge => "body_too_large",
+            Self::BodyUndecodable => "body_undecodable",
+            Self::ScanLimit => "scan_limit",
+            Self::AuthorityMismatch => "authority_mismatch",
+            Self::NotInAllowlist => "not_in_allowlist",
+            Self::Framing => "framing",
+            Self::UpstreamTls => "upstream_tls",
+            Self::UpstreamUnavailable => "upstream_unavailable",
+            Self::Overloaded => "overloaded",
+        }
+    }
+}
+
+/// Findings folded under the policy in force: one action and why.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Verdict {
+    /// What is to happen.
+    pub action: Action,
+    /// Present exactly when `action` is [`Action::Block`], or when a block was turned into a warning by audit mode.
+    pub reason: Option<BlockReason>,
+    /// Everything that was found, also what was allowed.
+    pub findings: Vec<Finding>,
+}
+
+impl Verdict {
+    /// Nothing found, nothing to say.
+    #[must_use]
+    pub fn allow() -> Self {
+        Self::default()
+    }
+
+    /// A block without findings, for reasons other than content.
+    #[must_use]
+    pub fn block(reason: BlockReason) -> Self {
+        Self { action: Action::Block, reason: Some(reason), findings: Vec::new() }
+    }
+
+    /// Whether the message must not be forwarded.
+    #[must_use]
+    pub fn is_block(&self) -> bool {
+        self.action == Action::Block
+    }
+
+    /// Joins the verdict on another part of the same message: the worse action wins, findings add up.
+    pub fn join(&mut self, other: Self) {
+        if other.action > self.action || self.reason.is_none() {
+            self.reason = other.reason.or(self.reason);
+        }
+        self.action = self.action.max(other.action);
+        self.findings.extend(other.findings);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_worse_verdict_wins_whatever_the_order() {
+        for (first, second) in [
+            (Verdict::allow(), Verdict::block(BlockReason::Secret)),
+            (Verdict::block(BlockReason::Secret), Verdict::allow()),
+        ] {
+            let mut verdict = first;
+            verdict.join(second);
+            assert_eq!((verdict.action, verdict.reason), (Action::Block, Some(BlockReason::Secret)));
+        }
+    }
+}
