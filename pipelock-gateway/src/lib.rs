@@ -3,5 +3,19 @@
 //! Modules stand in the order a byte travels; imports go to [`model`] or to the left (ARCHITECTURE.md).
 
 pub mod capture;
+pub mod connection;
 pub mod http;
 pub mod model;
+
+/// An error and its causes on one line, as it is printed where it is handled.
+#[must_use]
+pub fn error_chain(error: &dyn std::error::Error) -> String {
+    let mut line = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        line.push_str(": ");
+        line.push_str(&error.to_string());
+        cause = error.source();
+    }
+    line
+}
