@@ -222,10 +222,10 @@ impl NoProxyList {
             .collect()
     }
 
-    /// The first entry that names this address.
+    /// An entry that names this address; `*` only where no other does.
     #[must_use]
     pub fn find_address(&self, dst: OriginalDst) -> Option<&NoProxyEntry> {
-        self.0.iter().find(|entry| entry.matches_address(dst))
+        self.0.iter().filter(|entry| entry.matches_address(dst)).min_by_key(|entry| entry.is_everything())
     }
 
     /// The first entry that names this host at this port.
