@@ -12,6 +12,7 @@ use std::str::FromStr;
 use ipnet::IpNet;
 
 use crate::model::domain::{is_below, is_within};
+use crate::model::network::{InvalidNetwork, parse_network};
 use crate::model::{OriginalDst, ServerName};
 
 /// One entry, for example `.svc.cluster.local`, `10.0.0.0/8`, `db.example.com:5432`, `[2001:db8::1]:443` or `*`.
@@ -37,7 +38,7 @@ enum HostRule {
 }
 
 /// Why a text is no [`NoProxyEntry`]; each message says what to write instead.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidNoProxy {
     /// Nothing but spaces, or nothing but a dot or a port.
     #[error("names no host; remove it")]
@@ -48,18 +49,9 @@ pub enum InvalidNoProxy {
     /// The part after the last colon is no port.
     #[error("has a bad port; write a number from 1 to 65535, or none")]
     Port,
-    /// An address before a `/`, but the length is impossible.
-    #[error("is not a CIDR: the prefix length must be a number from 0 to {max}")]
-    Prefix {
-        /// 32 or 128.
-        max: u8,
-    },
-    /// The address has bits set beyond its prefix.
-    #[error("has bits set beyond its prefix; write {0}, or the address alone")]
-    HostBits(IpNet),
-    /// A prefix of length 0.
-    #[error("means every address of its family; write * where every destination is meant")]
-    WholeFamily,
+    /// Something with a `/` that is no network, or one that is not meant.
+    #[error(transparent)]
+    Network(#[from] InvalidNetwork),
     /// A wildcard other than `*` and `*.example.com`.
     #[error("has a wildcard where none may stand; write *, *.example.com, or a CIDR")]
     Glob,
@@ -119,9 +111,8 @@ impl FromStr for HostRule {
         if let Ok(ip) = host.parse::<IpAddr>() {
             return Ok(Self::Network(ip.to_canonical().into()));
         }
-        if let Some((address, length)) = host.split_once('/') {
-            let address: IpAddr = address.parse().map_err(|_| InvalidNoProxy::NotAHost)?;
-            return network(address, length).map(Self::Network);
+        if host.contains('/') {
+            return Ok(Self::Network(parse_network(host)?));
         }
         let (bare, rule): (&str, fn(ServerName) -> Self) = match host.strip_prefix("*.") {
             Some(bare) => (bare, Self::Below),
@@ -135,19 +126,6 @@ impl FromStr for HostRule {
         }
         ServerName::parse(bare).map(rule).map_err(|_| InvalidNoProxy::NotAHost)
     }
-}
-
-fn network(address: IpAddr, length: &str) -> Result<IpNet, InvalidNoProxy> {
-    let max = if address.is_ipv4() { 32 } else { 128 };
-    let length: u8 = length.parse().map_err(|_| InvalidNoProxy::Prefix { max })?;
-    let net = IpNet::new(address, length).map_err(|_| InvalidNoProxy::Prefix { max })?;
-    if net != net.trunc() {
-        return Err(InvalidNoProxy::HostBits(net.trunc()));
-    }
-    if length == 0 {
-        return Err(InvalidNoProxy::WholeFamily);
-    }
-    Ok(net)
 }
 
 impl NoProxyEntry {
@@ -369,13 +347,10 @@ mod tests {
             ("[::1]:x", InvalidNoProxy::Port),
             ("[::1", InvalidNoProxy::NotAHost),
             ("[::1]443", InvalidNoProxy::NotAHost),
-            ("10.0.0.0/33", InvalidNoProxy::Prefix { max: 32 }),
-            ("10.0.0.0/", InvalidNoProxy::Prefix { max: 32 }),
-            ("10.0.0.0/-1", InvalidNoProxy::Prefix { max: 32 }),
-            ("2001:db8::/129", InvalidNoProxy::Prefix { max: 128 }),
-            ("10.0.0.1/8", InvalidNoProxy::HostBits("10.0.0.0/8".parse().unwrap())),
-            ("0.0.0.0/0", InvalidNoProxy::WholeFamily),
-            ("::/0", InvalidNoProxy::WholeFamily),
+            ("10.0.0.0/33", InvalidNetwork::Prefix { max: 32, example: "10.0.0.0/8" }.into()),
+            ("10.0.0.1/8", InvalidNetwork::HostBits("10.0.0.0/8".parse().unwrap()).into()),
+            ("0.0.0.0/0", InvalidNetwork::WholeFamily.into()),
+            ("example.com/8", InvalidNetwork::NotANetwork.into()),
             ("192.168.*", InvalidNoProxy::Glob),
             ("*example.com", InvalidNoProxy::Glob),
             ("*:443", InvalidNoProxy::Glob),
@@ -387,7 +362,6 @@ mod tests {
             // Prefixes of addresses, as some tools allow, would be read as names that never match.
             ("10.", InvalidNoProxy::NotAHost),
             ("10.1", InvalidNoProxy::NotAHost),
-            ("example.com/8", InvalidNoProxy::NotAHost),
         ] {
             assert_eq!(NoProxyList::parse(entry), Err((entry.to_owned(), reason)), "{entry:?}");
         }

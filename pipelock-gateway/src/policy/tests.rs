@@ -19,7 +19,7 @@ fn domains(list: &[&str]) -> DomainList {
     list.iter().map(|pattern| pattern.parse().unwrap()).collect()
 }
 
-/// `allowed.test` and 203.0.113.99 in the allowlist, `pinned.test` passed through, `internal.test` in NO_PROXY; the
+/// `allowed.test` and 203.0.113.99 in the allowlist, `pinned.test` passed through, `internal.test` in `NO_PROXY`; the
 /// allowlist has those two as well, so that strict rows show the rule behind it.
 fn spec(mode: Mode) -> Spec {
     Spec {
