@@ -6,6 +6,7 @@ pub mod capture;
 pub mod connection;
 pub mod http;
 pub mod model;
+pub mod policy;
 
 /// An error and its causes on one line, as it is printed where it is handled.
 #[must_use]
