@@ -7,6 +7,7 @@ pub mod connection;
 pub mod http;
 pub mod model;
 pub mod policy;
+pub mod scan;
 
 /// An error and its causes on one line, as it is printed where it is handled.
 #[must_use]
