@@ -6,3 +6,4 @@ pub mod capture;
 pub mod http;
 pub mod model;
 pub mod sniff;
+pub mod tls;
