@@ -8,6 +8,8 @@ pub mod http;
 pub mod model;
 pub mod policy;
 pub mod scan;
+pub mod sniff;
+pub mod tls;
 
 /// An error and its causes on one line, as it is printed where it is handled.
 #[must_use]

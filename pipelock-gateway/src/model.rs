@@ -17,7 +17,7 @@ mod verdict;
 mod workload;
 
 pub use address::{AddressClass, OriginalDst};
-pub use connection::{ConnId, FrontDoor, HttpVersion, Protocol, RequestId, Side};
+pub use connection::{Alpn, ConnId, FrontDoor, HttpVersion, Protocol, RequestId, Side};
 pub use decision::{Decision, DenyReason, InterceptReason, PassthroughReason};
 pub use domain::{DomainList, DomainPattern, InvalidDomain};
 pub use finding::{Evidence, Family, Finding, Severity, Surface, View};
