@@ -7,6 +7,7 @@ pub mod connection;
 pub mod http;
 pub mod model;
 pub mod policy;
+pub mod report;
 pub mod scan;
 pub mod sniff;
 pub mod tls;

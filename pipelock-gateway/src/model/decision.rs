@@ -108,6 +108,8 @@ pub enum DenyReason {
     Loop,
     /// The address belongs to a class that needs an explicit rule (metadata services).
     AddressClass,
+    /// The CONNECT request names a port that the explicit proxy port does not open tunnels to.
+    PortNotAllowed,
     /// The connection limit, overall or of this workload, is reached.
     TooManyConnections,
     /// The name in the CONNECT request and the one in the `ClientHello` differ.
@@ -126,6 +128,7 @@ impl DenyReason {
             Self::NameNotBound => "name_not_bound",
             Self::Loop => "loop",
             Self::AddressClass => "address_class",
+            Self::PortNotAllowed => "port_not_allowed",
             Self::TooManyConnections => "too_many_connections",
             Self::ConnectSniMismatch => "connect_sni_mismatch",
             Self::Opaque => "opaque",
