@@ -60,6 +60,7 @@ const EBPF: &[Package] = &[
     Package { name: "rustc-web", why: "compiles for BPF", sign: Sign::Installed },
     Package { name: "cargo-web", why: "its cargo", sign: Sign::Installed },
     Package { name: "rust-web-src", why: "source of core", sign: Sign::Installed },
+    Package { name: "g++", why: "LLVM is C++", sign: Sign::Runs(&["c++", "--version"]) },
     Package { name: "llvm-22-dev", why: "bpf-linker links it", sign: Sign::Installed },
     Package { name: "libpolly-22-dev", why: "llvm-config asks for it", sign: Sign::Installed },
 ];
@@ -145,15 +146,14 @@ fn ensure(groups: &[&'static [Package]]) -> Result<()> {
     Ok(())
 }
 
-/// Installs a cargo tool below our target directory, unless one of that name is already found.
+/// Installs a cargo tool where `cargo install` does, unless one of that name is already found.
 fn cargo_tool(name: &str, version: &str, install: impl FnOnce() -> Cmd) -> Result<()> {
     if let Some(found) = workspace::find_program(name) {
         println!("{name}: {}", found.display());
         return Ok(());
     }
-    let tools = workspace::tools_dir();
     let build = workspace::target_dir().join("tools-build");
-    let install = install().arg("--root").arg(&tools).arg("--target-dir").arg(&build);
+    let install = install().arg("--target-dir").arg(&build);
     println!("{name} {version}: not found, building it\n    {install}");
     install.run().with_context(|| format!("installing {name}"))?;
     // The objects of a finished tool are of no more use and are larger than the tool by far.

@@ -20,9 +20,10 @@ pub(crate) fn target_dir() -> PathBuf {
     }
 }
 
-/// Tools that tasks install for themselves, with their own `bin/`.
-pub(crate) fn tools_dir() -> PathBuf {
-    target_dir().join("tools")
+/// Where `cargo install` puts tools: `CARGO_HOME`, else `~/.cargo`; `None` without a home.
+fn cargo_home() -> Option<PathBuf> {
+    let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cargo"));
+    std::env::var_os("CARGO_HOME").filter(|dir| !dir.is_empty()).map(PathBuf::from).or_else(home)
 }
 
 /// Whether the effective user is root.
@@ -40,11 +41,11 @@ fn effective_uid(status: &str) -> Option<u32> {
     uids.split_whitespace().nth(1)?.parse().ok()
 }
 
-/// The first executable file called `name` on `PATH` or among our own tools.
+/// The first executable file called `name` on `PATH` or where `cargo install` puts tools.
 pub(crate) fn find_program(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path)
-        .chain([tools_dir().join("bin")])
+        .chain(cargo_home().map(|home| home.join("bin")))
         .map(|dir| dir.join(name))
         .find(|file| is_executable(file))
 }
