@@ -17,12 +17,13 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("connection", &["model", "config", "capture"]),
     // Pure: what the first bytes are. It stands before policy, because policy is asked about the name found here.
     ("sniff", &["model"]),
-    ("policy", &["model", "config"]),
-    ("tls", &["model", "config", "sniff"]),
+    ("policy", &["model"]),
+    ("tls", &["model"]),
     ("http", &["model"]),
-    ("scan", &["model", "config"]),
-    ("verdict", &["model", "config"]),
-    ("report", &["model"]),
+    ("scan", &["model"]),
+    ("verdict", &["model"]),
+    // Of capture only `Counters`, which are plain numbers: `/metrics` shows them.
+    ("report", &["model", "capture"]),
     ("mcp", &["model", "http"]),
     ("forward", &["model", "http"]),
     ("admin", &["model", "report"]),

@@ -152,12 +152,14 @@ fn programs(source: &Source) -> Vec<(usize, String)> {
     hooks.filter_map(|(offset, _)| Some((offset, named(&source.code()[offset..], "fn ")?))).collect()
 }
 
-/// Kernel maps: the static after a `#[map]` attribute.
+/// Kernel maps: the static after a `#[map]` or `#[btf_map]` attribute.
 fn maps(source: &Source) -> Vec<(usize, String)> {
     if !is_below(source, "pipelock-ebpf/src") {
         return Vec::new();
     }
-    let attributes = ["#[map]", "#[map("].into_iter().flat_map(|attribute| source.code().match_indices(attribute));
+    let attributes = ["#[map]", "#[map(", "#[btf_map]", "#[btf_map("]
+        .into_iter()
+        .flat_map(|attribute| source.code().match_indices(attribute));
     attributes.filter_map(|(offset, _)| Some((offset, named(&source.code()[offset..], "static ")?))).collect()
 }
 
@@ -224,10 +226,10 @@ mod tests {
 
     #[test]
     fn programs_and_maps_are_read_from_their_attributes() {
-        let code = "#[map]\nstatic FLOWS: HashMap<A, B> = x();\n#[cgroup_sock_addr(connect4)]\npub fn connect4(ctx: C) -> i32 {}\n#[sock_ops]\nfn sockops() {}\nfn helper() {}\nstatic mut OTHER: u8 = 1;";
+        let code = "#[map]\nstatic OLD: A = x();\n#[btf_map]\npub(crate) static FLOWS: HashMap<A, B> = x();\n#[cgroup_sock_addr(connect4)]\npub fn connect4(ctx: C) -> i32 {}\n#[sock_ops]\nfn sockops() {}\nfn helper() {}\nstatic mut OTHER: u8 = 1;";
         let mut programs = keys("programs", "pipelock-ebpf/src/main.rs", code);
         programs.sort();
         assert_eq!(programs, ["connect4", "sockops"]);
-        assert_eq!(keys("maps", "pipelock-ebpf/src/maps.rs", code), ["FLOWS"]);
+        assert_eq!(keys("maps", "pipelock-ebpf/src/maps.rs", code), ["OLD", "FLOWS"]);
     }
 }
