@@ -118,7 +118,7 @@ fn missing_file_docs(source: &Source) -> Option<Problem> {
     (!documented).then(|| source.problem(0, "the file must open with `//!`: what for, what not, where data goes next"))
 }
 
-/// A TODO is a promise; one without an issue is forgotten.
+/// `TODO` is a promise; one without an issue is forgotten.
 fn bare_todos(source: &Source) -> Vec<Problem> {
     let mut problems = Vec::new();
     for (offset, comment) in source.comments() {

@@ -109,7 +109,7 @@ fn metrics(source: &Source) -> Vec<(usize, String)> {
     source.strings().filter(|(_, text)| is_name(text)).map(|(offset, text)| (offset, text.to_owned())).collect()
 }
 
-/// Port numbers: constants of the gateway and of what it shares with the kernel side whose name holds `PORT` or `LISTEN`.
+/// Port numbers: constants of the gateway and of what it shares with the kernel side with the word `PORT` or `LISTEN` in their name.
 fn ports(source: &Source) -> Vec<(usize, String)> {
     if !is_below(source, "pipelock-gateway/src") && !is_below(source, "pipelock-common/src") {
         return Vec::new();
@@ -118,7 +118,7 @@ fn ports(source: &Source) -> Vec<(usize, String)> {
     for (offset, _) in source.code().match_indices("const ") {
         // The value is read from the text, because an address is often a string literal.
         let Some((name, value)) = constant(&source.text()[offset + "const ".len()..]) else { continue };
-        if ["PORT", "LISTEN"].iter().any(|word| name.contains(word)) {
+        if name.split('_').any(|word| ["PORT", "LISTEN"].contains(&word)) {
             found.extend(last_number(value).map(|port| (offset, port)));
         }
     }
@@ -220,7 +220,7 @@ mod tests {
 
     #[test]
     fn ports_are_read_from_constants_of_every_shape() {
-        let code = "const ADMIN_PORT: u16 = 8_888;\npub const DEFAULT_LISTEN: &str = \"127.0.0.1:9999\";\nconst L: u16 = 5;\nconst X_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 7777);\nconst fn f_PORT() {}";
+        let code = "const ADMIN_PORT: u16 = 8_888;\npub const DEFAULT_LISTEN: &str = \"127.0.0.1:9999\";\nconst L: u16 = 5;\nconst X_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 7777);\nconst fn f_PORT() {}\nconst SUPPORTED_VERSIONS: u16 = 43;";
         assert_eq!(keys("ports", "pipelock-gateway/src/admin.rs", code), ["8888", "9999", "7777"]);
     }
 
