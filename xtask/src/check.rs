@@ -47,9 +47,11 @@ fn clippy(package: &str, feature: &str) -> Step {
 }
 
 /// The kernel programs are linted for the host with the stable compiler. aya's BPF crates need unstable features, hence the
-/// bootstrap switch; a program without std cannot unwind, hence the panic strategy.
+/// bootstrap switch; a program without std cannot unwind, hence the panic strategy. Its own target directory, because build
+/// scripts watch the switch: in the common one it would make the next step build half of the graph anew.
 fn clippy_ebpf() -> Step {
-    let cmd = Cmd::cargo("clippy --package pipelock-ebpf -- -D warnings");
+    let target = workspace::target_dir().join("lint-ebpf");
+    let cmd = Cmd::cargo("clippy --package pipelock-ebpf --target-dir").arg(target).args(["--", "-D", "warnings"]);
     Step::command("clippy pipelock-ebpf", cmd.env("RUSTC_BOOTSTRAP", "1").env("CARGO_PROFILE_DEV_PANIC", "abort"))
 }
 
