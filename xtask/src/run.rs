@@ -51,6 +51,10 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         return demo(&options);
     }
     deps::ensure_build()?;
+    if args.ebpf_log {
+        // The object that logs is never committed; the feature uses what this leaves in the target directory.
+        Cmd::cargo("xtask build-ebpf --debug").run()?;
+    }
     let pipelock = e2e::build_binary("pipelock-gateway", Kind::Bin("pipelock"), &options)?;
     Err(exec_line(args, Cmd::new(pipelock)).exec())
 }
