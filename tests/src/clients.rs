@@ -134,9 +134,10 @@ pub const ALL: &[Client] = &[
     python("python_urllib", "Python urllib", "urllib", API_URL, API),
     python("python_openai_sdk", "Python openai SDK", "openai", OPENAI_URL, OPENAI),
     python("python_openai_sdk_stream", "Python openai SDK, stream", "openai_stream", OPENAI_URL, OPENAI),
-    curl("curl_h1", "curl --http1.1", &["--http1.1"]),
-    curl("curl_h2", "curl --http2", &["--http2"]),
-    curl("curl_interface", "curl --interface eth0", &["--http1.1", "--interface", "eth0"]),
+    curl("curl_h1", "curl --http1.1", &["--http1.1"], true),
+    curl("curl_h2", "curl --http2", &["--http2"], true),
+    // Bound to a device, it could not reach a proxy on loopback with or without us; so it is told to use none.
+    curl("curl_interface", "curl --interface eth0", &["--http1.1", "--interface", "eth0", "--noproxy", "*"], false),
     Client {
         name: "node_fetch",
         title: "Node fetch",
@@ -191,14 +192,19 @@ const fn python(
     }
 }
 
-const fn curl(name: &'static str, title: &'static str, flags: &'static [&'static str]) -> Client {
+const fn curl(
+    name: &'static str,
+    title: &'static str,
+    flags: &'static [&'static str],
+    follows_proxy_variables: bool,
+) -> Client {
     Client {
         name,
         title,
         needs: &[Need::Curl],
         url: API_URL,
         host: API,
-        follows_proxy_variables: true,
+        follows_proxy_variables,
         kind: Kind::Curl(flags),
     }
 }

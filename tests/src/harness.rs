@@ -36,7 +36,10 @@ impl Case {
         run: impl FnOnce(&Node) -> Result<()> + Send + 'static,
     ) -> Self {
         let needs = [Need::Root, Need::Namespaces].into_iter().chain(needs).collect::<BTreeSet<_>>();
-        Self { name: name.into(), needs: needs.into_iter().collect(), alone: false, run: Box::new(run) }
+        let name = name.into();
+        // `e2e!` puts the crate before the module; every case is in that crate.
+        let name = name.strip_prefix("e2e::").map_or(name.clone(), str::to_owned);
+        Self { name, needs: needs.into_iter().collect(), alone: false, run: Box::new(run) }
     }
 
     /// The same, but while it runs no other case does: for cases that look at what is loaded in the whole kernel.
@@ -55,7 +58,8 @@ impl Case {
         if missing.is_empty() {
             return Trial::test(self.name, move || {
                 let _turn = Turn::take(self.alone);
-                (self.run)(&Node::new()?).map_err(|error| Failed::from(format!("{error:?}")))
+                let node = Node::new().map_err(|error| Failed::from(format!("{error:#}")))?;
+                (self.run)(&node).map_err(|error| Failed::from(format!("{error:#}")))
             });
         }
         let words = missing.iter().map(|need| need.as_str()).collect::<Vec<_>>().join(",");
@@ -73,7 +77,7 @@ impl Case {
 #[macro_export]
 macro_rules! e2e {
     ($name:ident, needs: [$($need:ident),* $(,)?], $run:expr $(,)?) => {
-        $crate::harness::Case::new(stringify!($name), [$($crate::need::Need::$need),*], $run)
+        $crate::harness::Case::new(concat!(module_path!(), "::", stringify!($name)), [$($crate::need::Need::$need),*], $run)
     };
 }
 
@@ -94,10 +98,9 @@ pub fn main(cases: Vec<Case>) -> ExitCode {
     if !arguments.list {
         print_needs();
     }
-    let selected = |trial: &Trial| trial.has_ignored_flag();
     let mut skipped: BTreeMap<String, usize> = BTreeMap::new();
     let trials: Vec<Trial> = cases.into_iter().map(|case| case.into_trial(&required)).collect();
-    for trial in trials.iter().filter(|trial| selected(trial)) {
+    for trial in trials.iter().filter(|trial| trial.has_ignored_flag() && !arguments.is_filtered_out(trial)) {
         *skipped.entry(trial.kind().trim_start_matches("needs ").to_owned()).or_default() += 1;
     }
     let conclusion = libtest_mimic::run(&arguments, trials);

@@ -44,6 +44,12 @@ impl Root {
         self.issuer.pem()
     }
 
+    /// The root's private key in PEM (PKCS#8), for cases about how the gateway treats key files.
+    #[must_use]
+    pub fn key_pem(&self) -> String {
+        self.issuer.key().serialize_pem()
+    }
+
     /// A TLS server configuration with one leaf for all the names and addresses, offering these ALPN protocols.
     ///
     /// # Errors
