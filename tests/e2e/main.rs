@@ -1,0 +1,27 @@
+//! The end-to-end cases: one file a subject, each case a claim.
+//!
+//! Everything is real but the Internet: the kernel's programs, the sockets, TLS, and the clients. Run with
+//! `cargo xtask e2e`; arguments are those of any Rust test, so `-- leak` runs the cases with "leak" in their name.
+
+mod bodies;
+mod clients;
+mod control;
+mod lifecycle;
+mod policy;
+mod refusals;
+mod sockets;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let cases = [
+        control::cases(),
+        clients::cases(),
+        sockets::cases(),
+        bodies::cases(),
+        policy::cases(),
+        lifecycle::cases(),
+        refusals::cases(),
+    ];
+    pipelock_tests::harness::main(cases.into_iter().flatten().collect())
+}

@@ -1,0 +1,276 @@
+//! What a test needs from the machine, and whether it is there.
+//!
+//! Every answer comes with its evidence and with the command that would change it, because a skipped test that nobody
+//! can un-skip is a lost test. Kernel abilities are probed by trying them, never by comparing version numbers.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use crate::{gateway, process};
+
+/// Something a machine may lack.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Need {
+    /// User id 0.
+    Root,
+    /// Making network and mount namespaces, and iproute2 to furnish them.
+    Namespaces,
+    /// The `bpf(2)` system call and its file system.
+    Bpf,
+    /// A mounted cgroup v2 hierarchy.
+    CgroupV2,
+    /// IPv6 in the kernel.
+    Ipv6,
+    /// The binary under test.
+    Pipelock,
+    /// curl with HTTP/2.
+    Curl,
+    /// Ruby with its standard library.
+    Ruby,
+    /// The gem `httparty`.
+    HttParty,
+    /// The gem `faraday`.
+    Faraday,
+    /// Python with requests, httpx with HTTP/2, and the `openai` SDK.
+    Python,
+    /// Node.js 18 or newer, for its own `fetch`.
+    Node,
+    /// Our own client, statically linked.
+    StaticClient,
+    /// `setpriv` of util-linux, to take capabilities away.
+    Setpriv,
+    /// `bpftool`, for the statistics the kernel keeps on programs.
+    Bpftool,
+}
+
+/// The answer to one need.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// Whether it is there.
+    pub present: bool,
+    /// How that is known.
+    pub evidence: String,
+}
+
+impl Need {
+    /// All of them, in the order of the table.
+    pub const ALL: &'static [Self] = &[
+        Self::Root,
+        Self::Namespaces,
+        Self::Bpf,
+        Self::CgroupV2,
+        Self::Ipv6,
+        Self::Pipelock,
+        Self::Curl,
+        Self::Ruby,
+        Self::HttParty,
+        Self::Faraday,
+        Self::Python,
+        Self::Node,
+        Self::StaticClient,
+        Self::Setpriv,
+        Self::Bpftool,
+    ];
+
+    /// The word used in `PIPELOCK_REQUIRE`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Root => "root",
+            Self::Namespaces => "namespaces",
+            Self::Bpf => "bpf",
+            Self::CgroupV2 => "cgroupv2",
+            Self::Ipv6 => "ipv6",
+            Self::Pipelock => "pipelock",
+            Self::Curl => "curl",
+            Self::Ruby => "ruby",
+            Self::HttParty => "httparty",
+            Self::Faraday => "faraday",
+            Self::Python => "python",
+            Self::Node => "node",
+            Self::StaticClient => "static-client",
+            Self::Setpriv => "setpriv",
+            Self::Bpftool => "bpftool",
+        }
+    }
+
+    /// How to get it.
+    #[must_use]
+    pub fn remedy(self) -> &'static str {
+        match self {
+            Self::Root => "run under sudo -E",
+            Self::Namespaces => "run as root (CAP_SYS_ADMIN); apt-get install iproute2",
+            Self::Bpf => "run as root on a kernel with CONFIG_BPF_SYSCALL",
+            Self::CgroupV2 => "mount -t cgroup2 cgroup2 /sys/fs/cgroup/unified",
+            Self::Ipv6 => "boot without ipv6.disable=1",
+            Self::Pipelock => "cargo build --bin pipelock, or set PIPELOCK_BIN",
+            Self::Curl => "apt-get install curl",
+            Self::Ruby => "apt-get install ruby",
+            Self::HttParty => "apt-get install ruby-httparty",
+            Self::Faraday => "apt-get install ruby-faraday",
+            Self::Python => "cargo xtask e2e makes target/e2e-venv; or set PIPELOCK_PYTHON",
+            Self::Node => "apt-get install nodejs",
+            Self::StaticClient => {
+                "cargo rustc -p pipelock-tests --bin static-client -- -C target-feature=+crt-static (cargo xtask e2e does)"
+            }
+            Self::Setpriv => "apt-get install util-linux",
+            Self::Bpftool => "apt-get install bpftool",
+        }
+    }
+
+    /// Looks once a process; later calls return the first answer.
+    pub fn probe(self) -> &'static Answer {
+        static ANSWERS: OnceLock<Vec<OnceLock<Answer>>> = OnceLock::new();
+        let answers = ANSWERS.get_or_init(|| Self::ALL.iter().map(|_| OnceLock::new()).collect());
+        answers[self as usize].get_or_init(|| self.look())
+    }
+
+    fn look(self) -> Answer {
+        match self {
+            Self::Root => {
+                let uid = rustix::process::geteuid().as_raw();
+                Answer { present: uid == 0, evidence: format!("effective user id {uid}") }
+            }
+            Self::Namespaces => namespaces(),
+            Self::Bpf => bpf(),
+            Self::CgroupV2 => cgroup_v2(),
+            Self::Ipv6 => exists(Path::new("/proc/sys/net/ipv6")),
+            Self::Pipelock => exists(&gateway::binary()),
+            Self::Curl => output("curl", &["--version"], |text| text.contains("HTTP2")),
+            Self::Ruby => output("ruby", &["-rnet/http", "-ropenssl", "-e", "puts RUBY_VERSION"], |_| true),
+            Self::HttParty => output("ruby", &["-rhttparty", "-e", "puts HTTParty::VERSION"], |_| true),
+            Self::Faraday => output("ruby", &["-rfaraday", "-e", "puts Faraday::VERSION"], |_| true),
+            Self::Python => python_modules(),
+            Self::Node => output("node", &["-e", "fetch; console.log(process.version)"], |_| true),
+            Self::StaticClient => static_client_answer(),
+            Self::Setpriv => output("setpriv", &["--version"], |_| true),
+            Self::Bpftool => output("bpftool", &["version"], |_| true),
+        }
+    }
+}
+
+impl fmt::Display for Need {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// The Python the clients run on: `PIPELOCK_PYTHON`, else the virtual environment that `cargo xtask e2e` makes.
+#[must_use]
+pub fn python() -> PathBuf {
+    std::env::var_os("PIPELOCK_PYTHON").map_or_else(
+        || {
+            gateway::built("")
+                .parent()
+                .and_then(Path::parent)
+                .unwrap_or(Path::new("target"))
+                .join("e2e-venv/bin/python")
+        },
+        PathBuf::from,
+    )
+}
+
+/// Our own client: `PIPELOCK_STATIC_CLIENT`, else the one of this build.
+#[must_use]
+pub fn static_client() -> PathBuf {
+    std::env::var_os("PIPELOCK_STATIC_CLIENT").map_or_else(|| gateway::built("static-client"), PathBuf::from)
+}
+
+fn exists(path: &Path) -> Answer {
+    let present = path.exists();
+    Answer { present, evidence: format!("{}{}", path.display(), if present { "" } else { " does not exist" }) }
+}
+
+/// Runs a program and shows the first line it printed.
+fn output(program: &str, arguments: &[&str], good: impl Fn(&str) -> bool) -> Answer {
+    let mut command = Command::new(program);
+    command.args(arguments);
+    match process::run(command, Duration::from_secs(20)) {
+        Ok(finished) => {
+            let said = if finished.status.success() { &finished.stdout } else { &finished.stderr };
+            let line = said.lines().rfind(|line| !line.trim().is_empty()).unwrap_or("(nothing)");
+            let line = if finished.status.success() { said.lines().next().unwrap_or("(nothing)") } else { line };
+            let evidence = format!("{program}: {}", line.chars().take(60).collect::<String>());
+            Answer { present: finished.status.success() && good(&finished.stdout), evidence }
+        }
+        Err(error) => Answer { present: false, evidence: format!("{error:#}") },
+    }
+}
+
+fn python_modules() -> Answer {
+    let python = python();
+    let script = "import requests, httpx, h2, openai, sys; print(sys.version.split()[0], 'openai', openai.__version__)";
+    output(&python.to_string_lossy(), &["-c", script], |_| true)
+}
+
+fn namespaces() -> Answer {
+    match crate::sys::new_network() {
+        Ok(_) => output("ip", &["-V"], |_| true),
+        Err(error) => Answer { present: false, evidence: format!("{error:#}") },
+    }
+}
+
+// The next two are to become `pipelock_gateway::capture::probe`, the same code as in the daemon, once it is here.
+
+fn bpf() -> Answer {
+    match aya::programs::loaded_programs().next() {
+        Some(Err(error)) => Answer { present: false, evidence: format!("bpf(PROG_GET_NEXT_ID): {error}") },
+        _ => Answer { present: true, evidence: "bpf(PROG_GET_NEXT_ID) answers".to_owned() },
+    }
+}
+
+fn cgroup_v2() -> Answer {
+    let mounts = std::fs::read_to_string("/proc/self/mounts").unwrap_or_default();
+    let at = mounts.lines().find(|line| line.split(' ').nth(2) == Some("cgroup2"));
+    match at.and_then(|line| line.split(' ').nth(1)) {
+        Some(path) => Answer { present: true, evidence: format!("cgroup2 on {path}") },
+        None => Answer { present: false, evidence: "no cgroup2 in /proc/self/mounts".to_owned() },
+    }
+}
+
+fn static_client_answer() -> Answer {
+    let path = static_client();
+    match std::fs::read(&path) {
+        Err(error) => Answer { present: false, evidence: format!("{}: {error}", path.display()) },
+        Ok(image) => {
+            let linked = if asks_for_interpreter(&image) { "dynamically" } else { "statically" };
+            Answer { present: linked == "statically", evidence: format!("{} is {linked} linked", path.display()) }
+        }
+    }
+}
+
+/// Whether an ELF64 little-endian image has a `PT_INTERP` program header, that is, wants a dynamic loader.
+///
+/// Source: elf(5); offsets of `e_phoff`, `e_phentsize`, `e_phnum` in `Elf64_Ehdr`.
+fn asks_for_interpreter(image: &[u8]) -> bool {
+    const PT_INTERP: u32 = 3;
+    let half = |at: usize| image.get(at..at + 2).map_or(0, |b| usize::from(u16::from_le_bytes([b[0], b[1]])));
+    let table =
+        image.get(32..40).and_then(|b| usize::try_from(u64::from_le_bytes(b.try_into().ok()?)).ok()).unwrap_or(0);
+    (0..half(56)).any(|index| {
+        let at = table + index * half(54);
+        image.get(at..at + 4).is_some_and(|b| u32::from_le_bytes([b[0], b[1], b[2], b[3]]) == PT_INTERP)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_order_of_all_is_the_order_of_the_variants() {
+        for (index, need) in Need::ALL.iter().enumerate() {
+            assert_eq!(*need as usize, index, "probe() indexes by it");
+        }
+    }
+
+    #[test]
+    fn a_dynamically_linked_program_is_recognised() {
+        let shell = std::fs::read("/bin/sh").unwrap();
+        assert!(asks_for_interpreter(&shell));
+        assert!(!asks_for_interpreter(&shell[..20]));
+    }
+}
