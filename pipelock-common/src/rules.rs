@@ -16,7 +16,7 @@ pub mod protocol {
     pub const UDP: u32 = 17;
     /// ICMP, as an unprivileged ping socket.
     pub const ICMP: u32 = 1;
-    /// ICMPv6, likewise.
+    /// `ICMPv6`, likewise.
     pub const ICMPV6: u32 = 58;
 }
 
