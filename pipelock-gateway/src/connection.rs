@@ -20,13 +20,13 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 
 use crate::capture::{self, Datapath, FlowTuple, Steered};
-use crate::model::{ConnId, NetnsCookie, OriginalDst, Workload};
+use crate::model::{ConnId, DenyReason, NetnsCookie, OriginalDst, Workload};
 
 pub use dial::Dialer;
 pub use gate::{Gate, Permit};
 pub use names::NameBindings;
 pub use relay::relay;
-pub use stream::{ByteCounts, Counted, Prefixed};
+pub use stream::{ByteCounts, Counted};
 
 /// How long the accept loop waits after the process ran out of descriptors.
 ///
@@ -62,7 +62,7 @@ pub struct Refused {
     /// Where it meant to go and who opened it, when something steered it.
     pub steered: Option<Steered>,
     /// Why.
-    pub reason: crate::model::DenyReason,
+    pub reason: DenyReason,
 }
 
 /// What went wrong between a listener and a connection.
@@ -95,6 +95,12 @@ pub enum Error {
         /// What the datapath said.
         #[source]
         source: capture::Error,
+    },
+    /// There is no address to connect to.
+    #[error("{name} has no address")]
+    NoAddress {
+        /// Who was asked for.
+        name: String,
     },
     /// The upstream did not accept the connection.
     #[error("connecting to {address}")]
@@ -182,11 +188,11 @@ impl Acceptor {
         let id = self.ids.next();
         let accepted = Instant::now();
         let Some(steered) = self.original_dst(&stream, peer) else {
-            self.refuse(id, stream, peer, None, crate::model::DenyReason::NotSteered);
+            self.refuse(id, stream, peer, None, DenyReason::NotSteered);
             return;
         };
         let Some(permit) = self.gate.enter(steered.workload.cgroup) else {
-            self.refuse(id, stream, peer, Some(steered), crate::model::DenyReason::TooManyConnections);
+            self.refuse(id, stream, peer, Some(steered), DenyReason::TooManyConnections);
             return;
         };
         // Small writes (TLS records, SSE events) must leave at once; a failure only costs latency.
@@ -213,7 +219,7 @@ impl Acceptor {
         stream: TcpStream,
         peer: SocketAddr,
         steered: Option<Steered>,
-        reason: crate::model::DenyReason,
+        reason: DenyReason,
     ) {
         reset(stream);
         self.accepted.refused(Refused { id, peer, steered, reason });

@@ -20,9 +20,9 @@ const CAPACITY: usize = 4096;
 /// Addresses remembered for one name.
 const ADDRESSES: usize = 64;
 /// Answers are asked for again after this; the TTL is not visible through the system's resolver.
-const FRESH: Duration = Duration::from_secs(60);
+const FRESH: Duration = Duration::from_mins(1);
 /// Addresses count this long after they were last seen in an answer.
-const HISTORY: Duration = Duration::from_secs(3600);
+const HISTORY: Duration = Duration::from_hours(1);
 /// A resolver that takes longer is the same as one that does not know.
 const RESOLVE_TIMEOUT: Duration = Duration::from_secs(5);
 
