@@ -134,41 +134,44 @@ fn target_authority<'t>(method: &str, target: &'t str) -> Option<&'t str> {
     after.split(['/', '?', '#']).next()
 }
 
+/// The text is no authority.
+struct BadAuthority;
+
 /// Splits `host[:port]` (RFC 3986 §3.2). User information is refused: it is deprecated for HTTP, and a name before `@` is
 /// how readers are made to disagree about the host.
 fn authority_hint(text: &str) -> HostHint {
-    let parse = || -> Option<HostHint> {
-        if let Some(rest) = text.strip_prefix('[') {
-            let (literal, after) = rest.split_once(']')?;
-            let ip: Ipv6Addr = literal.parse().ok()?;
-            let port = port_after(after)?;
-            return Some(HostHint::Address(IpAddr::V6(ip), port));
-        }
-        let (host, port) = match text.split_once(':') {
-            Some((host, port)) => (host, parse_port(port)?),
-            None => (text, None),
+    parse_authority(text).unwrap_or(HostHint::Invalid)
+}
+
+fn parse_authority(text: &str) -> Result<HostHint, BadAuthority> {
+    if let Some(rest) = text.strip_prefix('[') {
+        let (literal, after) = rest.split_once(']').ok_or(BadAuthority)?;
+        let ip: Ipv6Addr = literal.parse().map_err(|_| BadAuthority)?;
+        let port = match after.strip_prefix(':') {
+            Some(port) => parse_port(port)?,
+            None if after.is_empty() => None,
+            None => return Err(BadAuthority),
         };
-        if let Ok(ip) = host.parse() {
-            return Some(HostHint::Address(IpAddr::V4(ip), port));
-        }
-        Some(HostHint::Name(ServerName::parse(host).ok()?, port))
+        return Ok(HostHint::Address(IpAddr::V6(ip), port));
+    }
+    let (host, port) = match text.split_once(':') {
+        Some((host, port)) => (host, parse_port(port)?),
+        None => (text, None),
     };
-    parse().unwrap_or(HostHint::Invalid)
+    if let Ok(ip) = host.parse() {
+        return Ok(HostHint::Address(IpAddr::V4(ip), port));
+    }
+    ServerName::parse(host).map(|name| HostHint::Name(name, port)).map_err(|_| BadAuthority)
 }
 
-/// What follows the `]` of an address literal: nothing, or a colon and a port.
-fn port_after(text: &str) -> Option<Option<u16>> {
-    if text.is_empty() { Some(None) } else { parse_port(text.strip_prefix(':')?) }
-}
-
-/// A port of digits only; an empty one counts as absent (RFC 3986 §3.2.3). `None` when it is neither.
-fn parse_port(text: &str) -> Option<Option<u16>> {
+/// A port of digits only; an empty one counts as absent (RFC 3986 §3.2.3).
+fn parse_port(text: &str) -> Result<Option<u16>, BadAuthority> {
     if text.is_empty() {
-        return Some(None);
+        return Ok(None);
     }
     // `u16::from_str` would accept a leading `+`.
     if !text.bytes().all(|b| b.is_ascii_digit()) {
-        return None;
+        return Err(BadAuthority);
     }
-    text.parse().ok().map(Some)
+    text.parse().map(Some).map_err(|_| BadAuthority)
 }

@@ -25,10 +25,10 @@ use zeroize::{Zeroize as _, Zeroizing};
 use super::error::{CaProblem, Error};
 
 /// How long a generated authority lives: two years.
-const LIFETIME: Duration = Duration::from_secs(2 * 365 * 86400);
+const LIFETIME: Duration = Duration::from_hours(2 * 365 * 24);
 
 /// A generated authority is valid from an hour before, for clients whose clock is behind.
-const BACKDATE: Duration = Duration::from_secs(3600);
+const BACKDATE: Duration = Duration::from_hours(1);
 
 /// The largest certificate or key file read; a chain of a dozen certificates has 20 KiB.
 const MAX_FILE_BYTES: u64 = 1 << 20;
@@ -113,20 +113,20 @@ impl CertificateAuthority {
     /// Makes a new authority: P-256, pathlen 0, two years.
     pub fn generate(now: SystemTime) -> Result<Self, Error> {
         let key = CaKey(KeyPair::generate().map_err(Error::Mint)?);
-        let short = Sha256::digest(key.subject_public_key_info());
-        let short: String = short.iter().take(4).map(|b| format!("{b:02x}")).collect();
+        let [a, b, c, d, ..] = <[u8; 32]>::from(Sha256::digest(key.subject_public_key_info()));
+        let short = u32::from_be_bytes([a, b, c, d]);
         let mut params = CertificateParams::default();
         params.not_before = (now - BACKDATE).into();
         params.not_after = (now + LIFETIME).into();
         params.serial_number = Some(random_serial()?);
         params.distinguished_name = DistinguishedName::new();
-        params.distinguished_name.push(DnType::CommonName, format!("pipelock-ebpf egress CA {short}"));
+        params.distinguished_name.push(DnType::CommonName, format!("pipelock-ebpf egress CA {short:08x}"));
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         let certificate = params.self_signed(&key).map_err(Error::Mint)?;
-        let chain = vec![certificate.der().clone()];
         // The same checks as for a loaded one, so that there is one definition of a usable authority.
-        Self::from_parts(chain, key, now).map_err(|problem| Error::Ca { path: "(generated)".into(), problem })
+        Self::from_parts(std::slice::from_ref(certificate.der()), key, now)
+            .map_err(|problem| Error::Ca { path: "(generated)".into(), problem })
     }
 
     /// Loads an authority from PEM files.
@@ -150,13 +150,13 @@ impl CertificateAuthority {
             KeyFailure::Read(source) => Error::Read { what: "CA key", path: key_path.to_owned(), source },
             KeyFailure::Problem(problem) => key_error(problem),
         })?;
-        Self::from_parts(chain, key, now).map_err(|problem| match problem {
+        Self::from_parts(&chain, key, now).map_err(|problem| match problem {
             CaProblem::KeyMismatch => key_error(problem),
             _ => certificate_error(problem),
         })
     }
 
-    fn from_parts(chain: Vec<CertificateDer<'static>>, key: CaKey, now: SystemTime) -> Result<Self, CaProblem> {
+    fn from_parts(chain: &[CertificateDer<'static>], key: CaKey, now: SystemTime) -> Result<Self, CaProblem> {
         let certificate = chain.first().cloned().ok_or(CaProblem::NoCertificate)?;
         check_certificate(&certificate, now)?;
         let (_, parsed) = X509Certificate::from_der(&certificate).map_err(|_| CaProblem::BadCertificate)?;

@@ -28,13 +28,13 @@ use crate::model::PeerName;
 const CACHE_CAPACITY: usize = 4096;
 
 /// How long a leaf is served, and how long a leaf key lives. With 72 h of validity a served leaf always has 48 h left.
-const LEAF_TTL: Duration = Duration::from_secs(24 * 3600);
+const LEAF_TTL: Duration = Duration::from_hours(24);
 
 /// Absorbs clients whose clock is behind.
-const BACKDATE: Duration = Duration::from_secs(24 * 3600);
+const BACKDATE: Duration = Duration::from_hours(24);
 
 /// Validity from now on.
-const LIFETIME: Duration = Duration::from_secs(72 * 3600);
+const LIFETIME: Duration = Duration::from_hours(72);
 
 /// The longest common name (X.520 `ub-common-name`).
 const MAX_COMMON_NAME_BYTES: usize = 64;
@@ -107,8 +107,8 @@ impl Leaves {
     }
 
     /// Swaps the authority. Leaves of the last one are not served any more; established sessions go on.
-    pub fn rotate(&self, ca: Arc<CertificateAuthority>) {
-        self.signer.rcu(|old| Signer { epoch: old.epoch + 1, ca: Arc::clone(&ca) });
+    pub fn rotate(&self, ca: &Arc<CertificateAuthority>) {
+        self.signer.rcu(|old| Signer { epoch: old.epoch + 1, ca: Arc::clone(ca) });
         self.cache.clear();
     }
 

@@ -4,7 +4,6 @@
 //! a gateway started there would otherwise believe certificates that it, or another gateway like it, minted itself.
 
 use std::ffi::OsString;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -15,7 +14,7 @@ use rustls_pki_types::CertificateDer;
 use super::ca::CertificateAuthority;
 use super::error::Error;
 
-/// Where distributions keep the bundle of public roots (the list of Go's crypto/x509/root_linux.go).
+/// Where distributions keep the bundle of public roots (the list of Go's `crypto/x509/root_linux.go`).
 const SYSTEM_FILES: [&str; 6] = [
     "/etc/ssl/certs/ca-certificates.crt",
     "/etc/pki/tls/certs/ca-bundle.crt",
@@ -103,12 +102,12 @@ fn load_system() -> (Vec<CertificateDer<'static>>, RootSource) {
 /// Reads a PEM file that was named explicitly: it must be there and hold at least one certificate, and no broken one.
 pub(super) fn load_file(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
     let loaded = load_certs_from_paths(Some(path), None);
-    for error in loaded.errors {
+    if let Some(error) = loaded.errors.into_iter().next() {
         return Err(match error.kind {
             ErrorKind::Io { inner, .. } => {
                 Error::Read { what: "root certificates", path: path.to_owned(), source: inner }
             }
-            other => Error::Roots { path: path.to_owned(), detail: io::Error::other(format!("{other:?}")).to_string() },
+            other => Error::Roots { path: path.to_owned(), detail: format!("broken PEM: {other:?}") },
         });
     }
     if loaded.certs.is_empty() {

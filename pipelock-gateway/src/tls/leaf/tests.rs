@@ -167,7 +167,7 @@ async fn rotation_serves_leaves_of_the_new_authority_only() {
     let name = dns("api.example.test");
     let old = leaves.leaf(&name, KeyKind::P256).await.unwrap();
     let next = Arc::new(CertificateAuthority::generate(noon()).unwrap());
-    leaves.rotate(Arc::clone(&next));
+    leaves.rotate(&next);
     let new = leaves.leaf(&name, KeyKind::P256).await.unwrap();
     let issuer = |leaf: &CertifiedKey| {
         X509Certificate::from_der(&leaf.cert[0]).unwrap().1.tbs_certificate.issuer.as_raw().to_vec()

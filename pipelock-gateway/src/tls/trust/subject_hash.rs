@@ -1,6 +1,6 @@
 //! The number by which OpenSSL finds a root in a hashed directory.
 //!
-//! Source: `X509_NAME_hash_ex` and `x509_name_canon` in OpenSSL's crypto/x509/x_name.c: the first four bytes, little-endian,
+//! Source: `X509_NAME_hash_ex` and `x509_name_canon` in OpenSSL's `crypto/x509/x_name.c`: the first four bytes, little-endian,
 //! of the SHA-1 of the subject in canonical form. Canonical means: each string as UTF-8, ASCII letters lower-case, white space
 //! trimmed and each run of it one space; no outer SEQUENCE.
 
