@@ -3,6 +3,8 @@
 //! Shaped so that the error parsers of API SDKs can read it. It names the reason, the rules and the request id, and never a
 //! byte of what matched: the client that leaks may not be the one that owns the secret.
 
+use std::fmt::Write as _;
+
 use bytes::Bytes;
 use http::response::Builder;
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
@@ -92,7 +94,10 @@ fn percent_encoded(text: &str) -> HeaderValue {
     let mut out = String::with_capacity(text.len());
     for byte in text.bytes() {
         match byte {
-            b'%' | 0..=0x1f | 0x7f.. => out.push_str(&format!("%{byte:02X}")),
+            b'%' | 0..=0x1f | 0x7f.. => {
+                // Writing to a string cannot fail.
+                let _ = write!(out, "%{byte:02X}");
+            }
             _ => out.push(char::from(byte)),
         }
     }
@@ -164,7 +169,7 @@ mod tests {
         let (head, body) = blocked.answer().into_parts();
         let mut text = format!("{}\n", head.status);
         for (name, value) in &head.headers {
-            text.push_str(&format!("{name}: {}\n", value.to_str().unwrap()));
+            writeln!(text, "{name}: {}", value.to_str().unwrap()).unwrap();
         }
         text.push_str(std::str::from_utf8(&body.collect().await.unwrap().to_bytes()).unwrap());
         text

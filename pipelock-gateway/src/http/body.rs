@@ -1,7 +1,7 @@
 //! Bodies on their way: held until judged, judged while they pass, or relayed.
 //!
 //! Frames are the original `Bytes`; only small ones are copied together, so that a body sent byte by byte cannot pin a read
-//! buffer for each byte. How a body is framed (length, chunks, END_STREAM) is decided by the head and by
+//! buffer for each byte. How a body is framed (length, chunks, `END_STREAM`) is decided by the head and by
 //! [`Body::is_end_stream`]: hints are withheld on purpose, because hyper would turn them into fields nobody sent.
 
 use std::collections::VecDeque;
@@ -95,7 +95,7 @@ impl Held {
         self.take(usize::MAX).map(Frame::data).or_else(|| self.take_trailers().map(Frame::trailers))
     }
 
-    /// True behind the last frame, so that END_STREAM and the last chunk go out with it; never before the first one,
+    /// True behind the last frame, so that `END_STREAM` and the last chunk go out with it; never before the first one,
     /// because then no framing at all would be written for a body that is there and empty.
     fn is_end(&self) -> bool {
         self.started && self.bytes == 0 && self.trailers.is_none()

@@ -69,6 +69,7 @@ pub(super) struct Running {
 }
 
 /// What became of a request body.
+#[expect(clippy::large_enum_variant, reason = "lives for one statement; a box would cost each request an allocation")]
 pub(super) enum Upload {
     /// It may go.
     Forward {
@@ -99,8 +100,11 @@ impl Running {
             Upload::Refused { unread } => return Ok(self.refuse(unread)),
         };
         self.prepare_head(&mut head, Leave { out_expect: !body.is_end_stream(), in_upgrade: switching })?;
+        if switching {
+            self.connection.upstream.set_switching(true);
+        }
         match self.forward(Request::from_parts(head, body), stopped.as_ref()).await {
-            Ok(response) => self.relay(response, switching.then_some(downstream_switch), stopped),
+            Ok(response) => Ok(self.relay(response, switching.then_some(downstream_switch), stopped)),
             // The judge's stop surfaces as a failure of the body it refused.
             Err(_) if stopped.as_ref().is_some_and(CancellationToken::is_cancelled) => Ok(self.refuse(true)),
             Err(Error::Upstream(error)) if error.is_parse() => Ok(self.unusable_upstream()),
@@ -145,7 +149,7 @@ impl Running {
     fn prepare_head(&self, head: &mut Parts, leave: Leave) -> Result<(), Error> {
         if !self.is_http1() && head.uri.authority().is_none() {
             // A request translated from HTTP/1 may carry `Host` instead (RFC 9113 §8.3.1); hyper needs the whole URI.
-            let host = head.headers.get(header::HOST).map(|host| host.as_bytes()).unwrap_or_default();
+            let host = head.headers.get(header::HOST).map(http::HeaderValue::as_bytes).unwrap_or_default();
             let path = head.uri.path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"));
             head.uri = Uri::builder()
                 .scheme(self.connection.exchange.scheme)
@@ -177,15 +181,18 @@ impl Running {
         response: Response<Incoming>,
         downstream_switch: Option<OnUpgrade>,
         stopped: Option<CancellationToken>,
-    ) -> Result<Response<ToWorkload>, Error> {
+    ) -> Response<ToWorkload> {
         let switched = response.status() == StatusCode::SWITCHING_PROTOCOLS;
+        if downstream_switch.is_some() && !switched {
+            self.connection.upstream.set_switching(false);
+        }
         let (response, body) = match (switched, downstream_switch) {
             (true, Some(downstream_switch)) => {
                 let response = upgrade::relay(&self.connection.tasks, response, downstream_switch, &self.log);
                 (response, ToWorkload::Switched)
             }
             // Nobody asked for another protocol; what follows could not be told from responses.
-            (true, None) => return Ok(self.unusable_upstream()),
+            (true, None) => return self.unusable_upstream(),
             (false, _) => {
                 let (head, body) = response.into_parts();
                 let body = ToWorkload::Relayed { body, log: Arc::clone(&self.log), stopped };
@@ -195,7 +202,7 @@ impl Running {
         self.log.answered(response.status());
         let (mut head, ()) = response.into_parts();
         head.headers = hygiene::forwarded(head.headers, Leave { out_expect: false, in_upgrade: switched });
-        Ok(Response::from_parts(head, body))
+        Response::from_parts(head, body)
     }
 
     fn unusable_upstream(&self) -> Response<ToWorkload> {

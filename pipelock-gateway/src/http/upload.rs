@@ -29,9 +29,10 @@ use crate::model::{Action, BlockReason, Verdict};
 /// A body slower than this on average ...
 const MIN_BYTES_PER_SECOND: u64 = 1024;
 /// ... after this long only serves to occupy the budget.
-const SLOW_AFTER: Duration = Duration::from_secs(60);
+const SLOW_AFTER: Duration = Duration::from_mins(1);
 
 /// How taking in one frame ended, when it ended the body.
+#[derive(Clone, Copy)]
 enum Halt {
     /// The judge has seen enough.
     Stopped,

@@ -8,6 +8,7 @@ use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use http::{Request, Response};
 use hyper::body::Incoming;
@@ -36,7 +37,23 @@ pub(super) struct Upstream {
     leg: Mutex<Leg>,
     redial: Option<Redial>,
     /// Rung when a connection to the upstream has ended, so that the workload's can follow.
-    gone: Arc<Notify>,
+    gone: Arc<Gone>,
+}
+
+/// How the workload's leg learns that the upstream's has ended.
+#[derive(Default)]
+struct Gone {
+    ended: Notify,
+    /// A protocol switch is being asked for: hyper's part ends with the `101`, the connection does not.
+    switching: AtomicBool,
+}
+
+impl Gone {
+    fn ring(&self) {
+        if !self.switching.load(Relaxed) {
+            self.ended.notify_one();
+        }
+    }
 }
 
 struct Leg {
@@ -60,14 +77,19 @@ impl Upstream {
         version: HttpVersion,
         redial: Option<Redial>,
     ) -> Result<Self, Error> {
-        let gone = Arc::new(Notify::new());
+        let gone = Arc::new(Gone::default());
         let leg = Leg::open(io, version, Arc::clone(&gone)).await?;
         Ok(Self { version, leg: Mutex::new(leg), redial, gone })
     }
 
     /// Completes when a connection to the upstream has ended.
     pub(super) async fn gone(&self) {
-        self.gone.notified().await;
+        self.gone.ended.notified().await;
+    }
+
+    /// Says whether the request being sent asks to switch protocols, and later that the answer was not to.
+    pub(super) fn set_switching(&self, switching: bool) {
+        self.gone.switching.store(switching, Relaxed);
     }
 
     /// How many streams the upstream takes at once, as far as it had said when the leg was opened.
@@ -111,7 +133,7 @@ impl Upstream {
 }
 
 impl Leg {
-    async fn open(io: impl Io + 'static, version: HttpVersion, gone: Arc<Notify>) -> Result<Self, Error> {
+    async fn open(io: impl Io + 'static, version: HttpVersion, gone: Arc<Gone>) -> Result<Self, Error> {
         let io = TokioIo::new(io);
         let (sender, max_streams, driver) = match version {
             HttpVersion::Http1 => {
@@ -125,7 +147,7 @@ impl Leg {
                 let driver = tokio::spawn(async move {
                     // Requests in flight learn of an error themselves; without one there is nobody to tell.
                     let _ = connection.with_upgrades().await;
-                    gone.notify_one();
+                    gone.ring();
                 });
                 (Sender::Http1(sender), 1, driver)
             }
@@ -143,7 +165,7 @@ impl Leg {
                 let max_streams = connection.current_max_send_streams();
                 let driver = tokio::spawn(async move {
                     let _ = connection.await;
-                    gone.notify_one();
+                    gone.ring();
                 });
                 (Sender::Http2(sender), max_streams, driver)
             }
