@@ -2,7 +2,9 @@
 //!
 //! Modules stand in the order a byte travels; imports go to [`model`] or to the left (ARCHITECTURE.md).
 
+pub mod admin;
 pub mod capture;
+pub mod forward;
 pub mod http;
 pub mod model;
 pub mod report;
