@@ -2,8 +2,10 @@
 //!
 //! Modules stand in the order a byte travels; imports go to [`model`] or to the left (ARCHITECTURE.md).
 
+pub mod admin;
 pub mod capture;
 pub mod connection;
+pub mod forward;
 pub mod http;
 pub mod model;
 pub mod policy;

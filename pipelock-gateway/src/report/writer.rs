@@ -256,7 +256,10 @@ mod tests {
         }
     }
 
-    fn gated() -> (Writer<String>, mpsc::Sender<io::Result<usize>>, mpsc::Receiver<Vec<u8>>, Metrics) {
+    /// Lets one write through, with at most so many bytes, or fails it.
+    type Permits = mpsc::Sender<io::Result<usize>>;
+
+    fn gated() -> (Writer<String>, Permits, mpsc::Receiver<Vec<u8>>, Metrics) {
         let (permit, permits) = mpsc::channel();
         let (written, seen) = mpsc::channel();
         let metrics = Metrics::new("test");

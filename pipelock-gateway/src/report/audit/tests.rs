@@ -14,11 +14,11 @@ fn soon() -> Instant {
 }
 
 /// Logs into a file through `f` and returns what is in it.
-fn logged(options: AuditOptions, f: impl FnOnce(&AuditLog)) -> String {
+fn logged(mut options: AuditOptions, f: impl FnOnce(&AuditLog)) -> String {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("audit.jsonl");
-    let log = AuditLog::open(AuditOptions { output: AuditOutput::File(path.clone()), ..options }, &Metrics::new("t"));
-    let log = log.unwrap();
+    options.output = AuditOutput::File(path.clone());
+    let log = AuditLog::open(options, &Metrics::new("t")).unwrap();
     f(&log);
     log.close(soon()).unwrap();
     std::fs::read_to_string(path).unwrap()

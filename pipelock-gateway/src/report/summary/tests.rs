@@ -12,7 +12,9 @@ const PLAIN: SummaryOptions = SummaryOptions { colour: false };
 
 fn tally(records: &[RequestRecord]) -> Tally {
     let mut tally = Tally::default();
-    records.iter().for_each(|record| tally.add(record));
+    for record in records {
+        tally.add(record);
+    }
     tally
 }
 
