@@ -109,7 +109,8 @@ fn metrics(source: &Source) -> Vec<(usize, String)> {
     source.strings().filter(|(_, text)| is_name(text)).map(|(offset, text)| (offset, text.to_owned())).collect()
 }
 
-/// Port numbers: constants of the gateway and of what it shares with the kernel side with the word `PORT` or `LISTEN` in their name.
+/// Port numbers of the gateway and of what it shares with the kernel side: constants with the word `PORT` or `LISTEN` in
+/// their name, and addresses made with a literal port. Port 0, the kernel's choice, is none.
 fn ports(source: &Source) -> Vec<(usize, String)> {
     if !is_below(source, "pipelock-gateway/src") && !is_below(source, "pipelock-common/src") {
         return Vec::new();
@@ -122,7 +123,30 @@ fn ports(source: &Source) -> Vec<(usize, String)> {
             found.extend(last_number(value).map(|port| (offset, port)));
         }
     }
+    for (offset, made) in source.code().match_indices("SocketAddr::new(") {
+        found.extend(last_argument(&source.code()[offset + made.len()..]).map(|port| (offset, port.to_owned())));
+    }
+    found.retain(|(_, port)| port != "0");
+    found.sort();
+    // A constant that is made of such an address was found twice.
+    found.dedup_by(|later, earlier| later.1 == earlier.1);
     found
+}
+
+/// The last argument of a call whose opening parenthesis is already behind, when it is a number.
+fn last_argument(rest: &str) -> Option<&str> {
+    let mut depth = 0_usize;
+    let end = rest.find(|c| {
+        match c {
+            '(' => depth += 1,
+            ')' if depth == 0 => return true,
+            ')' => depth -= 1,
+            _ => {}
+        }
+        false
+    })?;
+    let last = rest[..end].trim_end().trim_end_matches(',').rsplit(',').next()?.trim();
+    (!last.is_empty() && last.bytes().all(|byte| byte.is_ascii_digit())).then_some(last)
 }
 
 /// `NAME: TYPE = VALUE;`
@@ -222,6 +246,20 @@ mod tests {
     fn ports_are_read_from_constants_of_every_shape() {
         let code = "const ADMIN_PORT: u16 = 8_888;\npub const DEFAULT_LISTEN: &str = \"127.0.0.1:9999\";\nconst L: u16 = 5;\nconst X_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 7777);\nconst fn f_PORT() {}\nconst SUPPORTED_VERSIONS: u16 = 43;";
         assert_eq!(keys("ports", "pipelock-gateway/src/admin.rs", code), ["8888", "9999", "7777"]);
+    }
+
+    #[test]
+    fn ports_are_read_from_addresses_made_in_place() {
+        let code = "fn f() { Self { listen: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8888) }; SocketAddr::new(ip(1, 2), 0); SocketAddr::new(\n a,\n 7,\n); SocketAddr::new(ip, port) }";
+        assert_eq!(keys("ports", "pipelock-gateway/src/config/fetch_proxy.rs", code), ["8888", "7"]);
+        assert_eq!(
+            keys(
+                "ports",
+                "pipelock-gateway/src/x.rs",
+                "#[cfg(test)]\nmod tests { fn f() { SocketAddr::new(ip, 443); } }"
+            ),
+            [""; 0]
+        );
     }
 
     #[test]
