@@ -35,7 +35,8 @@ use crate::model::{
     PassthroughReason, PeerName, Protocol, Side,
 };
 use crate::policy::{AddressDecision, Binding, NameInput};
-use crate::report::{Report, TlsIntercept};
+use crate::report::Report;
+use crate::report::metrics::TlsIntercept;
 use crate::sniff::ClientHello;
 use crate::tls::Prefixed;
 use crate::{http, tls};
@@ -99,6 +100,11 @@ impl Gateway {
     pub fn add_own_listener(&self, address: SocketAddr) {
         let mut own = self.own_listeners.lock().unwrap_or_else(PoisonError::into_inner);
         *own = own.iter().copied().chain([address]).collect();
+    }
+
+    /// What is counted.
+    pub fn metrics(&self) -> &crate::report::Metrics {
+        self.report.metrics()
     }
 
     /// Detection rules in force.

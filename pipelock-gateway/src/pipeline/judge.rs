@@ -4,15 +4,14 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use bytes::Bytes;
-use http::HeaderMap;
+use http::{HeaderMap, HeaderValue};
 use http::request::Parts;
 
 use super::snapshot::Snapshot;
 use crate::http::{BodyInspect, Exchange, Inspect, Step};
-use crate::model::{BlockReason, Finding, PeerName, RequestId, RequestRecord, Surface, Verdict};
+use crate::model::{Action, BlockReason, Finding, PeerName, RequestId, RequestRecord, Surface, Verdict};
 use crate::report::Report;
-use crate::scan::{StreamOptions, StreamScan};
+use crate::scan::{Encoding, StreamOptions, StreamScan};
 use crate::verdict::{self, is_expected_placement};
 
 /// Judges the requests of one connection by the snapshot that connection was opened under.
@@ -38,16 +37,33 @@ impl Judge {
 }
 
 impl Scanner {
+    /// One verdict on all findings of a part. Rules that only warn are folded apart, so that they never block.
     fn fold(&self, findings: Vec<Finding>) -> Verdict {
-        verdict::fold(&self.0.verdict, findings)
+        let (warn_only, enforced): (Vec<_>, Vec<_>) = findings.into_iter().partition(|f| self.0.patterns.only_warns(&f.rule));
+        let mut verdict = verdict::fold(&self.0.verdict, enforced);
+        if !warn_only.is_empty() {
+            verdict.join(Verdict { action: Action::Warn, reason: None, findings: warn_only });
+        }
+        verdict
+    }
+
+    /// Findings in the request target; patterns may be exempt for some hosts there.
+    fn target_findings(&self, host: &str, target: &str) -> Vec<Finding> {
+        let mut findings = self.0.engine.scan(Surface::Url, target.as_bytes());
+        findings.retain(|f| !self.0.patterns.is_exempt(&f.rule, host));
+        findings
     }
 
     /// Findings in a set of header fields, those left out that are credentials on their way to their own provider.
     fn header_findings(&self, host: &str, headers: &HeaderMap, surface: Surface) -> Vec<Finding> {
         let mut findings = Vec::new();
+        let mut line = Vec::new();
         for (name, value) in headers {
-            // Secrets in names are possible too; both are scanned in one piece, as a proxy log would show them.
-            let line = [name.as_str().as_bytes(), b": ", value.as_bytes()].concat();
+            // Scanned in one piece, because rules that go by context look for it on the left.
+            line.clear();
+            line.extend_from_slice(name.as_str().as_bytes());
+            line.extend_from_slice(b": ");
+            line.extend_from_slice(value.as_bytes());
             let found = self.0.engine.scan(surface, &line);
             findings.extend(found.into_iter().filter(|f| !is_expected_placement(&f.rule, name.as_str(), host)));
         }
@@ -59,16 +75,16 @@ impl Inspect for Judge {
     fn request_head(&self, exchange: &Exchange, _id: RequestId, head: &Parts) -> Verdict {
         let host = host_of(exchange, head);
         let target = head.uri.path_and_query().map_or("", |target| target.as_str());
-        let mut findings = self.scanner.0.engine.scan(Surface::Url, target.as_bytes());
+        let mut findings = self.scanner.target_findings(&host, target);
         findings.extend(self.scanner.header_findings(&host, &head.headers, Surface::RequestHeader));
         self.scanner.fold(findings)
     }
 
     fn request_body(&self, exchange: &Exchange, _id: RequestId, head: &Parts) -> Box<dyn BodyInspect> {
-        let json = head.headers.get(http::header::CONTENT_TYPE).is_some_and(is_json);
-        let stream = self.scanner.0.engine.stream(Surface::RequestBody, StreamOptions { json });
+        let encoding = encoding_of(head.headers.get(http::header::CONTENT_TYPE));
+        let stream = self.scanner.0.engine.stream(Surface::RequestBody, StreamOptions { encoding });
         let host = host_of(exchange, head).into_owned();
-        Box::new(BodyJudge { scanner: self.scanner.clone(), stream, host, trailers: Vec::new() })
+        Box::new(BodyJudge { scanner: self.scanner.clone(), stream, host, found: 0, trailers: Vec::new() })
     }
 
     fn uninspectable(&self, _exchange: &Exchange, _id: RequestId, reason: BlockReason) -> Verdict {
@@ -86,12 +102,22 @@ struct BodyJudge {
     scanner: Scanner,
     stream: StreamScan,
     host: String,
+    /// Matches at the last look; more of them are a reason to fold again.
+    found: usize,
     trailers: Vec<Finding>,
 }
 
 impl BodyInspect for BodyJudge {
     fn push(&mut self, bytes: &[u8]) -> Step {
-        Step::Hold(self.stream.push(bytes))
+        let progress = self.stream.push(bytes);
+        if progress.found > self.found {
+            self.found = progress.found;
+            // A body that streams on must stop now; one that is held loses nothing by it.
+            if self.scanner.fold(self.stream.so_far()).is_block() {
+                return Step::Stop;
+            }
+        }
+        Step::Hold(progress.hold)
     }
 
     fn trailers(&mut self, trailers: &HeaderMap) {
@@ -169,9 +195,9 @@ fn host_of<'a>(exchange: &'a Exchange, head: &'a Parts) -> Cow<'a, str> {
     }
 }
 
-/// `application/json`, `application/x-ndjson` and every `+json` (RFC 6839 §3.1), parameters ignored.
-fn is_json(content_type: &http::HeaderValue) -> bool {
-    let Ok(text) = content_type.to_str() else { return false };
-    let essence = text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    matches!(essence.as_str(), "application/json" | "text/json" | "application/x-ndjson" | "application/jsonl") || essence.ends_with("+json")
+/// How the text of a body is wrapped. The type is the workload's word, so all but forms are read as JSON text, too: that
+/// view is harmless on other text, and a wrong type must not hide an escape.
+fn encoding_of(content_type: Option<&HeaderValue>) -> Encoding {
+    let essence = content_type.and_then(|v| v.to_str().ok()).and_then(|v| v.split(';').next()).unwrap_or_default();
+    if essence.trim().eq_ignore_ascii_case("application/x-www-form-urlencoded") { Encoding::Percent } else { Encoding::Json }
 }

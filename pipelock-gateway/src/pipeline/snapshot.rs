@@ -1,9 +1,11 @@
 //! Everything a decision depends on, built once from configuration and never changed: a connection pins one.
 
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use crate::config::{Config, DlpPattern};
+use crate::config::{self, Config, DlpPattern};
+use crate::model::{DomainList, PeerName, ServerName};
 use crate::{policy, scan, tls, verdict};
 
 /// Rules, engine and TLS of one configuration.
@@ -14,8 +16,38 @@ pub struct Snapshot {
     pub engine: scan::Engine,
     /// How findings become verdicts.
     pub verdict: verdict::Policy,
+    /// What the file says of single patterns beyond how they match.
+    pub patterns: PatternNotes,
     /// Present exactly when TLS is opened.
     pub tls: Option<Opener>,
+}
+
+/// Patterns of the file that are not enforced everywhere.
+#[derive(Debug, Default)]
+pub struct PatternNotes {
+    warn_only: HashSet<String>,
+    exempt: HashMap<String, DomainList>,
+}
+
+impl PatternNotes {
+    fn new(patterns: &[DlpPattern]) -> Self {
+        let warn_only = patterns.iter().filter(|p| p.warn_only).map(|p| p.name.clone()).collect();
+        let exempt = patterns.iter().map(|p| (p.name.clone(), p.exempt_domains.clone())).collect();
+        Self { warn_only, exempt }
+    }
+
+    /// Whether matches of this rule are reported and never enforced (`action: warn`).
+    #[must_use]
+    pub fn only_warns(&self, rule: &str) -> bool {
+        self.warn_only.contains(rule)
+    }
+
+    /// Whether a match in the URL may go to this host (`exempt_domains`).
+    #[must_use]
+    pub fn is_exempt(&self, rule: &str, host: &str) -> bool {
+        let Some(domains) = self.exempt.get(rule) else { return false };
+        ServerName::parse(host).is_ok_and(|name| domains.matches(&PeerName::Dns(name)))
+    }
 }
 
 /// What opening TLS takes.
@@ -72,8 +104,9 @@ impl Snapshot {
         let user = config.dlp.patterns.iter().map(user_rule).collect();
         let spec = scan::RuleSpec { include_defaults: config.dlp.include_defaults, user };
         let engine = scan::Engine::compile(&spec).map_err(Error::Engine)?;
+        let verdict = verdict::Policy { mode, enforce: config.enforces() };
         let tls = options.open_tls.then(|| Opener::build(config, options)).transpose().map_err(Error::Tls)?;
-        Ok(Self { rules, engine, verdict: verdict::Policy { mode, enforce: config.enforces() }, tls })
+        Ok(Self { rules, engine, verdict, patterns: PatternNotes::new(&config.dlp.patterns), tls })
     }
 }
 
@@ -95,5 +128,11 @@ impl Opener {
 }
 
 fn user_rule(pattern: &DlpPattern) -> scan::UserRule {
-    scan::UserRule { name: pattern.name.clone(), expression: pattern.regex.clone(), severity: pattern.severity }
+    let validator = pattern.validator.map(|validator| match validator {
+        config::Validator::Luhn => scan::Validator::Luhn,
+        config::Validator::Mod97 => scan::Validator::Mod97,
+        config::Validator::Aba => scan::Validator::Aba,
+        config::Validator::Wif => scan::Validator::Wif,
+    });
+    scan::UserRule { name: pattern.name.clone(), expression: pattern.regex.clone(), severity: pattern.severity, validator }
 }

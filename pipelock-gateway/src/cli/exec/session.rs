@@ -144,14 +144,18 @@ fn open_door(
     let entrance = Entrance::new(Arc::clone(gateway));
     let listener = TcpListener::from_std(listener).context("watching the admin listener")?;
     let door = Door::new(
-        entrance.clone(),
-        Arc::new(entrance),
-        Arc::new(SystemResolver),
-        Arc::clone(admin) as Arc<dyn AnswerLocal>,
         forward::Options::default(),
+        entrance.clone(),
+        Arc::new(SystemResolver),
+        Arc::new(entrance),
+        Arc::clone(admin) as Arc<dyn AnswerLocal>,
+        gateway.metrics().clone(),
     );
     let shutdown = shutdown.clone();
-    loops.spawn(async move { Ok(door.serve(listener, shutdown).await?) });
+    loops.spawn(async move {
+        door.serve(listener, shutdown).await;
+        Ok(())
+    });
     Ok(())
 }
 
