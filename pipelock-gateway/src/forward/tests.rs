@@ -547,7 +547,8 @@ async fn a_door_full_of_tunnels_still_answers_its_probe() {
     assert_eq!(probe.answer().await.status, 200);
 
     // All three connections are taken: one more is reset.
-    world.client().await.expect_end().await;
+    let read = timeout(DEADLINE, world.client().await.0.read_u8()).await.unwrap();
+    assert_eq!(read.unwrap_err().kind(), io::ErrorKind::ConnectionReset);
     let turned_away = r#"pipelock_explicit_requests_total{kind="unparsed",outcome="overloaded"}"#;
     assert_eq!(world.sample(turned_away).as_deref(), Some("1"));
 }
