@@ -106,23 +106,30 @@ pub(super) struct Hit {
 pub(super) struct Hits {
     list: Vec<Hit>,
     limit: usize,
+    overflow: Option<u64>,
 }
 
 impl Hits {
     /// Reserves room for `capacity` hits, the most that one call can report.
     pub(super) fn with_capacity(capacity: usize) -> Self {
-        Self { list: Vec::with_capacity(capacity), limit: capacity }
+        Self { list: Vec::with_capacity(capacity), limit: capacity, overflow: None }
     }
 
     /// Forgets the hits of the call before and allows at most `limit` in the next one.
     pub(super) fn clear(&mut self, limit: usize) {
         self.list.clear();
+        self.overflow = None;
         self.limit = limit.min(self.list.capacity());
     }
 
     /// The hits of the last call, in the order the library reported them.
     pub(super) fn as_slice(&self) -> &[Hit] {
         &self.list
+    }
+
+    /// Where the first hit ended for which there was no room.
+    pub(super) fn overflow(&self) -> Option<u64> {
+        self.overflow
     }
 }
 
@@ -154,6 +161,7 @@ impl Database {
     }
 
     /// Memory of one open stream in bytes, as the library counts it.
+    #[cfg(test)]
     pub(super) fn stream_bytes(&self) -> usize {
         self.compiled.stream_size().unwrap_or(usize::MAX)
     }
@@ -294,7 +302,7 @@ impl Stream {
         let Some(state) = self.state.as_ref().filter(|_| !self.dead) else { return Fed::Dead };
         let fed = self.generation.with_scratch(|scratch| {
             for slice in bytes.chunks(MAX_SLICE) {
-                match outcome(state.scan(slice, scratch, collect(hits))) {
+                match outcome(&state.scan(slice, scratch, collect(hits))) {
                     Fed::All => {}
                     stopped => return stopped,
                 }
@@ -314,7 +322,7 @@ impl Stream {
         }
         #[cfg(test)]
         tests::count_close();
-        self.generation.with_scratch(|scratch| outcome(state.close(scratch, collect(hits))))
+        self.generation.with_scratch(|scratch| outcome(&state.close(scratch, collect(hits))))
     }
 
     /// Frees the state without looking for further matches.
@@ -342,6 +350,7 @@ fn collect(hits: &mut Hits) -> impl FnMut(u32, u64, u64, u32) -> Matching {
             return Matching::Continue;
         }
         if hits.list.len() >= hits.limit {
+            hits.overflow = Some(to);
             return Matching::Terminate;
         }
         hits.list.push(Hit { end: to, expression: id });
@@ -350,7 +359,7 @@ fn collect(hits: &mut Hits) -> impl FnMut(u32, u64, u64, u32) -> Matching {
 }
 
 /// What the crate's answer means for the stream. Only the callback terminates a scan, and only on overflow.
-fn outcome(answer: Result<(), hyperscan::Error>) -> Fed {
+fn outcome(answer: &Result<(), hyperscan::Error>) -> Fed {
     match answer {
         Ok(()) => Fed::All,
         Err(hyperscan::Error::Hyperscan(HsError::ScanTerminated)) => Fed::Overflow,

@@ -64,8 +64,7 @@ fn a_stream_that_is_dropped_is_closed() {
 #[test]
 fn dropping_streams_gives_their_memory_back() {
     fn resident_bytes() -> usize {
-        let pages: usize =
-            fs::read_to_string("/proc/self/statm").unwrap().split(' ').nth(1).unwrap().parse().unwrap();
+        let pages: usize = fs::read_to_string("/proc/self/statm").unwrap().split(' ').nth(1).unwrap().parse().unwrap();
         pages * 4096
     }
     // Bounded gaps make the state of one stream large enough that losing the streams could not be overlooked.
@@ -89,6 +88,7 @@ fn a_terminated_stream_is_dead_and_is_still_closed() {
     let mut hits = Hits::with_capacity(3);
     assert_eq!(stream.feed(b"aaaaa", &mut hits), Fed::Overflow);
     assert_eq!(ends(&hits), [1, 2, 3]);
+    assert_eq!(hits.overflow(), Some(4));
     hits.clear(3);
     assert_eq!(stream.feed(b"a", &mut hits), Fed::Dead, "a dead stream must not look clean");
     assert_eq!(ends(&hits), [0; 0]);
@@ -131,8 +131,7 @@ fn one_scratch_serves_databases_of_different_size_in_any_order() {
     let large: Vec<_> = (0..60).map(|n| expression(&format!("k{n}[a-z]{{8,40}}=[0-9]{{{}}}", n % 7 + 3))).collect();
     for sets in [[&small[..], &large[..]], [&large[..], &small[..]]] {
         let generation = Generation::compile(&sets).unwrap();
-        let mut streams: Vec<_> =
-            (0..2).map(|index| generation.open(generation.database(index).unwrap())).collect();
+        let mut streams: Vec<_> = (0..2).map(|index| generation.open(generation.database(index).unwrap())).collect();
         for (stream, set) in streams.iter_mut().zip(sets) {
             let mut hits = Hits::with_capacity(8);
             let (text, end) = if set.len() == 1 { ("needle", 6) } else { ("k7abcdefghij=1234567890", 16) };
