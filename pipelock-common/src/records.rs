@@ -101,6 +101,21 @@ impl DenialReason {
             _ => return None,
         })
     }
+
+    /// The name used in logs and metric labels.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Quic => "quic",
+            Self::Udp => "udp",
+            Self::SocketType => "socket_type",
+            Self::ReservedPort => "reserved_port",
+            Self::Storage => "storage",
+            Self::DeviceBound => "device_bound",
+            Self::NoPolicy => "no_policy",
+            Self::Protocol => "protocol",
+        }
+    }
 }
 
 /// Key of `FLOWS`: a steered connection as both of its ends see it.

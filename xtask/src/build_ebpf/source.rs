@@ -52,7 +52,7 @@ fn collect(root: &Path, dir: &str, files: &mut Vec<String>) -> Result<()> {
         let path = format!("{dir}/{}", name.to_str().with_context(|| format!("odd file name in {dir}"))?);
         if entry.file_type()?.is_dir() {
             collect(root, &path, files)?;
-        } else if path.ends_with(".rs") {
+        } else if Path::new(&path).extension().is_some_and(|extension| extension == "rs") {
             files.push(path);
         }
     }
@@ -107,7 +107,9 @@ mod tests {
     fn bytes_cannot_move_between_parts() {
         let of = |parts: &[(&str, &str)]| {
             let mut hasher = Sha256::new();
-            parts.iter().for_each(|(name, content)| feed(&mut hasher, name, content.as_bytes()));
+            for (name, content) in parts {
+                feed(&mut hasher, name, content.as_bytes());
+            }
             hex(&hasher.finalize())
         };
         assert_ne!(of(&[("a", "bc"), ("d", "")]), of(&[("a", "b"), ("cd", "")]));

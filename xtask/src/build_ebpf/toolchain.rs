@@ -153,9 +153,8 @@ fn find_linker() -> Result<(PathBuf, String)> {
 }
 
 fn cargo_home() -> PathBuf {
-    std::env::var_os("CARGO_HOME")
-        .map(PathBuf::from)
-        .unwrap_or_else(|| std::env::home_dir().unwrap_or_else(|| PathBuf::from("/root")).join(".cargo"))
+    let default = || std::env::home_dir().unwrap_or_else(|| PathBuf::from("/root")).join(".cargo");
+    std::env::var_os("CARGO_HOME").map_or_else(default, PathBuf::from)
 }
 
 fn output(command: &mut Command) -> Result<String> {
