@@ -18,7 +18,7 @@ const CUTS: &[(&str, &str)] = &[
     ("two_frames", "secret_split_over_two_h2_data_frames_is_stopped"),
 ];
 
-pub fn cases() -> Vec<Case> {
+pub(crate) fn cases() -> Vec<Case> {
     let needs = [Need::Bpf, Need::CgroupV2, Need::Pipelock, Need::Python];
     let mut cases: Vec<Case> = CUTS
         .iter()

@@ -13,7 +13,7 @@ use crate::control::direct;
 
 const CLEAN: &str = r#"{"note":"nothing to see here","number":7,"umlaut":"\u00fc"}"#;
 
-pub fn cases() -> Vec<Case> {
+pub(crate) fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
     for client in clients::ALL {
         for shape in Shape::ALL {
@@ -61,7 +61,7 @@ fn leak_is_stopped(node: &Node, client: &Client, shape: Shape) -> Result<()> {
 }
 
 /// Runs a client under `pipelock exec` in an environment.
-pub fn through_gateway(node: &Node, client: &Client, shape: Shape, body: &str) -> Result<(Outcome, Reply)> {
+pub(crate) fn through_gateway(node: &Node, client: &Client, shape: Shape, body: &str) -> Result<(Outcome, Reply)> {
     let mut exec = Exec::on(node);
     for (name, value) in shape.variables() {
         exec = exec.env(name, &value);
@@ -93,14 +93,14 @@ fn check_record(client: &Client, shape: Shape, outcome: &Outcome, event: &str, s
 }
 
 /// The only request among some connections.
-pub fn only_request(connections: &[Connection]) -> Result<Request> {
+pub(crate) fn only_request(connections: &[Connection]) -> Result<Request> {
     let requests = connections.iter().flat_map(|connection| &connection.requests).collect::<Vec<_>>();
     ensure!(requests.len() == 1, "expected one request at the upstream: {connections:#?}");
     Ok(requests[0].clone())
 }
 
 /// Nothing of a request reached the upstream: no head, no byte under TLS, and nowhere a part of the secret.
-pub fn nothing_arrived(secret: &Secret, connections: &[Connection]) -> Result<()> {
+pub(crate) fn nothing_arrived(secret: &Secret, connections: &[Connection]) -> Result<()> {
     for connection in connections {
         ensure!(connection.requests.is_empty(), "a request arrived: {:#?}", connection.requests);
         ensure!(!secret.leaked_into(&connection.received), "a part of the secret arrived: {connection:#?}");

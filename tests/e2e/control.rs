@@ -12,7 +12,7 @@ use pipelock_tests::process::{self, DEADLINE};
 use pipelock_tests::secrets::Secret;
 use pipelock_tests::upstream::Request;
 
-pub fn cases() -> Vec<Case> {
+pub(crate) fn cases() -> Vec<Case> {
     let mut cases = vec![
         e2e!(without_the_gateway_nothing_leaves_the_node, needs: [Python], no_way_out),
         e2e!(without_the_gateway_udp_443_is_accepted, needs: [Python], udp_is_accepted),
@@ -28,7 +28,7 @@ pub fn cases() -> Vec<Case> {
 }
 
 /// Runs a client without the gateway and returns what the upstream saw of it.
-pub fn direct(node: &Node, client: &Client, body: &str) -> Result<Request> {
+pub(crate) fn direct(node: &Node, client: &Client, body: &str) -> Result<Request> {
     let seen = node.upstream().journal().connection_count();
     let argv = client.argv(body);
     let mut command = node.direct_command(&argv[0]);
@@ -73,4 +73,4 @@ fn udp_is_accepted(node: &Node) -> Result<()> {
 }
 
 /// Needs of the hand-made sockets.
-pub const RAW: [Need; 2] = [Need::Python, Need::Ipv6];
+pub(crate) const RAW: [Need; 2] = [Need::Python, Need::Ipv6];

@@ -12,7 +12,7 @@ use pipelock_tests::process::DEADLINE;
 use pipelock_tests::traces::Traces;
 use rustix::process::Signal;
 
-pub fn cases() -> Vec<Case> {
+pub(crate) fn cases() -> Vec<Case> {
     vec![
         e2e!(exit_code_of_the_command_is_handed_on, needs: [Bpf, CgroupV2, Pipelock], exit_codes),
         e2e!(standard_streams_belong_to_the_command, needs: [Bpf, CgroupV2, Pipelock], streams),
@@ -27,7 +27,7 @@ pub fn cases() -> Vec<Case> {
     ]
 }
 
-fn shell<'a>(script: &'a str) -> [&'a str; 3] {
+fn shell(script: &str) -> [&str; 3] {
     ["sh", "-c", script]
 }
 

@@ -1,4 +1,4 @@
-//! Rules through the wire: what NO_PROXY lists, the allow-list and the modes do to real connections.
+//! Rules through the wire: what `no_proxy` lists, the allow-list and the modes do to real connections.
 //!
 //! Whether a connection was opened is asked of TLS itself: a curl that trusts only the upstream's own root succeeds when
 //! the bytes were relayed unopened and fails with exit code 60 when the gateway showed a certificate it minted.
@@ -37,7 +37,7 @@ const NO_PROXY: &[(&str, &str, &str, &str)] = &[
     ("everything", "*", "https://api.example.test/", "no_proxy_address"),
 ];
 
-pub fn cases() -> Vec<Case> {
+pub(crate) fn cases() -> Vec<Case> {
     let needs = [Need::Bpf, Need::CgroupV2, Need::Pipelock, Need::Curl];
     let mut cases: Vec<Case> = NO_PROXY
         .iter()

@@ -44,7 +44,7 @@ const CONFIGURATIONS: &[(&str, &str, &[&str])] = &[
     ("bad_pattern", "version: 1\ndlp:\n  patterns: [{name: Broken, regex: \"a(b\"}]\n", &["Broken"]),
 ];
 
-pub fn cases() -> Vec<Case> {
+pub(crate) fn cases() -> Vec<Case> {
     let needs = [Need::Bpf, Need::CgroupV2, Need::Pipelock];
     let mut cases: Vec<Case> = CONFIGURATIONS
         .iter()

@@ -30,7 +30,7 @@ const QUIC: &[(&str, &str, &str)] = &[
     ("v4_mapped_connected", "connected", "::ffff:203.0.113.10"),
 ];
 
-pub fn cases() -> Vec<Case> {
+pub(crate) fn cases() -> Vec<Case> {
     let needs = || [Need::Bpf, Need::CgroupV2, Need::Pipelock].into_iter().chain(RAW);
     let mut cases = Vec::new();
     for &(name, way, address, peer) in WAYS {

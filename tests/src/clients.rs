@@ -36,6 +36,7 @@ pub struct Client {
 enum Kind {
     Ruby(&'static str),
     Python(&'static str),
+    SystemPython(&'static str),
     Curl(&'static [&'static str]),
     Node,
     Static,
@@ -131,7 +132,15 @@ pub const ALL: &[Client] = &[
     python("python_requests", "Python requests", "requests", API_URL, API),
     python("python_httpx_h1", "Python httpx HTTP/1.1", "httpx_h1", API_URL, API),
     python("python_httpx_h2", "Python httpx HTTP/2", "httpx_h2", API_URL, API),
-    python("python_urllib", "Python urllib", "urllib", API_URL, API),
+    Client {
+        name: "python_urllib",
+        title: "Python urllib",
+        needs: &[Need::Python3],
+        url: API_URL,
+        host: API,
+        follows_proxy_variables: true,
+        kind: Kind::SystemPython("urllib"),
+    },
     python("python_openai_sdk", "Python openai SDK", "openai", OPENAI_URL, OPENAI),
     python("python_openai_sdk_stream", "Python openai SDK, stream", "openai_stream", OPENAI_URL, OPENAI),
     curl("curl_h1", "curl --http1.1", &["--http1.1"], true),
@@ -222,6 +231,7 @@ impl Client {
         let words: Vec<OsString> = match self.kind {
             Kind::Ruby(variant) => vec!["ruby".into(), script("client.rb").into(), variant.into()],
             Kind::Python(variant) => vec![need::python().into(), script("client.py").into(), variant.into()],
+            Kind::SystemPython(variant) => vec!["python3".into(), script("client.py").into(), variant.into()],
             Kind::Curl(flags) => return curl_argv(flags, url, body),
             Kind::Node => vec!["node".into(), script("client.mjs").into(), "fetch".into()],
             Kind::Static => vec![need::static_client().into()],

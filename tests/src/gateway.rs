@@ -69,8 +69,8 @@ impl<'node> Exec<'node> {
 
     /// Adds an entry to `no_proxy.list`.
     #[must_use]
-    pub fn no_proxy(mut self, entry: impl ToString) -> Self {
-        self.no_proxy.push(entry.to_string());
+    pub fn no_proxy(mut self, entry: &str) -> Self {
+        self.no_proxy.push(entry.to_owned());
         self
     }
 

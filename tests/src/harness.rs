@@ -14,12 +14,15 @@ use libtest_mimic::{Arguments, Failed, Trial};
 use crate::need::Need;
 use crate::node::{self, Node};
 
+/// How a claim is shown on a node of its own.
+type Run = Box<dyn FnOnce(&Node) -> Result<()> + Send>;
+
 /// One end-to-end test: a claim, what it needs, and how it is shown.
 pub struct Case {
     name: String,
     needs: Vec<Need>,
     alone: bool,
-    run: Box<dyn FnOnce(&Node) -> Result<()> + Send>,
+    run: Run,
 }
 
 impl std::fmt::Debug for Case {

@@ -5,6 +5,7 @@
 //! `pipelock exec` in it and [`clients`] are the programs it runs; [`secrets`] are what they try to leak. Nothing here
 //! reaches the Internet, and no case may pass because something was missing: a missing need is a visible skip.
 
+pub mod bench;
 pub mod clients;
 pub mod gateway;
 pub mod harness;

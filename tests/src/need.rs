@@ -34,6 +34,8 @@ pub enum Need {
     HttParty,
     /// The gem `faraday`.
     Faraday,
+    /// Python with its standard library.
+    Python3,
     /// Python with requests, httpx with HTTP/2, and the `openai` SDK.
     Python,
     /// Node.js 18 or newer, for its own `fetch`.
@@ -68,6 +70,7 @@ impl Need {
         Self::Ruby,
         Self::HttParty,
         Self::Faraday,
+        Self::Python3,
         Self::Python,
         Self::Node,
         Self::StaticClient,
@@ -89,6 +92,7 @@ impl Need {
             Self::Ruby => "ruby",
             Self::HttParty => "httparty",
             Self::Faraday => "faraday",
+            Self::Python3 => "python3",
             Self::Python => "python",
             Self::Node => "node",
             Self::StaticClient => "static-client",
@@ -111,11 +115,10 @@ impl Need {
             Self::Ruby => "apt-get install ruby",
             Self::HttParty => "apt-get install ruby-httparty",
             Self::Faraday => "apt-get install ruby-faraday",
+            Self::Python3 => "apt-get install python3",
             Self::Python => "cargo xtask e2e makes target/e2e-venv; or set PIPELOCK_PYTHON",
             Self::Node => "apt-get install nodejs",
-            Self::StaticClient => {
-                "cargo rustc -p pipelock-tests --bin static-client -- -C target-feature=+crt-static (cargo xtask e2e does)"
-            }
+            Self::StaticClient => "cargo xtask e2e links it into target/e2e (-C target-feature=+crt-static)",
             Self::Setpriv => "apt-get install util-linux",
             Self::Bpftool => "apt-get install bpftool",
         }
@@ -143,6 +146,11 @@ impl Need {
             Self::Ruby => output("ruby", &["-rnet/http", "-ropenssl", "-e", "puts RUBY_VERSION"], |_| true),
             Self::HttParty => output("ruby", &["-rhttparty", "-e", "puts HTTParty::VERSION"], |_| true),
             Self::Faraday => output("ruby", &["-rfaraday", "-e", "puts Faraday::VERSION"], |_| true),
+            Self::Python3 => output(
+                "python3",
+                &["-c", "import ssl, sys; print(sys.version.split()[0], ssl.OPENSSL_VERSION)"],
+                |_| true,
+            ),
             Self::Python => python_modules(),
             Self::Node => output("node", &["-e", "fetch; console.log(process.version)"], |_| true),
             Self::StaticClient => static_client_answer(),
@@ -173,10 +181,16 @@ pub fn python() -> PathBuf {
     )
 }
 
-/// Our own client: `PIPELOCK_STATIC_CLIENT`, else the one of this build.
+/// Our own client: `PIPELOCK_STATIC_CLIENT`, else the copy that `cargo xtask e2e` linked statically. Not the one of this
+/// build: building the tests builds that one dynamically.
 #[must_use]
 pub fn static_client() -> PathBuf {
-    std::env::var_os("PIPELOCK_STATIC_CLIENT").map_or_else(|| gateway::built("static-client"), PathBuf::from)
+    std::env::var_os("PIPELOCK_STATIC_CLIENT").map_or_else(|| beside_builds("e2e/static-client"), PathBuf::from)
+}
+
+/// A path in the target directory that belongs to no profile.
+fn beside_builds(path: &str) -> PathBuf {
+    gateway::built("").parent().and_then(Path::parent).unwrap_or(Path::new("target")).join(path)
 }
 
 fn exists(path: &Path) -> Answer {

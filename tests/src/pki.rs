@@ -4,6 +4,7 @@
 //! public roots: the gateway is told about it with `tls_interception.upstream_ca_files`. It is not the gateway's own CA.
 
 use std::net::IpAddr;
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
@@ -11,8 +12,9 @@ use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
     KeyUsagePurpose, SanType,
 };
-use rustls::ServerConfig;
-use rustls_pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::{ClientConfig, RootCertStore, ServerConfig};
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 
 /// Subject of the root, by which a client can tell the upstream's own certificate from one the gateway minted.
 pub const ROOT_NAME: &str = "pipelock test upstream root";
@@ -81,4 +83,23 @@ impl Root {
 #[must_use]
 pub fn provider() -> Arc<rustls::crypto::CryptoProvider> {
     Arc::new(rustls::crypto::aws_lc_rs::default_provider())
+}
+
+/// A TLS client configuration that trusts what stands in these PEM files and nothing else. No ALPN is offered.
+///
+/// # Errors
+/// When a file cannot be read or is not PEM.
+pub fn trusting(files: &[impl AsRef<Path>]) -> Result<Arc<ClientConfig>> {
+    let mut roots = RootCertStore::empty();
+    for file in files.iter().map(AsRef::as_ref) {
+        for certificate in CertificateDer::pem_file_iter(file).with_context(|| format!("reading {}", file.display()))? {
+            // A system's bundle may hold roots rustls does not understand; the one that matters shows in the handshake.
+            roots.add(certificate?).ok();
+        }
+    }
+    let config = ClientConfig::builder_with_provider(provider())
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Ok(Arc::new(config))
 }

@@ -1,11 +1,11 @@
 //! Child processes that cannot outlive their test and cannot keep it waiting.
 //!
 //! Output is collected by threads as it comes, every wait has a deadline, and dropping the handle ends the child's whole
-//! process group. Only groups started here are ever signalled.
+//! process group, politely first. Only groups started here are ever signalled.
 
 use std::io::{Read, Write};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -44,7 +44,7 @@ impl Running {
     /// # Errors
     /// When the program cannot be started.
     pub fn start(mut command: Command) -> Result<Self> {
-        let described = format!("{:?}", command.get_program());
+        let described = command.get_program().display().to_string();
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().with_context(|| format!("starting {described}"))?;
         let pid = Pid::from_child(&child);
@@ -99,6 +99,17 @@ impl Running {
         bail!("{} never complained {text:?}\nstderr: {}", self.described, self.stderr.text())
     }
 
+    /// Waits until its standard output contains `text` after the first `from` bytes, and returns what follows `from`.
+    ///
+    /// # Errors
+    /// As [`Self::wait_for_output`].
+    pub fn wait_for_more(&self, from: usize, text: &str, deadline: Duration) -> Result<String> {
+        if self.stdout.wait_until(deadline, |bytes| contains(bytes.get(from..).unwrap_or_default(), text.as_bytes())) {
+            return Ok(self.stdout.text().get(from..).unwrap_or_default().to_owned());
+        }
+        bail!("{} said no more\nstdout: {}\nstderr: {}", self.described, self.stdout.text(), self.stderr.text())
+    }
+
     /// What it has written to standard output so far.
     #[must_use]
     pub fn output(&self) -> String {
@@ -151,6 +162,10 @@ impl Drop for Running {
     fn drop(&mut self) {
         // `try_wait` says `Some` only after the id was given back; from then on it may name somebody else's group.
         if let Ok(None) = self.child.try_wait() {
+            // Asked first, so that a gateway whose test failed half-way still takes its programs out of the kernel.
+            if self.signal(Signal::TERM).is_ok() {
+                self.wait_exit(Duration::from_secs(5)).ok();
+            }
             kill_process_group(self.pid, Signal::KILL).ok();
             self.child.kill().ok();
             self.child.wait().ok();
@@ -184,7 +199,19 @@ pub fn eventually(deadline: Duration, mut holds: impl FnMut() -> Result<(), Stri
 /// Bytes of one stream, growing until its end.
 #[derive(Debug, Clone)]
 struct Collector {
-    state: Arc<(Mutex<(Vec<u8>, bool)>, Condvar)>,
+    state: Arc<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    held: Mutex<Held>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Held {
+    bytes: Vec<u8>,
+    ended: bool,
 }
 
 impl Collector {
@@ -195,10 +222,10 @@ impl Collector {
             let mut buffer = [0; 8192];
             loop {
                 let count = stream.read(&mut buffer).unwrap_or(0);
-                let mut held = state.0.lock().unwrap_or_else(PoisonError::into_inner);
-                held.0.extend_from_slice(&buffer[..count]);
-                held.1 = count == 0;
-                state.1.notify_all();
+                let mut held = state.held.lock().unwrap_or_else(PoisonError::into_inner);
+                held.bytes.extend_from_slice(&buffer[..count]);
+                held.ended = count == 0;
+                state.changed.notify_all();
                 if count == 0 {
                     return;
                 }
@@ -210,7 +237,7 @@ impl Collector {
     /// Waits until `holds` is true of the bytes; false after the deadline or at the end of the stream.
     fn wait_until(&self, deadline: Duration, holds: impl Fn(&[u8]) -> bool) -> bool {
         self.wait(deadline, |bytes, ended| ended || holds(bytes));
-        holds(&self.state.0.lock().unwrap_or_else(PoisonError::into_inner).0)
+        holds(&self.lock().bytes)
     }
 
     fn wait_end(&self, deadline: Duration) {
@@ -218,13 +245,16 @@ impl Collector {
     }
 
     fn wait(&self, deadline: Duration, holds: impl Fn(&[u8], bool) -> bool) {
-        let held = self.state.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let waited = self.state.1.wait_timeout_while(held, deadline, |(bytes, ended)| !holds(bytes, *ended));
-        drop(waited);
+        let undone = |held: &mut Held| !holds(&held.bytes, held.ended);
+        drop(self.state.changed.wait_timeout_while(self.lock(), deadline, undone));
     }
 
     fn text(&self) -> String {
-        String::from_utf8_lossy(&self.state.0.lock().unwrap_or_else(PoisonError::into_inner).0).into_owned()
+        String::from_utf8_lossy(&self.lock().bytes).into_owned()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Held> {
+        self.state.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -1,2 +1,41 @@
-//! Bench.
-fn main() {}
+//! What the gateway costs, as ratios within one run: `cargo xtask bench`.
+//!
+//! Measures the hooks by the statistics the kernel keeps on programs, `connect()` by a clock around the system call, and
+//! requests by a load client and an echo server that are processes of their own. Rounds of the compared paths alternate,
+//! so that a machine that changes speed changes all of them. Prints the tables and writes them to
+//! `tests/benches/RESULTS.md`; `tests/benches/README.md` says how to read them. The load client and the echo server are
+//! this same program under another first argument; see [`pipelock_tests::bench`].
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "the tables are its purpose")]
+
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use pipelock_tests::bench::{echo, load, report};
+use pipelock_tests::need::Need;
+
+fn main() -> ExitCode {
+    let mut arguments = std::env::args().skip(1);
+    let outcome = match arguments.next().as_deref() {
+        Some("echo") => arguments.next().context("bench echo FILE").and_then(|file| echo::serve(file.as_ref())),
+        Some("load") => arguments.next().context("bench load FILE").and_then(|file| load::obey(file.as_ref())),
+        _ => measure(),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("bench: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn measure() -> Result<()> {
+    let needs = [Need::Root, Need::Namespaces, Need::Bpf, Need::CgroupV2, Need::Pipelock, Need::Bpftool];
+    for need in needs {
+        anyhow::ensure!(need.probe().present, "{need} is missing ({}): {}", need.probe().evidence, need.remedy());
+    }
+    let text = report::run(|progress| eprintln!("{progress}"))?;
+    println!("{text}");
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/RESULTS.md");
+    std::fs::write(file, text).with_context(|| format!("writing {file}"))
+}

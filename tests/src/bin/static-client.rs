@@ -6,14 +6,12 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use pipelock_tests::pki;
-use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
-use rustls_pki_types::pem::PemObject;
-use rustls_pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConnection, StreamOwned};
+use rustls_pki_types::ServerName;
 
 fn main() {
     let line = match post() {
@@ -30,7 +28,8 @@ fn post() -> Result<(u16, Option<String>)> {
     let host = url.host().context("the URL has no host")?.to_owned();
     let socket = TcpStream::connect((host.as_str(), url.port_u16().unwrap_or(443))).context("connect")?;
     socket.set_read_timeout(Some(Duration::from_secs(30)))?;
-    let session = ClientConnection::new(trust()?, ServerName::try_from(host.clone())?)?;
+    let trusted = std::env::var_os("SSL_CERT_FILE").context("SSL_CERT_FILE")?;
+    let session = ClientConnection::new(pki::trusting(&[trusted])?, ServerName::try_from(host.clone())?)?;
     let mut stream = StreamOwned::new(session, socket);
     let path = url.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
     let head = format!(
@@ -51,18 +50,4 @@ fn post() -> Result<(u16, Option<String>)> {
         .lines()
         .find_map(|line| line.to_ascii_lowercase().strip_prefix("x-pipelock-blocked: ").map(str::to_owned));
     Ok((status, blocked))
-}
-
-fn trust() -> Result<Arc<ClientConfig>> {
-    let file = std::env::var("SSL_CERT_FILE").context("SSL_CERT_FILE")?;
-    let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_file_iter(&file).with_context(|| format!("reading {file}"))? {
-        // A bundle of the system may hold roots rustls does not understand; the one that matters is checked by the handshake.
-        roots.add(certificate?).ok();
-    }
-    let config = ClientConfig::builder_with_provider(pki::provider())
-        .with_safe_default_protocol_versions()?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    Ok(Arc::new(config))
 }
