@@ -89,7 +89,9 @@ pub struct HealthcheckArgs {
 pub fn run(cli: Cli) -> ExitCode {
     match cli.command {
         Command::Exec(args) => exec::run(&args),
-        Command::Check(args) => ExitCode::from(check::check(args.config.as_deref(), &mut io::stdout(), &mut io::stderr())),
+        Command::Check(args) => {
+            ExitCode::from(check::check(args.config.as_deref(), &mut io::stdout(), &mut io::stderr()))
+        }
         Command::Healthcheck(args) => healthcheck(&args),
         Command::Probe => probe(),
     }
@@ -112,7 +114,7 @@ fn healthcheck(args: &HealthcheckArgs) -> ExitCode {
 }
 
 fn probe() -> ExitCode {
-    let report = crate::capture::probe::probe();
+    let report = crate::capture::probe::probe(&crate::capture::probe::ThisKernel);
     let _ = write!(io::stdout(), "{report}");
     if report.require().is_ok() { ExitCode::SUCCESS } else { ExitCode::from(EXIT_CONFIG) }
 }

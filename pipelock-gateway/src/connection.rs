@@ -213,14 +213,7 @@ impl Acceptor {
         }
     }
 
-    fn refuse(
-        &self,
-        id: ConnId,
-        stream: TcpStream,
-        peer: SocketAddr,
-        steered: Option<Steered>,
-        reason: DenyReason,
-    ) {
+    fn refuse(&self, id: ConnId, stream: TcpStream, peer: SocketAddr, steered: Option<Steered>, reason: DenyReason) {
         reset(stream);
         self.accepted.refused(Refused { id, peer, steered, reason });
     }

@@ -4,15 +4,19 @@
 
 pub mod admin;
 pub mod capture;
+pub mod cli;
+pub mod config;
 pub mod connection;
 pub mod forward;
 pub mod http;
 pub mod model;
+pub mod pipeline;
 pub mod policy;
 pub mod report;
 pub mod scan;
 pub mod sniff;
 pub mod tls;
+pub mod verdict;
 
 /// An error and its causes on one line, as it is printed where it is handled.
 #[must_use]

@@ -151,7 +151,14 @@ impl Gateway {
                 }
             }
             AddressDecision::Continue => match self.dialer.connect(original_dst.socket_addr()).await {
-                Ok(upstream) => self.converse(&snapshot, &mut draft, Parties { dst: original_dst, connect_host: None, downstream, read: Bytes::new(), upstream }).await,
+                Ok(upstream) => {
+                    self.converse(
+                        &snapshot,
+                        &mut draft,
+                        Parties { dst: original_dst, connect_host: None, downstream, read: Bytes::new(), upstream },
+                    )
+                    .await
+                }
                 Err(error) => upstream_unreachable(downstream, &error),
             },
         };
@@ -160,7 +167,12 @@ impl Gateway {
     }
 
     /// From two connected sockets on; both front doors meet here.
-    async fn converse(self: &Arc<Self>, snapshot: &Arc<Snapshot>, draft: &mut Draft, parties: Parties) -> ConnectionEnd {
+    async fn converse(
+        self: &Arc<Self>,
+        snapshot: &Arc<Snapshot>,
+        draft: &mut Draft,
+        parties: Parties,
+    ) -> ConnectionEnd {
         let Parties { dst, connect_host, mut downstream, read, mut upstream } = parties;
         let connect_host = connect_host.as_ref();
         let first = tokio::select! {
@@ -205,7 +217,7 @@ impl Gateway {
             }
             (Decision::Intercept(_), Greeting::Http(version)) => {
                 let redial = self.redial_tcp(dst);
-                self.serve(snapshot, draft, version, Scheme::Http, downstream, upstream, redial).await
+                self.serve_http(snapshot, draft, version, Scheme::Http, downstream, upstream, redial).await
             }
             // Broken TLS: policy means it to be opened, and it cannot be. Only where nothing is enforced may it pass.
             (Decision::Intercept(_), Greeting::Other) if !snapshot.verdict.enforce => {
@@ -249,7 +261,10 @@ impl Gateway {
     ) -> ConnectionEnd {
         let Some(opener) = &snapshot.tls else {
             reset(downstream.into_parts().1.into_inner());
-            return failed(Side::Gateway, &io::Error::other("interception was decided without a certificate authority"));
+            return failed(
+                Side::Gateway,
+                &io::Error::other("interception was decided without a certificate authority"),
+            );
         };
         let offer = hello.http_alpn();
         let key_kind = tls::KeyKind::for_client(hello.accepts_ecdsa());
@@ -286,7 +301,7 @@ impl Gateway {
         match (leg, upstream_error) {
             (Some(leg), _) => {
                 let redial = self.redial_tls(Arc::clone(snapshot), name.clone(), dst, leg.alpn);
-                self.serve(snapshot, draft, version, Scheme::Https, downstream, leg.stream, redial).await
+                self.serve_http(snapshot, draft, version, Scheme::Https, downstream, leg.stream, redial).await
             }
             (None, error) => {
                 self.refuse_all(draft, version, BlockReason::UpstreamTls, downstream).await;
@@ -296,8 +311,11 @@ impl Gateway {
     }
 
     /// Serves HTTP between two opened legs, every request before the judge.
-    #[expect(clippy::too_many_arguments, reason = "each is one thing the caller has just made; a struct would be used once")]
-    async fn serve(
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "each is one thing the caller has just made; a struct would be used once"
+    )]
+    async fn serve_http(
         &self,
         snapshot: &Arc<Snapshot>,
         draft: &mut Draft,
@@ -319,7 +337,13 @@ impl Gateway {
     }
 
     /// Answers every request with a block: the upstream cannot be trusted, and a reset would only make clients retry.
-    async fn refuse_all(&self, draft: &mut Draft, version: HttpVersion, reason: BlockReason, downstream: impl Io + 'static) {
+    async fn refuse_all(
+        &self,
+        draft: &mut Draft,
+        version: HttpVersion,
+        reason: BlockReason,
+        downstream: impl Io + 'static,
+    ) {
         let judge = Arc::new(RefuseAll::new(reason, self.report.clone()));
         let session = self.session(draft, version, Scheme::Https, Arc::clone(&judge) as _, None);
         // Nothing is ever sent on it: the judge refuses each head. Kept open so that it does not look like a failure.

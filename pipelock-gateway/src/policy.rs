@@ -208,6 +208,12 @@ impl Rules {
         !(self.is_strict() && self.0.enforce) || self.0.api_allowlist.matches(host)
     }
 
+    /// Whether `trusted_domains` lets this name live at a private address.
+    #[must_use]
+    pub fn trusts(&self, host: &PeerName) -> bool {
+        self.0.trusted_domains.matches(host)
+    }
+
     /// How the connection is handled if nothing refuses it.
     fn admit(&self, input: &NameInput<'_>, peer: &PeerName) -> Admitted {
         let listed = self.unopened_by_name(input, peer);

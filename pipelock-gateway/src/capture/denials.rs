@@ -2,6 +2,7 @@
 //!
 //! Refusals only; steered connections are seen on accept. A full buffer loses records, counted by the programs.
 
+use std::fmt;
 use std::net::SocketAddr;
 
 use aya::maps::{MapData, RingBuf};
@@ -22,6 +23,30 @@ pub struct Denial {
     pub address: Option<SocketAddr>,
     /// Who tried.
     pub workload: Workload,
+}
+
+impl fmt::Display for Denial {
+    /// One line for a terminal: what was refused, to whom, why. No port or pid of the caller, so that retries read the same.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let what = match self.reason {
+            DenialReason::Quic => "QUIC (UDP/443); clients fall back to TCP",
+            DenialReason::Udp => "UDP",
+            DenialReason::SocketType => "a socket of a type that cannot be redirected (raw, MPTCP, SCTP, ...)",
+            DenialReason::ReservedPort => "a bind to a port of the gateway",
+            DenialReason::Storage => "a connection that could not be recorded",
+            DenialReason::DeviceBound => "a connection bound to a device",
+            DenialReason::NoPolicy => "a connection of a process that left its cgroup",
+            DenialReason::Protocol => "an unknown transport protocol",
+        };
+        write!(f, "the kernel refused {what}")?;
+        if let Some(address) = self.address {
+            write!(f, ", to {address}")?;
+        }
+        match &self.workload.executable {
+            Some(path) => write!(f, ", from {path}"),
+            None => Ok(()),
+        }
+    }
 }
 
 /// The reading end; there is one for each loaded datapath.

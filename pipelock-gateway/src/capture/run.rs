@@ -6,7 +6,7 @@
 
 use std::fs::{self, File, TryLockError};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -87,7 +87,7 @@ impl Run {
         let _machine = MachineLock::acquire(layout)?;
         let id = format!("{}-{:x}", std::process::id(), sys::boot_ns());
         let dir = layout.runs().join(&id);
-        make_private_dir(&dir)?;
+        make_passable_dir(&dir)?;
         let started = Self::start_in(layout, &id, &dir);
         if started.is_err() {
             let _ = Leftover::of(layout, &id).remove(layout);
@@ -98,7 +98,7 @@ impl Run {
 
     fn start_in(layout: &Layout, id: &str, dir: &Path) -> Result<Self, Error> {
         let path = dir.join("lock");
-        let lock = File::create(&path).map_err(|e| Error::io("making", &path, e))?;
+        let lock = make_private_file(&path).map_err(|e| Error::io("making", &path, e))?;
         lock.try_lock().map_err(|e| Error::io("locking", &path, e.into()))?;
         let leftover = Leftover::of(layout, id);
         let state = State {
@@ -131,6 +131,12 @@ impl Run {
     /// The cgroup whose processes are to be captured; empty at first.
     pub fn cgroup(&self) -> &Cgroup {
         &self.cgroup
+    }
+
+    /// A directory for files that go away with the run. Every user may pass through it.
+    #[must_use]
+    pub fn directory(&self) -> PathBuf {
+        self.layout.runs().join(&self.id)
     }
 
     /// The directory for `LocalDatapath::load`.
@@ -313,7 +319,22 @@ fn list(dir: &Path) -> Result<Vec<String>, Error> {
 }
 
 fn make_private_dir(path: &Path) -> Result<(), Error> {
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|e| Error::io("making", path, e))
+    make_dir(path, 0o700)
+}
+
+/// A directory that other users may pass through to what they know the name of, and not look into: a captured command
+/// that is not root reads its trust files in ours.
+fn make_passable_dir(path: &Path) -> Result<(), Error> {
+    make_dir(path, 0o711)
+}
+
+fn make_dir(path: &Path, mode: u32) -> Result<(), Error> {
+    fs::DirBuilder::new().recursive(true).mode(mode).create(path).map_err(|e| Error::io("making", path, e))
+}
+
+/// Nobody else may open a lock: an unprivileged reader could hold it, and a dead run would look alive for ever.
+fn make_private_file(path: &Path) -> io::Result<File> {
+    File::options().write(true).create(true).truncate(true).mode(0o600).open(path)
 }
 
 fn mount_bpffs(layout: &Layout) -> Result<(), Error> {
@@ -339,8 +360,8 @@ impl MachineLock {
     fn acquire(layout: &Layout) -> Result<Self, Error> {
         let path = layout.state.join("lock");
         loop {
-            make_private_dir(&layout.state)?;
-            let file = match File::create(&path) {
+            make_passable_dir(&layout.state)?;
+            let file = match make_private_file(&path) {
                 // Another process removed the directory between the two calls.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
                 other => other.map_err(|e| Error::io("making", &path, e))?,

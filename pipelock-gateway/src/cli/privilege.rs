@@ -48,7 +48,17 @@ pub(super) fn try_sudo() -> &'static str {
 /// With a terminal sudo may ask; without one it must not need to.
 fn sudo_works() -> bool {
     let quiet = |args: &[&OsStr]| {
-        Command::new("sudo").args(args).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|s| s.success())
+        Command::new("sudo")
+            .args(args)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status()
+            .is_ok_and(|s| s.success())
     };
-    if std::io::stdin().is_terminal() { quiet(&["--version".as_ref()]) } else { quiet(&["--non-interactive".as_ref(), "true".as_ref()]) }
+    if std::io::stdin().is_terminal() {
+        quiet(&["--version".as_ref()])
+    } else {
+        quiet(&["--non-interactive".as_ref(), "true".as_ref()])
+    }
 }

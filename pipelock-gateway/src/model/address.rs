@@ -130,7 +130,9 @@ fn embedded_v4(ip: Ipv6Addr) -> Option<Ipv4Addr> {
     let octets = ip.octets();
     match ip.segments() {
         // Mapped (RFC 4291 §2.5.5.2) and NAT64 (RFC 6052): the last four bytes.
-        [0, 0, 0, 0, 0, 0xffff, ..] | [0x64, 0xff9b, 0, 0, 0, 0, ..] => octets.last_chunk::<4>().copied().map(Ipv4Addr::from),
+        [0, 0, 0, 0, 0, 0xffff, ..] | [0x64, 0xff9b, 0, 0, 0, 0, ..] => {
+            octets.last_chunk::<4>().copied().map(Ipv4Addr::from)
+        }
         // 6to4 (RFC 3056): behind the first two bytes.
         [0x2002, ..] => octets.get(2..)?.first_chunk::<4>().copied().map(Ipv4Addr::from),
         _ => None,

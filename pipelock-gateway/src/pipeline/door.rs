@@ -9,7 +9,9 @@ use super::draft::Draft;
 use super::{Gateway, Parties, Snapshot, failed};
 use crate::connection::{self, Counted};
 use crate::forward::{ConnectRequest, Opened, RefusedConnect, Rules, Tunnel, TunnelError, Tunnelled};
-use crate::model::{AddressClass, ConnectionEnd, Decision, DenyReason, FrontDoor, OriginalDst, PeerName, ServerName, Side};
+use crate::model::{
+    AddressClass, ConnectionEnd, Decision, DenyReason, FrontDoor, OriginalDst, PeerName, ServerName, Side,
+};
 use crate::policy::AddressDecision;
 
 /// Opens tunnels into a gateway, by that gateway's rules.
@@ -112,11 +114,13 @@ impl Rules for Entrance {
     }
 
     fn may_be_private(&self, host: &ServerName) -> bool {
-        self.0.snapshot.load().rules.trusts(host)
+        self.0.snapshot.load().rules.trusts(&PeerName::Dns(host.clone()))
     }
 
     fn is_own_listener(&self, address: std::net::SocketAddr) -> bool {
         let own = self.0.own_listeners();
-        own.contains(&address) || (AddressClass::of(address.ip()) == AddressClass::Loopback && own.iter().any(|o| o.port() == address.port()))
+        own.contains(&address)
+            || (AddressClass::of(address.ip()) == AddressClass::Loopback
+                && own.iter().any(|o| o.port() == address.port()))
     }
 }

@@ -8,8 +8,8 @@ use std::time::Instant;
 use crate::connection::ByteCounts;
 use crate::http::Exchange;
 use crate::model::{
-    ConnId, ConnectionEnd, ConnectionRecord, Decision, DenyReason, FrontDoor, HttpVersion, OriginalDst, PeerName, Protocol, Side,
-    Workload,
+    ConnId, ConnectionEnd, ConnectionRecord, Decision, DenyReason, FrontDoor, HttpVersion, OriginalDst, PeerName,
+    Protocol, Side, Workload,
 };
 use crate::report::Report;
 

@@ -46,7 +46,11 @@ pub(super) enum Spoken {
 /// # Errors
 /// The side that failed; [`io::ErrorKind::TimedOut`] for a greeting that stays incomplete, or a silence too long, and
 /// [`io::ErrorKind::UnexpectedEof`] for a greeting cut short.
-pub(super) async fn first_bytes<D, U>(downstream: &mut D, upstream: &mut U, read: Bytes) -> Result<FirstBytes, (Side, io::Error)>
+pub(super) async fn first_bytes<D, U>(
+    downstream: &mut D,
+    upstream: &mut U,
+    read: Bytes,
+) -> Result<FirstBytes, (Side, io::Error)>
 where
     D: AsyncRead + Unpin,
     U: AsyncRead + Unpin,
@@ -85,7 +89,11 @@ where
             () = tokio::time::sleep_until(deadline) => return Err((Side::Downstream, io::ErrorKind::TimedOut.into())),
         };
         if let Some(spoken) = spoken {
-            return Ok(FirstBytes { spoken, from_downstream: from_downstream.freeze(), from_upstream: from_upstream.freeze() });
+            return Ok(FirstBytes {
+                spoken,
+                from_downstream: from_downstream.freeze(),
+                from_upstream: from_upstream.freeze(),
+            });
         }
         deadline = deadline.min(Instant::now() + GREETING_TIMEOUT);
     }

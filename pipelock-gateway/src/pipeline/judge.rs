@@ -4,8 +4,8 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use http::{HeaderMap, HeaderValue};
 use http::request::Parts;
+use http::{HeaderMap, HeaderValue};
 
 use super::snapshot::Snapshot;
 use crate::http::{BodyInspect, Exchange, Inspect, Step};
@@ -39,7 +39,8 @@ impl Judge {
 impl Scanner {
     /// One verdict on all findings of a part. Rules that only warn are folded apart, so that they never block.
     fn fold(&self, findings: Vec<Finding>) -> Verdict {
-        let (warn_only, enforced): (Vec<_>, Vec<_>) = findings.into_iter().partition(|f| self.0.patterns.only_warns(&f.rule));
+        let (warn_only, enforced): (Vec<_>, Vec<_>) =
+            findings.into_iter().partition(|f| self.0.patterns.only_warns(&f.rule));
         let mut verdict = verdict::fold(&self.0.verdict, enforced);
         if !warn_only.is_empty() {
             verdict.join(Verdict { action: Action::Warn, reason: None, findings: warn_only });
@@ -199,5 +200,9 @@ fn host_of<'a>(exchange: &'a Exchange, head: &'a Parts) -> Cow<'a, str> {
 /// view is harmless on other text, and a wrong type must not hide an escape.
 fn encoding_of(content_type: Option<&HeaderValue>) -> Encoding {
     let essence = content_type.and_then(|v| v.to_str().ok()).and_then(|v| v.split(';').next()).unwrap_or_default();
-    if essence.trim().eq_ignore_ascii_case("application/x-www-form-urlencoded") { Encoding::Percent } else { Encoding::Json }
+    if essence.trim().eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+        Encoding::Percent
+    } else {
+        Encoding::Json
+    }
 }

@@ -134,5 +134,10 @@ fn user_rule(pattern: &DlpPattern) -> scan::UserRule {
         config::Validator::Aba => scan::Validator::Aba,
         config::Validator::Wif => scan::Validator::Wif,
     });
-    scan::UserRule { name: pattern.name.clone(), expression: pattern.regex.clone(), severity: pattern.severity, validator }
+    scan::UserRule {
+        name: pattern.name.clone(),
+        expression: pattern.regex.clone(),
+        severity: pattern.severity,
+        validator,
+    }
 }

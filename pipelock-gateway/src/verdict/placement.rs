@@ -29,21 +29,25 @@ const PLACEMENTS: &[Placement] = &[
         headers: BEARER,
         hosts: Hosts::Own(&["api.openai.com"]),
     },
-    Placement { rules: &["Anthropic API Key"], headers: &["x-api-key", "authorization"], hosts: Hosts::Own(&["api.anthropic.com"]) },
+    Placement {
+        rules: &["Anthropic API Key"],
+        headers: &["x-api-key", "authorization"],
+        hosts: Hosts::Own(&["api.anthropic.com"]),
+    },
     Placement { rules: &["Groq API Key"], headers: BEARER, hosts: Hosts::Own(&["api.groq.com"]) },
     Placement { rules: &["xAI API Key"], headers: BEARER, hosts: Hosts::Own(&["api.x.ai"]) },
-    Placement {
-        rules: &["Google API Key"],
-        headers: &["x-goog-api-key"],
-        hosts: Hosts::Own(&[".googleapis.com"]),
-    },
+    Placement { rules: &["Google API Key"], headers: &["x-goog-api-key"], hosts: Hosts::Own(&[".googleapis.com"]) },
     Placement { rules: &["Google OAuth Token"], headers: BEARER, hosts: Hosts::Own(&[".googleapis.com"]) },
     Placement {
         rules: &["GitHub Token", "GitHub Fine-Grained PAT"],
         headers: BEARER,
         hosts: Hosts::Own(&["api.github.com", "github.com", "uploads.github.com", "raw.githubusercontent.com"]),
     },
-    Placement { rules: &["GitLab PAT"], headers: &["authorization", "private-token"], hosts: Hosts::Own(&["gitlab.com"]) },
+    Placement {
+        rules: &["GitLab PAT"],
+        headers: &["authorization", "private-token"],
+        hosts: Hosts::Own(&["gitlab.com"]),
+    },
     Placement {
         rules: &["Slack Token", "Slack App Token"],
         headers: BEARER,
@@ -51,7 +55,11 @@ const PLACEMENTS: &[Placement] = &[
     },
     Placement { rules: &["Stripe Key"], headers: BEARER, hosts: Hosts::Own(&["api.stripe.com", "files.stripe.com"]) },
     Placement { rules: &["SendGrid API Key"], headers: BEARER, hosts: Hosts::Own(&["api.sendgrid.com"]) },
-    Placement { rules: &["Hugging Face Token"], headers: BEARER, hosts: Hosts::Own(&["huggingface.co", ".huggingface.co"]) },
+    Placement {
+        rules: &["Hugging Face Token"],
+        headers: BEARER,
+        hosts: Hosts::Own(&["huggingface.co", ".huggingface.co"]),
+    },
     Placement { rules: &["DigitalOcean Token"], headers: BEARER, hosts: Hosts::Own(&["api.digitalocean.com"]) },
     Placement { rules: &["Notion API Key"], headers: BEARER, hosts: Hosts::Own(&["api.notion.com"]) },
     Placement { rules: &["Linear API Key"], headers: BEARER, hosts: Hosts::Own(&["api.linear.app"]) },
@@ -65,7 +73,11 @@ const PLACEMENTS: &[Placement] = &[
     },
     // Vault is self-hosted.
     Placement { rules: &["HashiCorp Vault Token"], headers: &["x-vault-token", "authorization"], hosts: Hosts::Any },
-    Placement { rules: &["Supabase Service Key"], headers: &["apikey", "authorization"], hosts: Hosts::Own(&[".supabase.co"]) },
+    Placement {
+        rules: &["Supabase Service Key"],
+        headers: &["apikey", "authorization"],
+        hosts: Hosts::Own(&[".supabase.co"]),
+    },
     // A signed token in Authorization is how OAuth works; nothing in it says which host it is for.
     Placement { rules: &["JWT Token"], headers: BEARER, hosts: Hosts::Any },
     // The id of an AWS key is part of every SigV4 signature, also towards S3 look-alikes; the secret never is.

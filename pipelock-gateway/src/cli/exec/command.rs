@@ -9,7 +9,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
-use crate::capture::Cgroup;
+use crate::capture::cgroup::Cgroup;
 use crate::cli::privilege;
 
 /// What is passed on to the command when somebody sends it to us.

@@ -64,7 +64,12 @@ async fn serve(prepared: Prepared) -> anyhow::Result<u8> {
         accept_on(&mut loops, &gateway, &datapath, armed, &shutdown)?;
         let admin = Arc::new(AdminState::new(facts(&config, &gateway), report.metrics().clone()));
         let kernel = Arc::clone(&datapath);
-        let counters = move || kernel.counters().inspect_err(|e| tracing::warn!(error = %crate::error_chain(e), "reading kernel counters")).ok();
+        let counters = move || {
+            kernel
+                .counters()
+                .inspect_err(|e| tracing::warn!(error = %crate::error_chain(e), "reading kernel counters"))
+                .ok()
+        };
         report.metrics().watch_kernel(Box::new(counters)).context("registering kernel metrics")?;
         open_door(&mut loops, &gateway, &admin, door, &shutdown)?;
         tell_denials(&mut loops, &datapath)?;

@@ -7,16 +7,18 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use rustix::process::{DumpableBehavior, Resource, Rlimit, getrlimit, set_dumpable_behavior, setrlimit};
 
 use super::say;
-use crate::capture::{self, Armed, Datapath, LocalDatapath, Run, TargetSpec};
+use crate::capture::probe::{self, Need, ThisKernel};
+use crate::capture::{Armed, Datapath, Layout, LocalDatapath, Run, TargetSpec, sweep_stale};
 use crate::cli::{ExecArgs, privilege};
 use crate::config::{Config, LogFormat, LogOutput};
 use crate::pipeline::{Gateway, Snapshot, SnapshotOptions};
 use crate::report::{AuditFormat, AuditOptions, AuditOutput, Options, Report, SummaryOptions};
-use crate::tls::{RootLocations, TrustBundle, trust};
+use crate::tls::RootLocations;
+use crate::tls::trust::{self, TrustBundle};
 
 /// A gateway that is armed and waits for its runtime.
 pub(super) struct Prepared {
@@ -34,9 +36,10 @@ pub(super) struct Prepared {
 /// Does all that can fail before the command may run.
 pub(super) fn prepare(args: &ExecArgs) -> anyhow::Result<Prepared> {
     let config = configuration(args)?;
-    let probe = capabilities()?;
-    for swept in capture::sweep_stale().context("cleaning up after an earlier run")? {
-        say(&format!("cleaned up after an earlier run that ended without doing so: {swept}"));
+    let probed = capabilities()?;
+    let layout = Layout::system()?;
+    for run in sweep_stale(&layout).context("cleaning up after an earlier run")?.runs {
+        say(&format!("cleaned up after run {run}, which was killed"));
     }
     harden();
     // TLS is opened unless the file says no: `exec` makes the trust for it, too.
@@ -47,12 +50,12 @@ pub(super) fn prepare(args: &ExecArgs) -> anyhow::Result<Prepared> {
     let report = Report::open(report_options(args, &config))?;
     let door = door_listener(args, &config)?;
 
-    let run = Run::create().context("preparing a run")?;
+    let run = Run::start(&layout).context("preparing a run")?;
     let trust = match &snapshot.tls {
         Some(opener) => Some(trust::render(&run.directory().join("trust"), &opener.ca, &locations)?),
         None => None,
     };
-    let datapath = Arc::new(LocalDatapath::load(run.pins(), &probe).context("loading the kernel programs")?);
+    let datapath = Arc::new(LocalDatapath::load(run.pins(), &probed).context("loading the kernel programs")?);
     let gateway = Gateway::new(Arc::clone(&datapath) as Arc<dyn Datapath>, snapshot, report.clone(), random_instance());
     let target = TargetSpec {
         cgroup: run.cgroup().path().to_owned(),
@@ -88,15 +91,14 @@ fn configuration(args: &ExecArgs) -> anyhow::Result<Config> {
 }
 
 /// Makes sure of the privileges that the kernel side needs, by sudo if it must be.
-fn capabilities() -> anyhow::Result<capture::probe::Report> {
-    let missing = capture::probe::missing_capabilities().context("reading our capabilities")?;
-    if !missing.is_empty() {
+fn capabilities() -> anyhow::Result<probe::Report> {
+    let report = probe::probe(&ThisKernel);
+    if !report.has(Need::Root) {
         let why_not = privilege::try_sudo();
-        bail!("missing {}: {why_not}", missing.join(", "));
+        return report.require().map(|()| report).with_context(|| format!("not enough privileges ({why_not})"));
     }
-    let probe = capture::probe::probe();
-    probe.require()?;
-    Ok(probe)
+    report.require()?;
+    Ok(report)
 }
 
 /// No core dump may hold the CA key or a body, and a busy command may need many descriptors. Both are best effort.
