@@ -6,3 +6,4 @@ pub mod capture;
 pub mod http;
 pub mod model;
 pub mod scan;
+pub mod verdict;
