@@ -152,8 +152,8 @@ pub(super) enum Start {
     Fixed(u32),
     /// Where a search for the same expression finds it, at most `max` and at least `min` bytes before its end.
     Search { regex: Regex, min: u32, max: u32 },
-    /// As far back as bytes are of `class`, beginning `width` bytes before its end, at most `reach` of them.
-    Back { width: u32, class: Class, reach: u32 },
+    /// See [`Begin::Back`]; the expression began `width` bytes before its end.
+    Back { width: u32, class: Class, reach: u32, prefix: &'static [u8] },
 }
 
 impl Start {
@@ -298,7 +298,7 @@ impl Loading {
         let (min, max) = bounded_width(rule.name, &expression)?;
         let start = match trigger.begin {
             Begin::Last(width) => Start::Fixed(width),
-            Begin::Back { class, reach } => Start::Back { width: max, class, reach },
+            Begin::Back { class, reach, prefix } => Start::Back { width: max, class, reach, prefix },
             Begin::Expression if min == max => Start::Fixed(max),
             Begin::Expression => Start::Search { regex: searcher(rule.name, &expression)?, min, max },
         };

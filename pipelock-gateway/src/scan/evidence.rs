@@ -20,7 +20,7 @@ mod tests {
 
     #[test]
     fn equal_bytes_have_equal_fingerprints_of_48_bits() {
-        assert_eq!(evidence(b"secret"), evidence(&b"secret".to_vec()));
+        assert_eq!(evidence(b"secret"), evidence(&b"a secret"[2..]));
         assert_ne!(evidence(b"secret").fingerprint, evidence(b"secreT").fingerprint);
         assert!(evidence(b"secret").fingerprint < 1 << 48);
     }

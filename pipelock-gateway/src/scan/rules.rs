@@ -69,8 +69,9 @@ pub(super) enum Begin {
     Expression,
     /// The expression ends with a token of this many bytes; what it matched before them is context.
     Last(u32),
-    /// Before the expression: at the first of at most `reach` bytes of `class` in a row.
-    Back { class: Class, reach: u32 },
+    /// Before the expression: where `prefix` stands first among at most `reach` bytes of `class` in a row. When there are
+    /// more of them than that, at the first of `reach`.
+    Back { class: Class, reach: u32, prefix: &'static [u8] },
 }
 
 /// What may stand before a token.

@@ -225,10 +225,15 @@ fn ethereum(text: &[u8], range: &Range<usize>, token: &[u8]) -> Check {
     if digits.len() != 64 || !digits.iter().all(u8::is_ascii_hexdigit) {
         return Check::Reject;
     }
-    let context = text.get(range.start.saturating_sub(CONTEXT)..range.start).unwrap_or_default().to_ascii_lowercase();
-    let named = [b"private".as_slice(), b"priv_key", b"privkey", b"secret", b"mnemonic", b"wallet_key"]
-        .iter()
-        .any(|word| memchr::memmem::find(&context, word).is_some());
+    let before = text.get(range.start.saturating_sub(CONTEXT)..range.start).unwrap_or_default();
+    if !prefixed && before.ends_with(b"_") {
+        // The hex part of a token that has a prefix, and a rule, of its own.
+        return Check::Reject;
+    }
+    let context = before.to_ascii_lowercase();
+    let says = |word: &&[u8]| memchr::memmem::find(&context, word).is_some();
+    let named = [b"private".as_slice(), b"priv_key", b"privkey", b"wallet_key"].iter().any(says)
+        || (prefixed && [b"secret".as_slice(), b"mnemonic"].iter().any(says));
     match (named, prefixed) {
         (true, _) => Check::Pass,
         (false, true) => Check::Doubt(Severity::Low),

@@ -88,6 +88,17 @@ impl StreamScan {
         Progress { hold: self.raw.undecided().max(decoded), found: self.found.len() }
     }
 
+    /// Memory of the scan, without the findings, which hold no more than 64 of a kind.
+    #[cfg(test)]
+    pub(super) fn memory_bytes(&self) -> usize {
+        let windows = [Some(&self.raw), self.decoded.as_ref().map(|(_, window)| window)];
+        size_of::<Self>()
+            + windows.into_iter().flatten().map(Window::heap_bytes).sum::<usize>()
+            + self.transit.bytes.capacity()
+            + self.transit.raw_lengths.capacity()
+            + HITS_PER_BLOCK * size_of::<super::hyperscan::Hit>()
+    }
+
     /// What has been found so far, each secret once. More may follow.
     #[must_use]
     pub fn so_far(&self) -> Vec<Finding> {

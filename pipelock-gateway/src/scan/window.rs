@@ -23,7 +23,7 @@ pub(super) const SLICE: usize = 4096;
 /// View bytes for which hits are counted together.
 const BLOCK: u64 = 4096;
 /// Hits allowed in one block. Benign text has fewer than one in 32 KiB; a list of nothing but keys has about a hundred.
-pub(super) const HITS_PER_BLOCK: usize = 256;
+pub(super) const HITS_PER_BLOCK: usize = 160;
 /// Confirmations allowed in a view: a number of them, and one more for so many bytes.
 const CONFIRMS: u64 = 4096;
 const BYTES_PER_CONFIRM: u64 = 64;
@@ -37,10 +37,6 @@ const CONTEXT: usize = 64;
 const SLACK: usize = 16;
 /// Most bytes kept: a slice, a token that is still going on, its core, and what stands before it.
 pub(super) const CAPACITY: usize = SLICE + MAX_TAIL as usize + MAX_WIDTH as usize + 2 * CONTEXT + SLACK;
-
-/// Most bytes of hits waiting for the end of their tokens: those of the blocks that the longest tail can touch.
-#[cfg(test)]
-pub(super) const PENDING_BYTES: usize = 3 * HITS_PER_BLOCK * size_of::<Pending>();
 
 /// A hit whose token is still going on.
 #[derive(Clone, Copy, Debug)]
@@ -161,6 +157,15 @@ impl Window {
         }
     }
 
+    /// Heap memory of the view, without the matcher's own.
+    #[cfg(test)]
+    pub(super) fn heap_bytes(&self) -> usize {
+        self.kept.capacity()
+            + self.raw_lengths.as_ref().map_or(0, Vec::capacity)
+            + self.pending.capacity() * size_of::<Pending>()
+            + self.seen.capacity() * size_of::<Seen>()
+    }
+
     /// How many of the kept bytes no match can begin in any more.
     fn settled_len(&self) -> usize {
         let oldest_open = self.pending.first().map_or(self.end(), |pending| pending.end);
@@ -266,7 +271,8 @@ impl Window {
         while let Some(mut hit) = self.pending.get(decided).copied() {
             let Some(rule) = set.rules.get(usize::from(hit.rule)) else { break };
             let Some(confirm) = rule.finder.confirm() else { break };
-            if self.seen(hit.rule).covered < hit.end {
+            let seen = self.seen(hit.rule);
+            if seen.covered < hit.end && seen.counts[0] < FINDINGS_PER_RULE {
                 let decided_at = self.decided_at(&mut hit, confirm.tail);
                 if decided_at.is_none() && !last {
                     if let Some(pending) = self.pending.get_mut(decided) {
@@ -330,11 +336,14 @@ impl Window {
     fn start(&mut self, hit: Pending, confirm: &Confirm) -> Option<u64> {
         let start = match &confirm.start {
             Start::Fixed(width) => hit.end.checked_sub(u64::from(*width))?,
-            Start::Back { width, class, reach } => {
+            Start::Back { width, class, reach, prefix } => {
                 let core = self.index(hit.end.checked_sub(u64::from(*width))?);
-                let before = self.kept.get(..core)?.iter().rev().take(*reach as usize);
-                let length = before.take_while(|&&byte| class.contains(byte)).count();
-                self.first + (core - length) as u64
+                let before = self.kept.get(..core)?;
+                let length =
+                    before.iter().rev().take(*reach as usize).take_while(|&&byte| class.contains(byte)).count();
+                let back = before.get(core - length..)?;
+                let glued = if length < *reach as usize { memchr::memmem::find(back, prefix)? } else { 0 };
+                self.first + (core - length + glued) as u64
             }
             Start::Search { regex, min, max } => {
                 let end = self.index(hit.end);

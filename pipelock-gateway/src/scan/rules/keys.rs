@@ -27,7 +27,7 @@ pub(in crate::scan) static RULES: &[BuiltIn] = &[
         floor: false,
         lane: Lane::Trigger(Trigger {
             expression: r"\.ey[\w-]{10}",
-            begin: Begin::Back { class: Class::WordDash, reach: JWT_HEADER },
+            begin: Begin::Back { class: Class::WordDash, reach: JWT_HEADER, prefix: b"ey" },
             left: Left::Any,
             tail: Tail::Open(Class::WordDashDot),
             check: Some(validate::jwt),
