@@ -94,7 +94,7 @@ pub enum Error {
         address: SocketAddr,
         /// What the datapath said.
         #[source]
-        source: capture::Error,
+        source: Box<capture::Error>,
     },
     /// There is no address to connect to.
     #[error("{name} has no address")]

@@ -52,7 +52,7 @@ pub use snapshot::{Error, Opener, Snapshot, SnapshotOptions};
 type Downstream = Counted<TcpStream>;
 
 /// A relayed connection on which nothing moves is closed after this (gateway.md §11).
-const RELAY_IDLE: Duration = Duration::from_secs(600);
+const RELAY_IDLE: Duration = Duration::from_mins(10);
 
 /// Everything connections share.
 pub struct Gateway {
@@ -463,7 +463,7 @@ where
     }
 }
 
-/// The workload's connect() has succeeded already, so a reset is the nearest thing to the refusal it would have seen.
+/// The workload's `connect()` has succeeded already, so a reset is the nearest thing to the refusal it would have seen.
 fn upstream_unreachable(downstream: Downstream, error: &connection::Error) -> ConnectionEnd {
     reset(downstream.into_inner());
     let side = match error {

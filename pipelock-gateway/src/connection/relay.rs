@@ -104,7 +104,7 @@ mod tests {
     async fn half_close_goes_across_and_the_answer_still_comes() {
         let (mut client, downstream) = tokio::io::duplex(1024);
         let (mut server, upstream) = tokio::io::duplex(1024);
-        let relaying = tokio::spawn(relay(downstream, upstream, Duration::from_secs(600)));
+        let relaying = tokio::spawn(relay(downstream, upstream, Duration::from_mins(10)));
         client.write_all(b"question").await.unwrap();
         client.shutdown().await.unwrap();
         let mut got = Vec::new();
@@ -122,7 +122,7 @@ mod tests {
     async fn a_silent_relay_ends() {
         let (_client, downstream) = tokio::io::duplex(8);
         let (_server, upstream) = tokio::io::duplex(8);
-        let (side, error) = relay(downstream, upstream, Duration::from_secs(600)).await.unwrap_err();
+        let (side, error) = relay(downstream, upstream, Duration::from_mins(10)).await.unwrap_err();
         assert_eq!((side, error.kind()), (Side::Gateway, io::ErrorKind::TimedOut));
     }
 }

@@ -17,7 +17,7 @@ use crate::sniff::{self, HostHint, OpaqueKind, Sniff};
 /// A started greeting must be complete after this (gateway.md §11).
 const GREETING_TIMEOUT: Duration = Duration::from_secs(30);
 /// Connections on which nobody says anything are closed after this (gateway.md §11, stream idle).
-const SILENCE_TIMEOUT: Duration = Duration::from_secs(600);
+const SILENCE_TIMEOUT: Duration = Duration::from_mins(10);
 
 /// What was said before the connection's protocol was certain. Both buffers must be replayed.
 #[derive(Debug)]

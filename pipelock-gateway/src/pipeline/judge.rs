@@ -41,7 +41,7 @@ impl Scanner {
     fn fold(&self, findings: Vec<Finding>) -> Verdict {
         let (warn_only, enforced): (Vec<_>, Vec<_>) =
             findings.into_iter().partition(|f| self.0.patterns.only_warns(&f.rule));
-        let mut verdict = verdict::fold(&self.0.verdict, enforced);
+        let mut verdict = verdict::fold(self.0.verdict, enforced);
         if !warn_only.is_empty() {
             verdict.join(Verdict { action: Action::Warn, reason: None, findings: warn_only });
         }
@@ -89,7 +89,7 @@ impl Inspect for Judge {
     }
 
     fn uninspectable(&self, _exchange: &Exchange, _id: RequestId, reason: BlockReason) -> Verdict {
-        verdict::uninspectable(&self.scanner.0.verdict, reason)
+        verdict::uninspectable(self.scanner.0.verdict, reason)
     }
 
     fn exchange_done(&self, record: RequestRecord) {
