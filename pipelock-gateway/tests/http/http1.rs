@@ -1,6 +1,7 @@
 //! HTTP/1.1: what passes is unchanged, what is blocked never arrives.
 
-use std::io::Write;
+use std::fmt::Write as _;
+use std::io::Write as _;
 use std::sync::Arc;
 
 use flate2::Compression;
@@ -19,8 +20,11 @@ fn post(body: &str) -> String {
 }
 
 fn chunked(chunks: &[&str]) -> String {
-    let chunks: String = chunks.iter().map(|chunk| format!("{:x}\r\n{chunk}\r\n", chunk.len())).collect();
-    format!("POST /v1 HTTP/1.1\r\nHost: api.example.test\r\nTransfer-Encoding: chunked\r\n\r\n{chunks}0\r\n\r\n")
+    let mut body = String::new();
+    for chunk in chunks {
+        write!(body, "{:x}\r\n{chunk}\r\n", chunk.len()).unwrap();
+    }
+    format!("POST /v1 HTTP/1.1\r\nHost: api.example.test\r\nTransfer-Encoding: chunked\r\n\r\n{body}0\r\n\r\n")
 }
 
 fn gzip(body: &[u8]) -> Vec<u8> {

@@ -78,14 +78,12 @@ async fn collect(
 async fn driving<T>(upstream: &mut server::Connection<TcpStream, Bytes>, step: impl Future<Output = T>) -> T {
     within(async {
         tokio::pin!(step);
-        loop {
-            tokio::select! {
-                done = &mut step => return done,
-                more = upstream.accept() => match more {
-                    Some(_) => panic!("no further request was expected"),
-                    None => return step.await,
-                },
-            }
+        tokio::select! {
+            done = &mut step => done,
+            more = upstream.accept() => match more {
+                Some(_) => panic!("no further request was expected"),
+                None => step.await,
+            },
         }
     })
     .await
