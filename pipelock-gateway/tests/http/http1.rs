@@ -428,6 +428,20 @@ async fn a_workload_that_leaves_mid_response_cancels_the_upstream() {
 }
 
 #[tokio::test]
+async fn a_hard_stop_leaves_one_record_and_closes_both_legs() {
+    let mut rig = Setup::http1().start().await;
+    rig.send(post("x")).await;
+    rig.upstream_gets(post("x")).await;
+    rig.served.abort();
+    assert_eq!(rig.record().await.status, None);
+    for end in [&mut rig.client, &mut rig.upstream] {
+        let mut rest = Vec::new();
+        let _ = within(end.read_to_end(&mut rest)).await;
+        assert_eq!(rest, b"");
+    }
+}
+
+#[tokio::test]
 async fn switching_protocols_is_refused_and_copied_in_audit() {
     let request = "GET /ws HTTP/1.1\r\nHost: api.example.test\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n";
     let mut rig = Setup::http1().start().await;

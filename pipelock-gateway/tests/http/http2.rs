@@ -249,6 +249,17 @@ async fn compressed_messages_of_a_call_cannot_be_judged() {
 }
 
 #[tokio::test]
+async fn a_body_larger_than_the_windows_is_held_and_arrives() {
+    let size = 4 << 20;
+    let mut legs = Legs::start(Setup::http2()).await;
+    let (_response, mut out) = legs.client.send_request(request(Method::POST, "text/plain"), false).unwrap();
+    out.send_data(Bytes::from(vec![b'x'; size]), true).unwrap();
+    let (mut got, _respond) = legs.accept().await;
+    assert_eq!(collect(&mut legs.upstream, got.body_mut()).await.unwrap().len(), size);
+    assert_eq!(legs.rig.shown().len(), size, "all of it was judged before any of it arrived");
+}
+
+#[tokio::test]
 async fn a_cancelled_stream_is_cancelled_upstream() {
     let mut legs = Legs::start(Setup::http2()).await;
     let (response, mut out) = legs.client.send_request(request(Method::GET, "text/plain"), true).unwrap();
