@@ -1,7 +1,7 @@
 //! One request from its head to the answer: check, judge, hold, forward or refuse.
 //!
 //! Nothing of a request, not even its head, is written upstream before the verdict on the whole; the exception are calls
-//! that stream both ways, whose bodies pass through [`JudgedStream`]. What to do is the judge's decision and only enforced.
+//! that stream both ways, whose bodies pass through `judged`. What to do is the judge's decision and only enforced.
 
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, OnceLock};

@@ -123,6 +123,8 @@ fn names_trailers(te: &HeaderValue) -> bool {
 mod tests {
     use super::*;
 
+    type Fields = Vec<(&'static str, &'static str)>;
+
     fn map(fields: &[(&'static str, &'static str)]) -> HeaderMap {
         fields.iter().map(|(n, v)| (HeaderName::from_static(n), HeaderValue::from_static(v))).fold(
             HeaderMap::new(),
@@ -138,7 +140,6 @@ mod tests {
         let plain = Leave::default();
         let upgrading = Leave { in_upgrade: true, ..plain };
         let held = Leave { out_expect: true, ..plain };
-        type Fields = Vec<(&'static str, &'static str)>;
         let cases: [(&str, Leave, Fields, Fields); 8] = [
             (
                 "nothing to do",

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use http::HeaderMap;
 use http::request::Parts;
 
-use crate::model::{FrontDoor, HttpVersion, OriginalDst, PeerName, RequestId, RequestRecord, Verdict, Workload};
+use crate::model::{
+    BlockReason, FrontDoor, HttpVersion, OriginalDst, PeerName, RequestId, RequestRecord, Verdict, Workload,
+};
 
 /// What the judge may know about the connection an exchange belongs to. One a connection, shared by its requests.
 #[derive(Clone, Debug)]
@@ -32,11 +34,14 @@ pub trait Inspect: Send + Sync + 'static {
     /// Opens a judge for the body that follows `head`. Bytes are pushed after content-coding was removed.
     fn request_body(&self, exchange: &Exchange, id: RequestId, head: &Parts) -> Box<dyn BodyInspect>;
 
-    /// What to do with a body that cannot be shown: too large, an unknown coding, a broken encoding. The verdict's reason
-    /// names which. Audit mode answers [`crate::model::Action::Warn`].
-    fn uninspectable(&self, exchange: &Exchange, id: RequestId, reason: crate::model::BlockReason) -> Verdict;
+    /// What to do with a request that cannot be shown: a body that is too large or has a coding that cannot be undone, a
+    /// switch to another protocol. The verdict carries `reason`. Anything but [`crate::model::Action::Block`] lets what was
+    /// not shown pass unjudged; audit mode answers [`crate::model::Action::Warn`].
+    fn uninspectable(&self, exchange: &Exchange, id: RequestId, reason: BlockReason) -> Verdict;
 
-    /// Takes the record of a finished exchange. Must not block: a slow sink loses records, never delays traffic.
+    /// Takes the record of a finished exchange: exactly one for each request, also for one whose head could not be parsed
+    /// (no method, no path) or whose client vanished. Called while values are dropped, so it must neither block nor panic:
+    /// a slow sink loses records and never delays traffic.
     fn exchange_done(&self, record: RequestRecord);
 }
 
@@ -55,9 +60,12 @@ pub trait BodyInspect: Send {
 /// What may happen with the bytes shown so far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// All but the last `n` bytes shown are final: no match can begin in them any more.
+    /// All but the last `n` bytes shown are final: no match can begin in them any more. Bodies that are held until the
+    /// verdict do not depend on it; calls that stream both ways release everything else at once, so `n` must stay below
+    /// the length of the longest match, or the two sides wait for each other.
     Hold(usize),
-    /// The body is to be blocked; no further bytes need to be shown. [`BodyInspect::finish`] says why.
+    /// The body is to be blocked; no further bytes need to be shown. [`BodyInspect::finish`] says why, and must block or
+    /// at least warn: a stop whose verdict allows is taken as a block.
     Stop,
 }
 
@@ -70,7 +78,7 @@ impl<T: Inspect + ?Sized> Inspect for Arc<T> {
         (**self).request_body(exchange, id, head)
     }
 
-    fn uninspectable(&self, exchange: &Exchange, id: RequestId, reason: crate::model::BlockReason) -> Verdict {
+    fn uninspectable(&self, exchange: &Exchange, id: RequestId, reason: BlockReason) -> Verdict {
         (**self).uninspectable(exchange, id, reason)
     }
 

@@ -1,6 +1,7 @@
 //! HTTP/1.1: what passes is unchanged, what is blocked never arrives.
 
-use std::io::Write;
+use std::fmt::Write as _;
+use std::io::Write as _;
 use std::sync::Arc;
 
 use flate2::Compression;
@@ -19,8 +20,11 @@ fn post(body: &str) -> String {
 }
 
 fn chunked(chunks: &[&str]) -> String {
-    let chunks: String = chunks.iter().map(|chunk| format!("{:x}\r\n{chunk}\r\n", chunk.len())).collect();
-    format!("POST /v1 HTTP/1.1\r\nHost: api.example.test\r\nTransfer-Encoding: chunked\r\n\r\n{chunks}0\r\n\r\n")
+    let mut body = String::new();
+    for chunk in chunks {
+        write!(body, "{:x}\r\n{chunk}\r\n", chunk.len()).unwrap();
+    }
+    format!("POST /v1 HTTP/1.1\r\nHost: api.example.test\r\nTransfer-Encoding: chunked\r\n\r\n{body}0\r\n\r\n")
 }
 
 fn gzip(body: &[u8]) -> Vec<u8> {
@@ -421,6 +425,20 @@ async fn a_workload_that_leaves_mid_response_cancels_the_upstream() {
     within(cancelled).await;
     assert_eq!(rig.record().await.status, Some(200));
     assert!(matches!(within(rig.served).await.unwrap(), Err(Error::Downstream(_))));
+}
+
+#[tokio::test]
+async fn a_hard_stop_leaves_one_record_and_closes_both_legs() {
+    let mut rig = Setup::http1().start().await;
+    rig.send(post("x")).await;
+    rig.upstream_gets(post("x")).await;
+    rig.served.abort();
+    assert_eq!(rig.record().await.status, None);
+    for end in [&mut rig.client, &mut rig.upstream] {
+        let mut rest = Vec::new();
+        let _ = within(end.read_to_end(&mut rest)).await;
+        assert_eq!(rest, b"");
+    }
 }
 
 #[tokio::test]

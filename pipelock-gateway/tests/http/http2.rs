@@ -78,14 +78,12 @@ async fn collect(
 async fn driving<T>(upstream: &mut server::Connection<TcpStream, Bytes>, step: impl Future<Output = T>) -> T {
     within(async {
         tokio::pin!(step);
-        loop {
-            tokio::select! {
-                done = &mut step => return done,
-                more = upstream.accept() => match more {
-                    Some(_) => panic!("no further request was expected"),
-                    None => return step.await,
-                },
-            }
+        tokio::select! {
+            done = &mut step => done,
+            more = upstream.accept() => match more {
+                Some(_) => panic!("no further request was expected"),
+                None => step.await,
+            },
         }
     })
     .await
@@ -248,6 +246,17 @@ async fn compressed_messages_of_a_call_cannot_be_judged() {
     let (response, _out) = legs.client.send_request(request, false).unwrap();
     let response = driving(&mut legs.upstream, response).await.unwrap();
     assert_eq!(response.headers()["x-pipelock-blocked"], "body_undecodable");
+}
+
+#[tokio::test]
+async fn a_body_larger_than_the_windows_is_held_and_arrives() {
+    let size = 4 << 20;
+    let mut legs = Legs::start(Setup::http2()).await;
+    let (_response, mut out) = legs.client.send_request(request(Method::POST, "text/plain"), false).unwrap();
+    out.send_data(Bytes::from(vec![b'x'; size]), true).unwrap();
+    let (mut got, _respond) = legs.accept().await;
+    assert_eq!(collect(&mut legs.upstream, got.body_mut()).await.unwrap().len(), size);
+    assert_eq!(legs.rig.shown().len(), size, "all of it was judged before any of it arrived");
 }
 
 #[tokio::test]
