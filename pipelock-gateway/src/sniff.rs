@@ -54,7 +54,7 @@ impl Sniff {
 /// Which unopened protocol it looks like. For logs only: certainty that it is opaque comes before certainty of the kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum OpaqueKind {
-    /// A `PostgreSQL` `SSLRequest` or `GSSENCRequest` (PostgreSQL manual, "Message Formats").
+    /// A `PostgreSQL` `SSLRequest` or `GSSENCRequest` (`PostgreSQL` manual, "Message Formats").
     Postgres,
     /// An SSH identification string (RFC 4253 §4.2).
     Ssh,
@@ -103,7 +103,7 @@ fn classify_cleartext(prefix: &[u8]) -> Sniff {
     if HTTP2_PREFACE.starts_with(prefix) {
         return Sniff::NeedMore;
     }
-    // Both begin like an HTTP token, so they are looked at before it: `SSH-` is four tokens characters, `*` is one.
+    // Both begin like an HTTP token, so they are looked at before it: `SSH-` is four token characters, `*` is one.
     if prefix.starts_with(b"SSH-") {
         return Sniff::Opaque(OpaqueKind::Ssh);
     }

@@ -1,5 +1,7 @@
 //! Both TLS legs over real loopback sockets: an upstream under a private root, a workload that trusts only our authority.
 
+#![expect(clippy::unwrap_used, reason = "clippy's test exemption covers functions marked #[test], not their helpers")]
+
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

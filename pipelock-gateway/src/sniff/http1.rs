@@ -1,6 +1,6 @@
 //! HTTP/1 in the first bytes: whether a request line has begun, and which host a complete head names.
 //!
-//! There is no list of methods, because WebDAV and custom verbs exist; the shape of the request line is what counts. Framing
+//! There is no list of methods, because `WebDAV` and custom verbs exist; the shape of the request line is what counts. Framing
 //! and header hygiene are not checked here: `http` parses the same bytes again when it serves them.
 
 use std::net::{IpAddr, Ipv6Addr};
@@ -54,12 +54,12 @@ pub(super) fn request_line(prefix: &[u8]) -> RequestLine {
     }
     let (method, rest) = prefix.split_at(method_bytes);
     match rest {
-        [] => RequestLine::Incomplete,
         [b' ', ..] if method.is_empty() => RequestLine::Not,
-        [b' '] => RequestLine::Incomplete,
+        [] | [b' '] => RequestLine::Incomplete,
         [b' ', b'/' | b'*', ..] => RequestLine::Http,
-        [b' ', b'[', ..] if method == b"CONNECT" => RequestLine::Http,
-        [b' ', first, ..] if method == b"CONNECT" && first.is_ascii_alphanumeric() => RequestLine::Http,
+        [b' ', first, ..] if method == b"CONNECT" && (*first == b'[' || first.is_ascii_alphanumeric()) => {
+            RequestLine::Http
+        }
         [b' ', target @ ..] => absolute_form(target),
         _ => RequestLine::Not,
     }

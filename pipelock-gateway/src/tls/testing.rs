@@ -5,9 +5,10 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, SystemTime};
 
-/// A fixed instant, so that dates in assertions do not depend on when a test runs: 2030-01-01T00:00:00Z.
+/// A fixed instant, so that dates in assertions do not depend on when a test runs: 2030-01-01T00:00:00Z, 525 960 hours
+/// after the epoch.
 pub(super) fn noon() -> SystemTime {
-    SystemTime::UNIX_EPOCH + Duration::from_secs(1_893_456_000)
+    SystemTime::UNIX_EPOCH + Duration::from_hours(525_960)
 }
 
 /// Runs `openssl` in `directory` and returns what it printed, standard output and error together.

@@ -172,7 +172,7 @@ fn an_intermediate_is_sent_and_its_root_is_not() {
 #[test]
 fn unusable_authorities_are_refused_with_the_file_and_the_remedy() {
     // The certificates are made while the test runs, and begin then.
-    let now = SystemTime::now() + Duration::from_secs(3600);
+    let now = SystemTime::now() + Duration::from_hours(1);
     let refused = |files: &Files, file: &str, remedy: &str| {
         let (problem, named) = files.problem(now);
         assert_eq!(named, file, "{problem}");

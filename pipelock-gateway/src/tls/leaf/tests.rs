@@ -20,7 +20,7 @@ fn dns(text: &str) -> PeerName {
 
 /// Leaves under a fresh authority, with a clock that the test turns.
 fn leaves() -> (Leaves, Arc<std::sync::Mutex<SystemTime>>) {
-    let ca = Arc::new(CertificateAuthority::generate(noon() - Duration::from_secs(86400 * 7)).unwrap());
+    let ca = Arc::new(CertificateAuthority::generate(noon() - Duration::from_hours(7 * 24)).unwrap());
     let time = Arc::new(std::sync::Mutex::new(noon()));
     let clock = { Arc::clone(&time) };
     (Leaves::with_clock(ca, Arc::new(move || *clock.lock().unwrap())), time)
@@ -104,10 +104,10 @@ async fn a_leaf_has_exactly_the_fields_of_the_profile() {
 
 #[tokio::test]
 async fn a_leaf_never_outlives_its_authority() {
-    let made = noon() - Duration::from_secs(60);
+    let made = noon() - Duration::from_mins(1);
     let ca = Arc::new(CertificateAuthority::generate(made).unwrap());
     let (not_before, not_after) = (ca.not_before(), ca.not_after());
-    for now in [made, not_after - Duration::from_secs(3600)] {
+    for now in [made, not_after - LIFETIME / 2] {
         let leaves = Leaves::with_clock(Arc::clone(&ca), Arc::new(move || now));
         let leaf = leaves.leaf(&dns("a.test"), KeyKind::P256).await.unwrap();
         let (_, certificate) = X509Certificate::from_der(&leaf.cert[0]).unwrap();
@@ -152,9 +152,9 @@ async fn leaf_and_key_are_replaced_after_a_day() {
     let (leaves, time) = leaves();
     let name = dns("api.example.test");
     let first = leaves.leaf(&name, KeyKind::P256).await.unwrap();
-    *time.lock().unwrap() += LEAF_TTL - Duration::from_secs(1);
+    *time.lock().unwrap() += LEAF_TTL / 2;
     assert!(Arc::ptr_eq(&first, &leaves.leaf(&name, KeyKind::P256).await.unwrap()));
-    *time.lock().unwrap() += Duration::from_secs(1);
+    *time.lock().unwrap() += LEAF_TTL / 2;
     let second = leaves.leaf(&name, KeyKind::P256).await.unwrap();
     assert!(!Arc::ptr_eq(&first, &second));
     assert_ne!(first.key.public_key(), second.key.public_key());

@@ -24,7 +24,7 @@ fn our_own_authority_is_never_believed_upstream() {
     fs::create_dir(&hashed).unwrap();
     fs::copy(&extra, hashed.join("0a0a0a0a.0")).unwrap();
     for locations in [locations(&bundle), RootLocations { file: Some(bundle.clone()), directories: vec![hashed] }] {
-        let roots = Roots::load(&locations, &[extra.clone()], &own).unwrap();
+        let roots = Roots::load(&locations, std::slice::from_ref(&extra), &own).unwrap();
         assert_eq!((roots.len(), roots.removed_own()), (1, 2), "{locations:?}");
         assert_eq!(roots.source(), &RootSource::Variables(bundle.clone()));
     }
@@ -65,7 +65,7 @@ fn a_named_file_that_is_missing_empty_or_broken_is_an_error_that_names_it() {
         if let Some(content) = content {
             fs::write(&bad, content).unwrap();
         }
-        let extra = Roots::load(&locations(&good), &[bad.clone()], &own).unwrap_err();
+        let extra = Roots::load(&locations(&good), std::slice::from_ref(&bad), &own).unwrap_err();
         assert!(extra.to_string().contains("bad.pem"), "{content:?}: {extra}");
         if content != Some(garbage) {
             let variable = Roots::load(&locations(&bad), &[], &own).unwrap_err();
