@@ -1,7 +1,7 @@
 //! `cargo xtask bench`: figures measured in one run, on one machine, as ratios.
 //!
-//! Only builds and starts; the programs that measure are the tests crate's `bench` (connections and requests, on the real
-//! data path) and the gateway's criterion benches (scanning). How to read the figures stands beside each of them.
+//! Only builds and starts; the programs that measure are the tests crate's `bench` (hooks, `connect()`, requests, on the
+//! real data path) and the gateway's criterion benches (scanning). How to read the figures stands beside each of them.
 
 use anyhow::Result;
 use clap::ValueEnum;
@@ -13,10 +13,8 @@ use crate::{deps, workspace};
 /// Which figures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Subject {
-    /// Cost of the hooks, and of `connect()`: none, bypassed, steered.
-    Connect,
-    /// Requests a second and CPU a request: direct, passed through, intercepted and scanned.
-    Http,
+    /// Cost of the hooks, of `connect()` (none, bypassed, steered), and of a request (direct, passed through, scanned).
+    DataPath,
     /// Scanning alone, in MB/s.
     Scan,
     /// All of them.
@@ -35,17 +33,11 @@ pub(crate) struct Args {
 /// # Errors
 /// When something does not build, or a measurement fails.
 pub(crate) fn bench(args: &Args) -> Result<()> {
-    deps::ensure_build()?;
-    let data_path: &[&str] = match args.subject {
-        Subject::Connect => &["connect"],
-        Subject::Http => &["http"],
-        Subject::Scan => &[],
-        Subject::All => &["connect", "http"],
-    };
-    if !data_path.is_empty() {
-        measure_data_path(data_path)?;
+    if matches!(args.subject, Subject::DataPath | Subject::All) {
+        data_path()?;
     }
     if matches!(args.subject, Subject::Scan | Subject::All) {
+        deps::ensure_build()?;
         let scan = Cmd::cargo("bench --package pipelock-gateway");
         println!("\n==> {scan}");
         scan.run()?;
@@ -53,17 +45,17 @@ pub(crate) fn bench(args: &Args) -> Result<()> {
     Ok(())
 }
 
-fn measure_data_path(subjects: &[&str]) -> Result<()> {
+fn data_path() -> Result<()> {
+    deps::ensure_clients()?;
     let pipelock = e2e::build_binary("pipelock-gateway", Kind::Bin("pipelock"), &["--release"])?;
     let bench = e2e::build_binary("pipelock-tests", Kind::Bin("bench"), &["--release"])?;
-    if workspace::is_root()? {
+    let cmd = Cmd::new(bench).env("PIPELOCK_BIN", pipelock);
+    let cmd = if workspace::is_root()? {
         e2e::mount_bpf_fs()?;
-    }
-    for subject in subjects {
-        let cmd = Cmd::new(&bench).arg(subject).env("PIPELOCK_BIN", &pipelock);
-        let cmd = if workspace::is_root()? { cmd } else { cmd.under_sudo() };
-        println!("\n==> {cmd}");
-        cmd.run()?;
-    }
-    Ok(())
+        cmd
+    } else {
+        cmd.under_sudo()
+    };
+    println!("\n==> {cmd}");
+    cmd.run()
 }

@@ -39,6 +39,7 @@ const BUILD: &[Package] = &[
 /// Needed by the demo and the end-to-end tests: real clients, and namespaces for them to live in.
 const CLIENTS: &[Package] = &[
     Package { name: "iproute2", why: "network namespaces", sign: Sign::Runs(&["ip", "-V"]) },
+    Package { name: "bpftool", why: "statistics of programs", sign: Sign::Runs(&["bpftool", "version"]) },
     Package { name: "curl", why: "a client", sign: Sign::Runs(&["curl", "--version"]) },
     Package {
         name: "ruby",

@@ -25,8 +25,10 @@ const ARROWS: &[(&str, &[&str])] = &[
     // Of capture only `Counters`, which are plain numbers: `/metrics` shows them.
     ("report", &["model", "capture"]),
     ("mcp", &["model", "http"]),
-    ("forward", &["model", "http"]),
-    ("admin", &["model", "report"]),
+    // It counts what never becomes a connection: requests for itself, refused and broken ones.
+    ("forward", &["model", "http", "report"]),
+    // It has no listener: it answers what forward hands it.
+    ("admin", &["model", "report", "forward"]),
     (
         "pipeline",
         &[
