@@ -56,6 +56,7 @@ pub(crate) fn cases() -> Vec<Case> {
         ("process_that_left_the_cgroup_is_still_steered", moved_out),
         ("disarmed_target_connects_directly", disarm),
         ("failed_arm_leaves_nothing_attached", failed_arm),
+        ("file_system_mounted_for_the_run_goes_with_it", own_bpffs),
         ("killed_gateway_leaves_connects_refused_and_the_sweep_leaves_nothing", killed_gateway),
     ]
 }
@@ -612,9 +613,10 @@ fn own_socket() -> Result<()> {
         let receiver = UnixDatagram::bind(&path)?;
         // The socket is made in the captured cgroup, so its connect runs the hooks; only the mark keeps it out.
         let script = format!(
-            "s = tcp4(); u = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); u.connect({path:?})\n\
+            "s = tcp4(); u = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); u.connect('{}')\n\
              socket.send_fds(u, [b'x'], [s.fileno()]); turn()\n\
-             s.connect(('203.0.113.30', {port})); s.send(b'x')"
+             s.connect(('203.0.113.30', {port})); s.send(b'x')",
+            path.display()
         );
         let mut workload = gateway.workload(&script)?;
         gateway.datapath.mark_own(receive_fd(&receiver)?.as_fd())?;
@@ -684,6 +686,23 @@ fn failed_arm() -> Result<()> {
         // The first target is as it was.
         gateway.expect_steered("s = tcp4(); s.connect(('203.0.113.10', 443))", "203.0.113.10:443").map(drop)
     })
+}
+
+fn own_bpffs() -> Result<()> {
+    let dir = tempfile::tempdir()?;
+    let bpffs = dir.path().join("bpf");
+    std::fs::create_dir(&bpffs)?;
+    let layout = Layout { bpffs: bpffs.clone(), ..layout(&dir.path().join("pipelock"))? };
+    let is_mounted = || Ok::<_, anyhow::Error>(run("mount", &["-t", "bpf"])?.contains(&bpffs.display().to_string()));
+    let first = Run::start(&layout)?;
+    let second = Run::start(&layout)?;
+    LocalDatapath::load(first.pins(), &probe(&ThisKernel))?;
+    ensure!(is_mounted()? && first.pins().join("maps/FLOWS").exists());
+    first.finish()?;
+    ensure!(is_mounted()?, "another run still uses it");
+    second.finish()?;
+    ensure!(!is_mounted()? && !layout.state.exists(), "the last run must leave nothing");
+    Ok(())
 }
 
 fn killed_gateway() -> Result<()> {
