@@ -210,6 +210,9 @@ fn set_v4(ctx: &SockAddr<'_>, dst: &Destination, addr: u32) {
 
 /// Takes the socket off the device it is bound to (`curl --interface`), because its SYN for loopback would leave through
 /// that device and time out. Returns the flag to record.
+///
+/// Binding needs no privilege since 5.7, unbinding needs `CAP_NET_RAW` even here (`sock_bindtoindex_locked` in
+/// net/core/sock.c asks the current task). A workload without it is refused, with the reason reported.
 #[inline(always)]
 fn unbind_device(ctx: &SockAddr<'_>, sk: *mut bpf_sock) -> Result<u16, Refusal> {
     if bound_device(sk) == 0 {

@@ -23,7 +23,8 @@ pub(super) struct Listeners {
 /// Binds in the calling thread's network namespace.
 ///
 /// IPv4 listens on the wildcard address, because connections are spread over `127.x.0.1`, but on `lo` only, so that
-/// nothing outside the machine reaches it. IPv6 has one loopback address.
+/// nothing outside the machine reaches it. IPv6 has one loopback address, which the kernel accepts from `lo` alone; bound
+/// to the device, its answers to a workload that chose a global source address would find no route.
 pub(super) fn bind() -> Result<Listeners, Error> {
     let v4 = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
     let v6 = SocketAddr::from((Ipv6Addr::LOCALHOST, 0));
@@ -35,8 +36,9 @@ fn listener(address: SocketAddr) -> std::io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     if address.is_ipv6() {
         socket.set_only_v6(true)?;
+    } else {
+        socket.bind_device(Some(b"lo"))?;
     }
-    socket.bind_device(Some(b"lo"))?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
     socket.set_nonblocking(true)?;

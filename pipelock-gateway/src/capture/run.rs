@@ -287,12 +287,18 @@ fn remove_shared(layout: &Layout) -> Result<(), Error> {
         }
     }
     let marker = layout.mount_marker();
-    if marker.exists() && !layout.runs().exists() && list(&layout.bpffs)?.is_empty() {
+    if marker.exists() && !layout.runs().exists() && is_unused(&layout.bpffs)? {
         rustix::mount::unmount(&layout.bpffs, rustix::mount::UnmountFlags::empty())
             .map_err(|e| Error::io("unmounting", &layout.bpffs, e.into()))?;
         fs::remove_file(&marker).map_err(|e| Error::io("removing", &marker, e))?;
     }
     Ok(())
+}
+
+/// Whether nothing is pinned on a bpffs. A kernel with `CONFIG_BPF_PRELOAD` puts two iterators of its own on each
+/// (`bpf_preload_list` in kernel/bpf/inode.c).
+fn is_unused(bpffs: &Path) -> Result<bool, Error> {
+    Ok(list(bpffs)?.iter().all(|name| name == "maps.debug" || name == "progs.debug"))
 }
 
 fn in_use(error: &io::Error) -> bool {

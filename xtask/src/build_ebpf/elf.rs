@@ -64,7 +64,9 @@ pub(super) fn without_debug_sections(object: &[u8]) -> Result<Vec<u8>> {
     align(&mut out, 8);
     let table = u64::try_from(out.len())?;
     out.get_mut(40..48).context("short file header")?.copy_from_slice(&table.to_le_bytes());
-    sections.iter().for_each(|section| out.extend(&section.header));
+    for section in &sections {
+        out.extend(&section.header);
+    }
     Ok(out)
 }
 
