@@ -4,13 +4,33 @@
 //! the rest. Raw kernel records become [`crate::model`] types here and nowhere else; no other module names aya or a map.
 //! Next stage: [`crate::connection`] accepts from the listeners of an [`Armed`] target.
 
+use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::BorrowedFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use ipnet::IpNet;
 
-use crate::model::{NetnsCookie, OriginalDst, Workload};
+use crate::model::{CgroupId, NetnsCookie, OriginalDst, Workload};
+
+pub mod cgroup;
+mod denials;
+mod listen;
+mod local;
+#[cfg(feature = "ebpf-log")]
+mod log;
+mod maps;
+pub mod probe;
+mod programs;
+mod run;
+mod sys;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
+
+pub use denials::{Denial, Denials};
+pub use local::{LocalDatapath, verify_object};
+pub use pipelock_common::DenialReason;
+pub use run::{Layout, Run, Swept, sweep_stale};
 
 /// What is to be captured, and how.
 #[derive(Clone, Debug)]
@@ -72,7 +92,7 @@ pub struct Counters {
 
 /// The seam to everything privileged.
 ///
-/// Implemented in-process by `LocalDatapath` over aya, and by a double in tests.
+/// Implemented in-process by [`LocalDatapath`] over aya, and by `testing::FakeDatapath` without a kernel.
 pub trait Datapath: Send + Sync + 'static {
     /// Captures a target. On error nothing stays attached.
     fn arm(&self, target: &TargetSpec) -> Result<Armed, Error>;
@@ -97,4 +117,165 @@ pub trait Datapath: Send + Sync + 'static {
 /// What went wrong at the kernel boundary. Each variant names what was attempted and, where there is one, the remedy.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum Error {}
+pub enum Error {
+    /// The kernel or our privileges lack something.
+    #[error("this machine cannot capture connections:\n{needs}")]
+    Missing {
+        /// One line a need: name, evidence, remedy.
+        needs: String,
+    },
+    /// No cgroup-v2 hierarchy is mounted.
+    #[error("no cgroup2 file system is mounted (mount -t cgroup2 none /sys/fs/cgroup/unified)")]
+    NoCgroup2,
+    /// The directory is not a cgroup-v2 directory below the root.
+    #[error("{path} is not a cgroup-v2 directory below the root of the hierarchy")]
+    NotCgroup2 {
+        /// What was given.
+        path: PathBuf,
+    },
+    /// Killed processes did not leave in time; their programs stay attached.
+    #[error("processes are left in {path}; they stay captured")]
+    CgroupBusy {
+        /// Their cgroup.
+        path: PathBuf,
+    },
+    /// This process is itself in the cgroup that is to be killed.
+    #[error("{path} belongs to a dead run, and this process is inside it; start from outside")]
+    InsideDeadRun {
+        /// That cgroup.
+        path: PathBuf,
+    },
+    /// The target is armed already.
+    #[error("{path} is captured already")]
+    AlreadyArmed {
+        /// Its cgroup.
+        path: PathBuf,
+    },
+    /// Nothing is armed under this handle.
+    #[error("no target {id} is armed")]
+    UnknownTarget {
+        /// The handle.
+        id: u64,
+    },
+    /// Targets at more depths of the cgroup tree than the programs look at, or more than can be numbered.
+    #[error("too many targets, or targets at more than {} depths of the cgroup tree", pipelock_common::MAX_LEVELS)]
+    TooManyTargets,
+    /// The embedded object cannot be parsed, or its maps cannot be made.
+    #[error("opening the BPF object")]
+    Object {
+        /// aya's reason.
+        #[source]
+        source: Box<aya::EbpfError>,
+    },
+    /// The object does not hold a program it should.
+    #[error("the BPF object has no program {program}")]
+    ProgramMissing {
+        /// Its name.
+        program: &'static str,
+    },
+    /// The object does not hold a map it should.
+    #[error("the BPF object has no map {map}")]
+    MapMissing {
+        /// Its name.
+        map: &'static str,
+    },
+    /// The kernel refuses a program.
+    #[error("loading program {program}")]
+    Verify {
+        /// Its name.
+        program: &'static str,
+        /// aya's reason, with the verifier's log.
+        #[source]
+        source: Box<aya::programs::ProgramError>,
+    },
+    /// A program cannot be attached. `EPERM` with all capabilities: an ancestor holds an exclusive attachment.
+    #[error("attaching program {program} to {cgroup}")]
+    Attach {
+        /// Its name.
+        program: &'static str,
+        /// Where.
+        cgroup: PathBuf,
+        /// The kernel's reason.
+        #[source]
+        source: io::Error,
+    },
+    /// A link or map cannot be pinned.
+    #[error("pinning {path}")]
+    Pin {
+        /// Its name on the bpffs.
+        path: PathBuf,
+        /// The kernel's reason.
+        #[source]
+        source: io::Error,
+    },
+    /// A map has another type or size than this version expects, or cannot be read.
+    #[error("reading map {map}")]
+    MapType {
+        /// Its name.
+        map: &'static str,
+        /// aya's reason.
+        #[source]
+        source: aya::maps::MapError,
+    },
+    /// A map operation failed.
+    #[error("{operation} an entry of map {map}")]
+    Map {
+        /// Its name.
+        map: &'static str,
+        /// What was done.
+        operation: &'static str,
+        /// The kernel's reason.
+        #[source]
+        source: io::Error,
+    },
+    /// A listener cannot be bound.
+    #[error("listening on {address}")]
+    Listen {
+        /// Where.
+        address: SocketAddr,
+        /// The kernel's reason.
+        #[source]
+        source: io::Error,
+    },
+    /// The two ends of a flow are of different families; it was not steered by us.
+    #[error("flow {flow:?} mixes address families")]
+    MixedFamilies {
+        /// The flow.
+        flow: FlowTuple,
+    },
+    /// The record found is not about this flow. The connection must be reset.
+    #[error("the record of flow {flow:?} is not about it")]
+    RecordMismatch {
+        /// The flow.
+        flow: FlowTuple,
+    },
+    /// A file, directory, mount or descriptor operation failed.
+    #[error("{operation} {path}")]
+    Io {
+        /// What was done.
+        operation: &'static str,
+        /// To what.
+        path: PathBuf,
+        /// The kernel's reason.
+        #[source]
+        source: io::Error,
+    },
+}
+
+impl Error {
+    fn io(operation: &'static str, path: impl AsRef<Path>, source: io::Error) -> Self {
+        Self::Io { operation, path: path.as_ref().to_owned(), source }
+    }
+
+    fn map(map: &'static str, operation: &'static str, source: io::Error) -> Self {
+        Self::Map { map, operation, source }
+    }
+}
+
+/// Who opened a socket, as the programs recorded it. The executable is looked up now, so it may be gone, or be that of
+/// a process which took the pid since; it is for people to read, not to decide by.
+fn workload(cgroup: CgroupId, netns: NetnsCookie, pid: u32, uid: u32) -> Workload {
+    let executable = std::fs::read_link(format!("/proc/{pid}/exe")).ok();
+    let executable = executable.map(|path| path.to_string_lossy().into());
+    Workload { cgroup, netns, pid, uid, executable }
+}

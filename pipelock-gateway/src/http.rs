@@ -1,8 +1,178 @@
 //! HTTP on both legs: serve the workload, ask the upstream, show what passes to a judge, enforce what it says.
 //!
 //! Versions are never translated: both legs speak what the upstream chose. This module enforces a
-//! [`crate::model::Verdict`] and never forms one; rules live behind [`Inspect`].
+//! [`crate::model::Verdict`] and never forms one; rules live behind [`Inspect`]. Only requests are judged so far;
+//! responses stream through frame by frame. A request travels `exchange` (check, judge the head) → `upload` (hold and judge
+//! the body) → `upstream`; the answer comes back through `body`, and `log` hands one record to the judge at the end.
+//!
+//! What a client can notice, because hyper's API ends there: informational responses other than 100 and 101 are dropped
+//! (103 too); `Content-Length` on 304 and `Transfer-Encoding` on an answer to HEAD are dropped; a close-delimited response reaches an HTTP/1.1 client chunked; a header
+//! field that occurs several times with others in between is regrouped; trailers of an HTTP/1 message pass only when
+//! `Trailer` declares them and, towards the client, `TE: trailers` asked for them; chunk extensions and boundaries are not
+//! kept; a client that has shut down its writing side is still answered, so one that left for good is noticed by writing.
 
+mod block;
+mod body;
+mod budget;
+mod coding;
+mod downstream;
+mod exchange;
+mod framing;
+mod hygiene;
 mod inspect;
+mod judged;
+mod log;
+mod server;
+mod settings;
+mod tasks;
+mod upgrade;
+mod upload;
+mod upstream;
 
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+pub use budget::BodyBudget;
 pub use inspect::{BodyInspect, Exchange, Inspect, Step};
+pub use server::serve;
+pub use upstream::{Io, Redial};
+
+use crate::model::{ConnId, RequestId, Side};
+
+/// What [`serve`] needs to know beside the two streams.
+pub struct Session {
+    /// The connection, as the judge sees it; its version is spoken on both legs.
+    pub exchange: Arc<Exchange>,
+    /// The judge.
+    pub inspect: Arc<dyn Inspect>,
+    /// Bounds for this connection.
+    pub limits: Limits,
+    /// Bound on held bytes, shared by the process.
+    pub budget: BodyBudget,
+    /// Numbers the requests.
+    pub ids: RequestIds,
+    /// Reaches the same upstream again when it closed an idle connection under a request that was still being held.
+    /// Without it such a request is not answered, which clients take as a closed connection.
+    pub redial: Option<Redial>,
+    /// When cancelled: finish what is open, accept nothing new (GOAWAY on HTTP/2). Dropping the future is the hard stop.
+    pub shutdown: CancellationToken,
+}
+
+/// Bounds on one connection. The defaults are those of gateway-wide configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Request body bytes that can be held to be judged; larger bodies are put to [`Inspect::uninspectable`].
+    pub max_body_bytes: usize,
+    /// Bytes a body may decode to.
+    pub max_decoded_bytes: u64,
+    /// Decoded bytes for each byte received, beyond the first MiB.
+    pub max_decode_ratio: u64,
+    /// How long a body waits for room in [`BodyBudget`].
+    pub budget_patience: Duration,
+    /// How long a body may pause.
+    pub body_idle: Duration,
+    /// How long a head may take from its first byte.
+    pub head: Duration,
+    /// How long a connection may wait for its next request (HTTP/1).
+    pub idle: Duration,
+    /// How long an upstream may think before its response head; language models take minutes.
+    pub response_head: Duration,
+    /// HTTP/2 requests open at once.
+    pub max_streams: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            max_body_bytes: 5 << 20,
+            max_decoded_bytes: 50 << 20,
+            max_decode_ratio: 100,
+            budget_patience: Duration::from_secs(10),
+            body_idle: Duration::from_secs(30),
+            head: Duration::from_secs(15),
+            idle: Duration::from_secs(75),
+            response_head: Duration::from_mins(10),
+            max_streams: 200,
+        }
+    }
+}
+
+/// Numbers the requests of one connection, from 1.
+#[derive(Debug)]
+pub struct RequestIds {
+    instance: u32,
+    conn: ConnId,
+    last: AtomicU32,
+}
+
+impl RequestIds {
+    /// Ids of connection `conn` in the gateway process `instance`.
+    #[must_use]
+    pub fn new(instance: u32, conn: ConnId) -> Self {
+        Self { instance, conn, last: AtomicU32::new(0) }
+    }
+
+    fn next(&self) -> RequestId {
+        let sequence = self.last.fetch_add(1, Relaxed).wrapping_add(1);
+        RequestId { instance: self.instance, conn: self.conn, sequence }
+    }
+}
+
+/// What was served on a connection that ended in an orderly way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Served {
+    /// Requests, whatever became of them.
+    pub requests: u32,
+    /// Those answered in the upstream's place.
+    pub blocked: u32,
+}
+
+/// How a connection, or an exchange on it, ended other than it should.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The workload's connection failed or ended in the middle of a message.
+    #[error("http with the workload")]
+    Downstream(#[source] hyper::Error),
+    /// The upstream's did. The workload's connection was ended in the same way.
+    #[error("http with the upstream")]
+    Upstream(#[source] hyper::Error),
+    /// The upstream had closed an idle connection and could not be reached again.
+    #[error("dialling the upstream again")]
+    Redial(#[source] io::Error),
+    /// The upstream accepted the request and sent no response head.
+    #[error("no response head within {0:?}")]
+    ResponseTimeout(Duration),
+    /// The workload stopped sending a body it had begun, or sends it too slowly.
+    #[error("request body stalled")]
+    BodyTimeout,
+    /// The target cannot be written as an HTTP/2 request.
+    #[error("request target has no usable authority")]
+    Target(#[source] http::Error),
+    /// The judge stopped a body that was on its way; what was held back of it is gone.
+    #[error("request body stopped by its judge")]
+    Stopped,
+}
+
+impl Error {
+    fn downstream(error: hyper::Error) -> Self {
+        Self::Downstream(error)
+    }
+
+    fn upstream(error: hyper::Error) -> Self {
+        Self::Upstream(error)
+    }
+
+    /// Whose side it was.
+    #[must_use]
+    pub fn side(&self) -> Side {
+        match self {
+            Self::Downstream(_) | Self::BodyTimeout | Self::Target(_) => Side::Downstream,
+            Self::Upstream(_) | Self::Redial(_) | Self::ResponseTimeout(_) => Side::Upstream,
+            Self::Stopped => Side::Gateway,
+        }
+    }
+}

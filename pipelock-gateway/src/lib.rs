@@ -2,6 +2,31 @@
 //!
 //! Modules stand in the order a byte travels; imports go to [`model`] or to the left (ARCHITECTURE.md).
 
+pub mod admin;
 pub mod capture;
+pub mod cli;
+pub mod config;
+pub mod connection;
+pub mod forward;
 pub mod http;
 pub mod model;
+pub mod pipeline;
+pub mod policy;
+pub mod report;
+pub mod scan;
+pub mod sniff;
+pub mod tls;
+pub mod verdict;
+
+/// An error and its causes on one line, as it is printed where it is handled.
+#[must_use]
+pub fn error_chain(error: &dyn std::error::Error) -> String {
+    let mut line = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        line.push_str(": ");
+        line.push_str(&error.to_string());
+        cause = error.source();
+    }
+    line
+}

@@ -6,17 +6,25 @@
 mod address;
 mod connection;
 mod decision;
+mod domain;
 mod finding;
+mod mode;
 mod name;
+mod network;
+mod no_proxy;
 mod record;
 mod verdict;
 mod workload;
 
 pub use address::{AddressClass, OriginalDst};
-pub use connection::{ConnId, FrontDoor, HttpVersion, Protocol, RequestId, Side};
+pub use connection::{Alpn, ConnId, FrontDoor, HttpVersion, Protocol, RequestId, Side};
 pub use decision::{Decision, DenyReason, InterceptReason, PassthroughReason};
+pub use domain::{DomainList, DomainPattern, InvalidDomain};
 pub use finding::{Evidence, Family, Finding, Severity, Surface, View};
+pub use mode::{InvalidMode, Mode};
 pub use name::{InvalidName, PeerName, ServerName};
+pub use network::{InvalidNetwork, parse_network};
+pub use no_proxy::{InvalidNoProxy, NoProxyEntry, NoProxyList};
 pub use record::{ConnectionEnd, ConnectionRecord, RequestRecord};
 pub use verdict::{Action, BlockReason, Verdict};
 pub use workload::{CgroupId, NetnsCookie, Workload};

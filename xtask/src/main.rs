@@ -1,2 +1,79 @@
-//! `cargo xtask <task>`.
-fn main() {}
+//! `cargo xtask <task>`: every command a contributor or CI runs, in Rust.
+//!
+//! A task plans and runs other programs (cargo, apt, the built binaries) and says what it runs, so that each step can be
+//! repeated by hand. It never decides what the product does. Nothing comes after it: tasks end in an exit code.
+#![expect(clippy::print_stdout, reason = "a build tool talks to the person who typed the command")]
+
+mod bench;
+mod build_ebpf;
+mod check;
+mod command;
+mod deps;
+mod e2e;
+mod run;
+mod steps;
+mod suite;
+mod tidy;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Tasks of the Pipelock eBPF workspace.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Format, clippy, docs, licences, tidy and the committed BPF object: all that needs no privilege and no running.
+    Check,
+    /// The habits that lints cannot check: file docs, import arrows, TODOs, tables in step with the code.
+    Tidy,
+    /// Unit, integration and privileged end-to-end tests.
+    Test,
+    /// Only the end-to-end tests: real kernel programs, real clients.
+    E2e(e2e::Args),
+    /// Without a command: the demo. With `-- CMD`: builds, then runs CMD captured.
+    Run(run::Args),
+    /// Benchmarks; prints ratios measured in one run.
+    Bench(bench::Args),
+    /// Rebuilds the BPF object, or checks that the committed one is what the source gives.
+    BuildEbpf(build_ebpf::Args),
+    /// Installs what a bare Debian machine lacks, for building and for tests.
+    InstallDeps,
+}
+
+fn main() -> ExitCode {
+    let outcome = match Cli::parse().task {
+        Task::Check => check::check(),
+        Task::Tidy => tidy::tidy(),
+        Task::Test => suite::test(),
+        Task::E2e(args) => e2e::e2e(&args),
+        Task::Run(args) => run::run(&args),
+        Task::Bench(args) => bench::bench(&args),
+        Task::BuildEbpf(args) => build_ebpf::build(&args),
+        Task::InstallDeps => deps::install_all(),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn command_line_definition_is_consistent() {
+        super::Cli::command().debug_assert();
+    }
+}

@@ -127,19 +127,14 @@ impl AddressClass {
 
 /// The IPv4 address that an IPv6 address carries inside it, where a router or the kernel would unwrap it.
 fn embedded_v4(ip: Ipv6Addr) -> Option<Ipv4Addr> {
-    let s = ip.segments();
-    let low = || {
-        let [a, b] = s[6].to_be_bytes();
-        let [c, d] = s[7].to_be_bytes();
-        Ipv4Addr::new(a, b, c, d)
-    };
-    match s {
-        [0, 0, 0, 0, 0, 0xffff, ..] | [0x64, 0xff9b, 0, 0, 0, 0, ..] => Some(low()),
-        [0x2002, high, mid, ..] => {
-            let [a, b] = high.to_be_bytes();
-            let [c, d] = mid.to_be_bytes();
-            Some(Ipv4Addr::new(a, b, c, d))
+    let octets = ip.octets();
+    match ip.segments() {
+        // Mapped (RFC 4291 §2.5.5.2) and NAT64 (RFC 6052): the last four bytes.
+        [0, 0, 0, 0, 0, 0xffff, ..] | [0x64, 0xff9b, 0, 0, 0, 0, ..] => {
+            octets.last_chunk::<4>().copied().map(Ipv4Addr::from)
         }
+        // 6to4 (RFC 3056): behind the first two bytes.
+        [0x2002, ..] => octets.get(2..)?.first_chunk::<4>().copied().map(Ipv4Addr::from),
         _ => None,
     }
 }

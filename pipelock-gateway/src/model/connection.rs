@@ -123,3 +123,35 @@ impl HttpVersion {
         }
     }
 }
+
+/// An HTTP version as ALPN names it (RFC 7301, IANA "TLS ALPN Protocol IDs"); the only two that are opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Alpn {
+    /// `h2`, RFC 9113 over TLS.
+    H2,
+    /// `http/1.1`, RFC 9112.
+    Http11,
+}
+
+impl Alpn {
+    /// The identification sequence, as it stands in the handshake.
+    #[must_use]
+    pub fn wire(self) -> &'static [u8] {
+        self.as_str().as_bytes()
+    }
+
+    /// The version that a wire identification names; `None` for every protocol that is not opened.
+    #[must_use]
+    pub fn from_wire(id: &[u8]) -> Option<Self> {
+        [Self::H2, Self::Http11].into_iter().find(|alpn| alpn.wire() == id)
+    }
+
+    /// The name used in logs and metric labels; the same as on the wire.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::H2 => "h2",
+            Self::Http11 => "http/1.1",
+        }
+    }
+}

@@ -42,6 +42,8 @@ pub enum InterceptReason {
     NameNotBound,
     /// A rule would let the name through, but the `ClientHello` is encrypted and its outer name proves nothing.
     EncryptedClientHello,
+    /// Would be refused, but blocking is off (`mode: audit`, `enforce: false`): opened, so that its content is on record.
+    Audit,
 }
 
 impl InterceptReason {
@@ -52,6 +54,7 @@ impl InterceptReason {
             Self::Default => "default",
             Self::NameNotBound => "name_not_bound",
             Self::EncryptedClientHello => "encrypted_client_hello",
+            Self::Audit => "audit",
         }
     }
 }
@@ -59,7 +62,7 @@ impl InterceptReason {
 /// Why a connection is relayed unopened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum PassthroughReason {
-    /// `no_proxy.list` names its address.
+    /// `no_proxy.list` or `capture.cidr_bypass` names its address.
     NoProxyAddress,
     /// `no_proxy.list` names its host, and the host is bound to the address.
     NoProxyName,
@@ -71,7 +74,7 @@ pub enum PassthroughReason {
     ServerFirst,
     /// The workload speaks a protocol this gateway does not open.
     Opaque,
-    /// `mode: audit` lets through what it would refuse.
+    /// Would be refused, but blocking is off (`mode: audit`, `enforce: false`), and there is nothing to open.
     Audit,
 }
 
@@ -98,10 +101,15 @@ pub enum DenyReason {
     NotSteered,
     /// `mode: strict` and the host is not in `api_allowlist`.
     NotInAllowlist,
+    /// `mode: strict` and the host is in `api_allowlist`, but nothing proves that the address is that host's: no binding,
+    /// and no certificate, because the connection would not be opened as TLS.
+    NameNotBound,
     /// The original destination is one of our own listeners.
     Loop,
     /// The address belongs to a class that needs an explicit rule (metadata services).
     AddressClass,
+    /// The CONNECT request names a port that the explicit proxy port does not open tunnels to.
+    PortNotAllowed,
     /// The connection limit, overall or of this workload, is reached.
     TooManyConnections,
     /// The name in the CONNECT request and the one in the `ClientHello` differ.
@@ -117,8 +125,10 @@ impl DenyReason {
         match self {
             Self::NotSteered => "not_steered",
             Self::NotInAllowlist => "not_in_allowlist",
+            Self::NameNotBound => "name_not_bound",
             Self::Loop => "loop",
             Self::AddressClass => "address_class",
+            Self::PortNotAllowed => "port_not_allowed",
             Self::TooManyConnections => "too_many_connections",
             Self::ConnectSniMismatch => "connect_sni_mismatch",
             Self::Opaque => "opaque",

@@ -43,6 +43,8 @@ pub enum BlockReason {
     NotInAllowlist,
     /// The message is malformed in a way that two parsers could read differently (RFC 9112 §11.2).
     Framing,
+    /// The request asks to switch to a protocol (WebSocket, for one) whose bytes cannot be shown to the judge yet.
+    UpgradeUninspectable,
     /// The upstream's certificate did not verify.
     UpstreamTls,
     /// The upstream could not be reached or answered nonsense.
@@ -63,6 +65,7 @@ impl BlockReason {
             Self::AuthorityMismatch => "authority_mismatch",
             Self::NotInAllowlist => "not_in_allowlist",
             Self::Framing => "framing",
+            Self::UpgradeUninspectable => "upgrade_uninspectable",
             Self::UpstreamTls => "upstream_tls",
             Self::UpstreamUnavailable => "upstream_unavailable",
             Self::Overloaded => "overloaded",

@@ -1,0 +1,263 @@
+//! Decisions that need no kernel: pure functions, run by the programs and tested as ordinary Rust.
+//!
+//! Addresses come in as the kernel holds them: 32-bit words whose bytes in memory are in network order.
+#![expect(clippy::inline_always, reason = "a call in a BPF program is a subprogram that the verifier must follow")]
+
+use crate::limits::MAX_SPREAD_BITS;
+use crate::records::policy_flag;
+
+/// Transport protocol numbers the programs tell apart.
+///
+/// Source: IANA protocol numbers; `IPPROTO_MPTCP` from include/uapi/linux/in.h.
+pub mod protocol {
+    /// TCP.
+    pub const TCP: u32 = 6;
+    /// UDP.
+    pub const UDP: u32 = 17;
+    /// ICMP, as an unprivileged ping socket.
+    pub const ICMP: u32 = 1;
+    /// `ICMPv6`, likewise.
+    pub const ICMPV6: u32 = 58;
+}
+
+const AF_INET: u32 = 2;
+const AF_INET6: u32 = 10;
+const SOCK_STREAM: u32 = 1;
+const SOCK_DGRAM: u32 = 2;
+
+/// The third word of an IPv4-mapped IPv6 address, `0000:ffff`.
+const MAPPED_WORD: u32 = 0xffff_u32.to_be();
+
+/// 127.0.0.0/8, or 0.0.0.0, which the kernel takes for the local host: never leaves the machine, never steered.
+#[inline(always)]
+#[must_use]
+pub const fn is_local_v4(addr: u32) -> bool {
+    addr == 0 || addr.to_ne_bytes()[0] == 127
+}
+
+/// `::1` or `::`. Mapped addresses are not looked into; see [`mapped_v4`].
+#[inline(always)]
+#[must_use]
+pub const fn is_local_v6(addr: [u32; 4]) -> bool {
+    addr[0] == 0 && addr[1] == 0 && addr[2] == 0 && (addr[3] == 0 || addr[3] == 1_u32.to_be())
+}
+
+/// The IPv4 address inside `::ffff:a.b.c.d`.
+#[inline(always)]
+#[must_use]
+pub const fn mapped_v4(addr: [u32; 4]) -> Option<u32> {
+    if addr[0] == 0 && addr[1] == 0 && addr[2] == MAPPED_WORD { Some(addr[3]) } else { None }
+}
+
+/// The mapped form of an IPv4 address.
+#[inline(always)]
+#[must_use]
+pub const fn to_mapped(addr: u32) -> [u32; 4] {
+    [0, 0, MAPPED_WORD, addr]
+}
+
+/// `::1`.
+#[inline(always)]
+#[must_use]
+pub const fn loopback_v6() -> [u32; 4] {
+    [0, 0, 0, 1_u32.to_be()]
+}
+
+/// The loopback address a connection is steered to: `127.x.0.1`, `x` being the low `bits` bits of the socket cookie.
+///
+/// All steered connections of a namespace otherwise share one destination, and the source ports run out after 28 232.
+#[inline(always)]
+#[must_use]
+pub const fn spread_address(cookie: u64, bits: u16) -> u32 {
+    let bits = if bits > MAX_SPREAD_BITS { MAX_SPREAD_BITS } else { bits };
+    let mask = (1_u64 << bits) - 1;
+    u32::from_ne_bytes([127, (cookie & mask).to_le_bytes()[0], 0, 1])
+}
+
+/// What to do with a datagram, or with a UDP socket being connected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Udp {
+    /// Let it through.
+    Pass,
+    /// Steer it to the target's resolver.
+    Dns,
+    /// Refuse it as QUIC.
+    Quic,
+    /// Refuse it because the target may not use UDP.
+    Refuse,
+}
+
+/// Judges UDP by destination port (host byte order) under the bits of [`policy_flag`].
+#[inline(always)]
+#[must_use]
+pub const fn judge_udp(port: u16, flags: u32) -> Udp {
+    if port == 53 && flags & policy_flag::DNS != 0 {
+        Udp::Dns
+    } else if port == 443 && flags & policy_flag::DENY_QUIC != 0 {
+        Udp::Quic
+    } else if flags & policy_flag::DENY_UDP != 0 {
+        Udp::Refuse
+    } else {
+        Udp::Pass
+    }
+}
+
+/// Whether a socket can be steered (TCP), judged (UDP) or carries no stream (ping). All other inet sockets would pass
+/// beside the connect hooks: raw IP, UDP-Lite, SCTP, DCCP, L2TP, and MPTCP, whose later subflows have hooks of their own
+/// only on recent kernels.
+#[inline(always)]
+#[must_use]
+pub const fn socket_allowed(family: u32, socket_type: u32, proto: u32) -> bool {
+    if family != AF_INET && family != AF_INET6 {
+        return false;
+    }
+    match socket_type {
+        SOCK_STREAM => proto == protocol::TCP,
+        SOCK_DGRAM => proto == protocol::UDP || proto == protocol::ICMP || proto == protocol::ICMPV6,
+        _ => false,
+    }
+}
+
+/// Whether binding to `port` (host byte order) would sit on one of the gateway's listeners; zero is "any port".
+#[inline(always)]
+#[must_use]
+pub const fn is_reserved_port(proto: u32, port: u16, port4: u16, port6: u16, dns_port: u16) -> bool {
+    port != 0
+        && match proto {
+            protocol::TCP => port == port4 || port == port6,
+            protocol::UDP => port == dns_port,
+            _ => false,
+        }
+}
+
+/// Whether a heartbeat is older than `after_ns`. A beat from the future (two CPUs, two clock reads) is fresh.
+#[inline(always)]
+#[must_use]
+pub const fn is_stale(now_ns: u64, beat_ns: u64, after_ns: u64) -> bool {
+    now_ns.saturating_sub(beat_ns) > after_ns
+}
+
+#[cfg(test)]
+mod tests {
+    use core::net::{Ipv4Addr, Ipv6Addr};
+
+    use super::*;
+
+    fn v4(text: &str) -> u32 {
+        u32::from_ne_bytes(text.parse::<Ipv4Addr>().unwrap().octets())
+    }
+
+    fn v6(text: &str) -> [u32; 4] {
+        let octets = text.parse::<Ipv6Addr>().unwrap().octets();
+        core::array::from_fn(|i| u32::from_ne_bytes(octets[i * 4..][..4].try_into().unwrap()))
+    }
+
+    #[test]
+    fn only_loopback_and_unspecified_are_local() {
+        for (text, local) in [
+            ("127.0.0.1", true),
+            ("127.255.255.255", true),
+            ("0.0.0.0", true),
+            ("0.0.0.127", false),
+            ("1.0.0.127", false),
+            ("128.0.0.1", false),
+            ("203.0.113.10", false),
+        ] {
+            assert_eq!(is_local_v4(v4(text)), local, "{text}");
+        }
+        for (text, local) in [
+            ("::1", true),
+            ("::", true),
+            ("::2", false),
+            ("::100:0", false),
+            ("1::", false),
+            ("0:1::1", false),
+            ("2001:db8::1", false),
+            ("::ffff:127.0.0.1", false),
+        ] {
+            assert_eq!(is_local_v6(v6(text)), local, "{text}");
+        }
+    }
+
+    #[test]
+    fn mapped_addresses_round_trip_and_others_are_not_taken_for_them() {
+        assert_eq!(mapped_v4(v6("::ffff:203.0.113.10")), Some(v4("203.0.113.10")));
+        assert_eq!(to_mapped(v4("203.0.113.10")), v6("::ffff:203.0.113.10"));
+        for text in ["::203.0.113.10", "::ffff:0:203.0.113.10", "64:ff9b::203.0.113.10", "::1"] {
+            assert_eq!(mapped_v4(v6(text)), None, "{text}");
+        }
+        assert_eq!(loopback_v6(), v6("::1"));
+    }
+
+    #[test]
+    fn spread_stays_on_loopback_and_uses_every_slot() {
+        assert_eq!(spread_address(u64::MAX, 0), v4("127.0.0.1"));
+        assert_eq!(spread_address(63, 6), v4("127.63.0.1"));
+        assert_eq!(spread_address(64, 6), v4("127.0.0.1"));
+        assert_eq!(spread_address(u64::MAX, 60), v4("127.255.0.1"), "more bits than the byte has are cut");
+        let mut seen = [false; 64];
+        for cookie in 4096..4160 {
+            seen[usize::from(spread_address(cookie, 6).to_ne_bytes()[1])] = true;
+        }
+        assert!(seen.iter().all(|slot| *slot));
+    }
+
+    #[test]
+    fn udp_is_judged_by_port_and_flags() {
+        use policy_flag::{DENY_QUIC, DENY_UDP, DNS};
+        for (port, flags, expected) in [
+            (443, 0, Udp::Pass),
+            (443, DENY_QUIC, Udp::Quic),
+            (443, DENY_QUIC | DENY_UDP, Udp::Quic),
+            (53, DENY_QUIC, Udp::Pass),
+            (53, DNS | DENY_UDP, Udp::Dns),
+            (53, DENY_UDP, Udp::Refuse),
+            (123, DENY_QUIC, Udp::Pass),
+            (123, DENY_UDP, Udp::Refuse),
+        ] {
+            assert_eq!(judge_udp(port, flags), expected, "{port} {flags:b}");
+        }
+    }
+
+    #[test]
+    fn sockets_that_pass_beside_the_connect_hooks_are_refused() {
+        const SOCK_RAW: u32 = 3;
+        const SOCK_SEQPACKET: u32 = 5;
+        for (family, kind, proto, allowed) in [
+            (AF_INET, SOCK_STREAM, 6, true),
+            (AF_INET6, SOCK_STREAM, 6, true),
+            (AF_INET6, SOCK_DGRAM, 17, true),
+            (AF_INET, SOCK_DGRAM, 1, true),
+            (AF_INET6, SOCK_DGRAM, 58, true),
+            (AF_INET, SOCK_RAW, 1, false),
+            (AF_INET, SOCK_RAW, 255, false),
+            (AF_INET, SOCK_RAW, 6, false),
+            (AF_INET, SOCK_DGRAM, 136, false),
+            (AF_INET, SOCK_STREAM, 262, false),
+            (AF_INET, SOCK_STREAM, 132, false),
+            (AF_INET, SOCK_SEQPACKET, 132, false),
+            (AF_INET, 6, 33, false),
+            (AF_INET, SOCK_DGRAM, 115, false),
+            (17, SOCK_DGRAM, 17, false),
+        ] {
+            assert_eq!(socket_allowed(family, kind, proto), allowed, "{family} {kind} {proto}");
+        }
+    }
+
+    #[test]
+    fn only_the_listeners_ports_are_reserved_and_never_port_zero() {
+        assert!(is_reserved_port(protocol::TCP, 4001, 4001, 4002, 4003));
+        assert!(is_reserved_port(protocol::TCP, 4002, 4001, 4002, 4003));
+        assert!(!is_reserved_port(protocol::TCP, 4003, 4001, 4002, 4003));
+        assert!(is_reserved_port(protocol::UDP, 4003, 4001, 4002, 4003));
+        assert!(!is_reserved_port(protocol::UDP, 4001, 4001, 4002, 4003));
+        assert!(!is_reserved_port(protocol::TCP, 0, 4001, 0, 0), "no IPv6 listener must not reserve 'any port'");
+    }
+
+    #[test]
+    fn heartbeat_from_the_future_is_fresh() {
+        assert!(!is_stale(100, 200, 0));
+        assert!(!is_stale(200, 100, 100));
+        assert!(is_stale(201, 100, 100));
+    }
+}

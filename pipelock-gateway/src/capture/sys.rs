@@ -1,0 +1,288 @@
+//! Raw system calls: the few that neither aya, rustix nor std offers.
+//!
+//! The only unsafe code of the capture side. Every function is safe to call: it owns or borrows what the kernel reads,
+//! sizes are checked where a map is opened, and errors come back as they are. Nothing here decides anything.
+#![expect(unsafe_code, reason = "bpf(2) and socket options without a safe wrapper")]
+
+use std::ffi::CString;
+use std::io;
+use std::marker::PhantomData;
+use std::mem::{MaybeUninit, size_of, zeroed};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::Command;
+
+use aya::Pod;
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+
+// Commands of bpf(2): `enum bpf_cmd` in include/uapi/linux/bpf.h.
+const MAP_UPDATE_ELEM: libc::c_long = 2;
+const MAP_DELETE_ELEM: libc::c_long = 3;
+const PROG_LOAD: libc::c_long = 5;
+const OBJ_PIN: libc::c_long = 6;
+const OBJ_GET: libc::c_long = 7;
+const OBJ_GET_INFO_BY_FD: libc::c_long = 15;
+const MAP_LOOKUP_AND_DELETE_ELEM: libc::c_long = 21;
+const LINK_CREATE: libc::c_long = 28;
+const LINK_DETACH: libc::c_long = 34;
+
+const BPF_PROG_TYPE_CGROUP_SOCK_ADDR: u32 = 18;
+const BPF_CGROUP_INET4_CONNECT: u32 = 10;
+const BPF_FUNC_SET_RETVAL: i32 = 187;
+const SO_NETNS_COOKIE: libc::c_int = 71;
+
+/// `union bpf_attr` as the map element commands read it.
+#[repr(C)]
+struct ElemAttr {
+    map_fd: u32,
+    _pad: u32,
+    key: u64,
+    value: u64,
+    flags: u64,
+}
+
+/// As `OBJ_PIN` and `OBJ_GET` read it.
+#[repr(C)]
+struct ObjAttr {
+    pathname: u64,
+    bpf_fd: u32,
+    file_flags: u32,
+}
+
+/// As `LINK_CREATE` reads it for cgroups.
+#[repr(C)]
+struct LinkAttr {
+    prog_fd: u32,
+    target_fd: u32,
+    attach_type: u32,
+    flags: u32,
+}
+
+/// As `OBJ_GET_INFO_BY_FD` reads it.
+#[repr(C)]
+struct InfoAttr {
+    bpf_fd: u32,
+    info_len: u32,
+    info: u64,
+}
+
+/// The first fields of `struct bpf_map_info`.
+#[repr(C)]
+struct MapInfo {
+    kind: u32,
+    id: u32,
+    key_size: u32,
+    value_size: u32,
+}
+
+/// As `PROG_LOAD` reads it, up to `expected_attach_type`.
+#[repr(C)]
+struct ProgAttr {
+    prog_type: u32,
+    insn_cnt: u32,
+    insns: u64,
+    license: u64,
+    log_level: u32,
+    log_size: u32,
+    log_buf: u64,
+    kern_version: u32,
+    prog_flags: u32,
+    prog_name: [u8; 16],
+    prog_ifindex: u32,
+    expected_attach_type: u32,
+}
+
+/// One instruction: `struct bpf_insn`.
+#[repr(C)]
+#[derive(Clone, Copy)]
+struct Insn {
+    code: u8,
+    registers: u8,
+    offset: i16,
+    immediate: i32,
+}
+
+/// Calls bpf(2).
+///
+/// # Safety
+/// `attr` must be the layout that `command` reads, and every pointer in it must be valid for what the command does.
+unsafe fn bpf<T>(command: libc::c_long, attr: &mut T) -> io::Result<libc::c_long> {
+    // SAFETY: the caller's promise; the size is that of the structure passed.
+    let result = unsafe { libc::syscall(libc::SYS_bpf, command, std::ptr::from_mut(attr), size_of::<T>()) };
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
+}
+
+/// File descriptors are never negative where they are open, so this loses nothing.
+fn fd_number(fd: BorrowedFd<'_>) -> u32 {
+    fd.as_raw_fd().cast_unsigned()
+}
+
+fn own(fd: libc::c_long) -> io::Result<OwnedFd> {
+    let fd = RawFd::try_from(fd).map_err(io::Error::other)?;
+    // SAFETY: just returned by the kernel, and nobody else has it.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// A map of keys `K` and values `V`, whose sizes were compared with the kernel's when it was opened.
+#[derive(Debug)]
+pub(super) struct MapFd<K, V> {
+    fd: OwnedFd,
+    _types: PhantomData<fn(K) -> V>,
+}
+
+impl<K: Pod, V: Pod> MapFd<K, V> {
+    /// Takes over a map descriptor.
+    ///
+    /// # Errors
+    /// `InvalidData` when the map's key or value has another size.
+    pub(super) fn new(fd: OwnedFd) -> io::Result<Self> {
+        // SAFETY: integers only.
+        let mut info: MapInfo = unsafe { zeroed() };
+        let mut attr = InfoAttr {
+            bpf_fd: fd_number(fd.as_fd()),
+            info_len: u32::try_from(size_of::<MapInfo>()).map_err(io::Error::other)?,
+            info: std::ptr::from_mut(&mut info) as u64,
+        };
+        // SAFETY: OBJ_GET_INFO_BY_FD writes at most `info_len` bytes to `info`.
+        unsafe { bpf(OBJ_GET_INFO_BY_FD, &mut attr)? };
+        if info.key_size as usize != size_of::<K>() || info.value_size as usize != size_of::<V>() {
+            let found = format!("map has {} byte keys and {} byte values", info.key_size, info.value_size);
+            return Err(io::Error::new(io::ErrorKind::InvalidData, found));
+        }
+        Ok(Self { fd, _types: PhantomData })
+    }
+
+    /// Inserts or replaces.
+    pub(super) fn insert(&self, key: &K, value: &V) -> io::Result<()> {
+        let mut attr = self.attr(key, std::ptr::from_ref(value) as u64);
+        // SAFETY: key and value are readable for the sizes compared in `new`.
+        unsafe { bpf(MAP_UPDATE_ELEM, &mut attr) }.map(drop)
+    }
+
+    /// Removes; whether it was there.
+    pub(super) fn remove(&self, key: &K) -> io::Result<bool> {
+        let mut attr = self.attr(key, 0);
+        // SAFETY: the key is readable for the size compared in `new`.
+        absent_is_none(unsafe { bpf(MAP_DELETE_ELEM, &mut attr) }).map(|found| found.is_some())
+    }
+
+    /// Reads and removes in one step (hash maps, 5.14).
+    pub(super) fn take(&self, key: &K) -> io::Result<Option<V>> {
+        let mut value = MaybeUninit::<V>::zeroed();
+        let mut attr = self.attr(key, value.as_mut_ptr() as u64);
+        // SAFETY: the key is readable and the value writable for the sizes compared in `new`.
+        let found = absent_is_none(unsafe { bpf(MAP_LOOKUP_AND_DELETE_ELEM, &mut attr) })?;
+        // SAFETY: the kernel wrote all of it, and `Pod` accepts any bytes.
+        Ok(found.map(|_| unsafe { value.assume_init() }))
+    }
+
+    fn attr(&self, key: &K, value: u64) -> ElemAttr {
+        let key = std::ptr::from_ref(key) as u64;
+        ElemAttr { map_fd: fd_number(self.fd.as_fd()), _pad: 0, key, value, flags: 0 }
+    }
+}
+
+fn absent_is_none<T>(result: io::Result<T>) -> io::Result<Option<T>> {
+    match result {
+        Ok(value) => Ok(Some(value)),
+        Err(error) if error.raw_os_error() == Some(libc::ENOENT) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Attaches a program to a cgroup; detached when the last descriptor and pin of the link are gone (5.7).
+pub(super) fn link_create(program: BorrowedFd<'_>, cgroup: BorrowedFd<'_>, attach_type: u32) -> io::Result<OwnedFd> {
+    let mut attr = LinkAttr { prog_fd: fd_number(program), target_fd: fd_number(cgroup), attach_type, flags: 0 };
+    // SAFETY: no pointers.
+    own(unsafe { bpf(LINK_CREATE, &mut attr)? })
+}
+
+/// Detaches a link at once, whoever else holds it (5.9).
+pub(super) fn link_detach(link: BorrowedFd<'_>) -> io::Result<()> {
+    let mut attr = fd_number(link);
+    // SAFETY: no pointers.
+    unsafe { bpf(LINK_DETACH, &mut attr) }.map(drop)
+}
+
+/// Gives a map, program or link a name on a bpffs.
+pub(super) fn obj_pin(object: BorrowedFd<'_>, path: &Path) -> io::Result<()> {
+    let path = CString::new(path.as_os_str().as_bytes())?;
+    let mut attr = ObjAttr { pathname: path.as_ptr() as u64, bpf_fd: fd_number(object), file_flags: 0 };
+    // SAFETY: a terminated path that lives until the call returns.
+    unsafe { bpf(OBJ_PIN, &mut attr) }.map(drop)
+}
+
+/// Opens what is pinned under a name.
+pub(super) fn obj_get(path: &Path) -> io::Result<OwnedFd> {
+    let path = CString::new(path.as_os_str().as_bytes())?;
+    let mut attr = ObjAttr { pathname: path.as_ptr() as u64, bpf_fd: 0, file_flags: 0 };
+    // SAFETY: as in `obj_pin`.
+    own(unsafe { bpf(OBJ_GET, &mut attr)? })
+}
+
+/// Loads the smallest connect program, and one that calls `bpf_set_retval` when asked; nothing is attached.
+pub(super) fn load_probe_program(with_set_retval: bool) -> io::Result<()> {
+    let mov = |register: u8, immediate| Insn { code: 0xb7, registers: register, offset: 0, immediate };
+    let call = Insn { code: 0x85, registers: 0, offset: 0, immediate: BPF_FUNC_SET_RETVAL };
+    let exit = Insn { code: 0x95, registers: 0, offset: 0, immediate: 0 };
+    let plain = [mov(0, 1), exit];
+    let calling = [mov(1, 0), call, mov(0, 1), exit];
+    let insns: &[Insn] = if with_set_retval { &calling } else { &plain };
+    let license = c"GPL";
+    // SAFETY: integers only.
+    let mut attr: ProgAttr = unsafe { zeroed() };
+    attr.prog_type = BPF_PROG_TYPE_CGROUP_SOCK_ADDR;
+    attr.expected_attach_type = BPF_CGROUP_INET4_CONNECT;
+    attr.insn_cnt = u32::try_from(insns.len()).map_err(io::Error::other)?;
+    attr.insns = insns.as_ptr() as u64;
+    attr.license = license.as_ptr() as u64;
+    // SAFETY: instructions and licence live until the call returns; no log is asked for.
+    own(unsafe { bpf(PROG_LOAD, &mut attr)? }).map(drop)
+}
+
+/// The cookie of the network namespace a socket lives in (5.14).
+pub(super) fn netns_cookie(socket: BorrowedFd<'_>) -> io::Result<u64> {
+    let mut cookie = 0_u64;
+    let mut length = libc::socklen_t::try_from(size_of::<u64>()).map_err(io::Error::other)?;
+    // SAFETY: eight writable bytes, and their number.
+    let failed = unsafe {
+        libc::getsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_SOCKET,
+            SO_NETNS_COOKIE,
+            std::ptr::from_mut(&mut cookie).cast(),
+            &raw mut length,
+        )
+    };
+    if failed == 0 { Ok(cookie) } else { Err(io::Error::last_os_error()) }
+}
+
+/// `CLOCK_BOOTTIME` in nanoseconds: the clock the kernel programs read.
+pub(super) fn boot_ns() -> u64 {
+    let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: a writable timespec. The call cannot fail for this clock since 2.6.39.
+    unsafe { libc::clock_gettime(libc::CLOCK_BOOTTIME, &raw mut now) };
+    now.tv_sec.cast_unsigned() * 1_000_000_000 + now.tv_nsec.cast_unsigned()
+}
+
+/// Makes a command enter a cgroup between `fork` and `exec`, through an open `cgroup.procs`.
+pub(super) fn enter_on_exec(command: &mut Command, procs: OwnedFd) {
+    let enter = move || {
+        // "0" is the writer itself: cgroup_procs_write in kernel/cgroup/cgroup.c.
+        // SAFETY: one readable byte; write(2) is async-signal-safe, as code between fork and exec must be.
+        let written = unsafe { libc::write(procs.as_raw_fd(), c"0".as_ptr().cast(), 1) };
+        if written == 1 { Ok(()) } else { Err(io::Error::last_os_error()) }
+    };
+    // SAFETY: the closure allocates nothing and takes no lock.
+    unsafe { command.pre_exec(enter) };
+}
+
+/// Watches a ring buffer for records, in the current tokio runtime. For owners of one descriptor, which they close on drop
+/// and never replace: aya's ring buffer and logger.
+pub(super) fn watch<T: AsRawFd>(owner: T) -> io::Result<AsyncFd<T>> {
+    // SAFETY: such an owner, moved in; the descriptor stays open and the same until the registration ends.
+    unsafe { AsyncFd::register_with_interest(owner, Interest::READABLE) }.map_err(Into::into)
+}

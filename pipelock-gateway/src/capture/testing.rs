@@ -1,0 +1,151 @@
+//! A datapath without a kernel, for tests of the stages behind it.
+//!
+//! Binds plain loopback listeners; a test says for each client socket where it "meant to go" and then connects to the
+//! listener directly. Nothing is steered, refused or marked.
+
+use std::collections::{HashMap, HashSet};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::{Armed, Counters, Datapath, Error, FlowTuple, Steered, TargetSpec};
+use crate::model::{CgroupId, NetnsCookie, OriginalDst, Workload};
+
+/// The namespace every flow of a [`FakeDatapath`] is in.
+pub const NETNS: NetnsCookie = NetnsCookie(1);
+
+/// See the module.
+#[derive(Debug, Default)]
+pub struct FakeDatapath {
+    inner: Mutex<Inner>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    last_id: u64,
+    armed: HashSet<u64>,
+    by_peer: HashMap<SocketAddr, Steered>,
+    by_default: Option<Steered>,
+    marked: usize,
+    beats: u64,
+    counters: Counters,
+}
+
+impl FakeDatapath {
+    /// One that knows no flow.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Says where the client socket bound to `peer` meant to go. Taken once, like the real record.
+    pub fn steer(&self, peer: SocketAddr, original_dst: SocketAddr) {
+        self.inner().by_peer.insert(peer, steered(original_dst));
+    }
+
+    /// Says where every client nobody spoke about meant to go.
+    pub fn steer_all(&self, original_dst: SocketAddr) {
+        self.inner().by_default = Some(steered(original_dst));
+    }
+
+    /// How many sockets were marked as the gateway's own.
+    pub fn marked(&self) -> usize {
+        self.inner().marked
+    }
+
+    /// How many heartbeats there were.
+    pub fn beats(&self) -> u64 {
+        self.inner().beats
+    }
+
+    /// Whether a target is armed.
+    pub fn is_armed(&self, id: u64) -> bool {
+        self.inner().armed.contains(&id)
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What the kernel would have recorded for this very process.
+fn steered(original_dst: SocketAddr) -> Steered {
+    let workload = Workload {
+        cgroup: CgroupId(1),
+        netns: NETNS,
+        pid: std::process::id(),
+        uid: 0,
+        executable: Some("/usr/bin/test-client".into()),
+    };
+    Steered { original_dst: OriginalDst::new(original_dst), workload }
+}
+
+impl Datapath for FakeDatapath {
+    fn arm(&self, _target: &TargetSpec) -> Result<Armed, Error> {
+        let listen = |ip: IpAddr| {
+            let address = SocketAddr::new(ip, 0);
+            let listener = TcpListener::bind(address).map_err(|source| Error::Listen { address, source })?;
+            listener.set_nonblocking(true).map_err(|source| Error::Listen { address, source })?;
+            Ok::<_, Error>(listener)
+        };
+        let listeners = std::iter::once(listen(Ipv4Addr::LOCALHOST.into())?)
+            .chain(listen(Ipv6Addr::LOCALHOST.into()).ok())
+            .collect();
+        let mut inner = self.inner();
+        inner.last_id += 1;
+        let id = inner.last_id;
+        inner.armed.insert(id);
+        Ok(Armed { id, listeners, netns: NETNS })
+    }
+
+    fn disarm(&self, id: u64) -> Result<(), Error> {
+        if self.inner().armed.remove(&id) { Ok(()) } else { Err(Error::UnknownTarget { id }) }
+    }
+
+    fn take(&self, flow: FlowTuple) -> Result<Option<Steered>, Error> {
+        let mut inner = self.inner();
+        let found = inner.by_peer.remove(&flow.peer).or_else(|| inner.by_default.clone());
+        inner.counters.redirected += u64::from(found.is_some());
+        Ok(found)
+    }
+
+    fn mark_own(&self, socket: BorrowedFd<'_>) -> Result<(), Error> {
+        debug_assert!(socket.as_fd().as_raw_fd() >= 0);
+        self.inner().marked += 1;
+        Ok(())
+    }
+
+    fn beat(&self) -> Result<(), Error> {
+        self.inner().beats += 1;
+        Ok(())
+    }
+
+    fn counters(&self) -> Result<Counters, Error> {
+        Ok(self.inner().counters)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpStream;
+
+    use super::*;
+
+    #[test]
+    fn registered_flow_is_taken_once() {
+        let datapath = FakeDatapath::new();
+        let spec = TargetSpec { cgroup: "/".into(), bypass: Vec::new(), ipv6_upstream: true, deny_quic: true };
+        let armed = datapath.arm(&spec).unwrap();
+        let listener = armed.listeners.first().unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let flow =
+            FlowTuple { netns: armed.netns, peer: client.local_addr().unwrap(), local: listener.local_addr().unwrap() };
+        assert_eq!(datapath.take(flow).unwrap(), None, "dialled directly");
+        datapath.steer(flow.peer, "203.0.113.10:443".parse().unwrap());
+        let taken = datapath.take(flow).unwrap().unwrap();
+        assert_eq!(taken.original_dst.to_string(), "203.0.113.10:443");
+        assert_eq!(datapath.take(flow).unwrap(), None);
+        datapath.disarm(armed.id).unwrap();
+        assert!(datapath.disarm(armed.id).is_err());
+    }
+}

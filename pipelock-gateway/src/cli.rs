@@ -1,0 +1,124 @@
+//! The command line: one file a command, each a function from typed arguments to an exit code.
+//!
+//! Exit codes are the reference's: 0 fine, 1 a check failed, 2 the configuration or the machine is not fit, 10 and above
+//! belong to a wrapped command (surfaces.md §7). Messages go to stderr and are one line each. This is the edge of the
+//! library, where errors are printed once: it may use `anyhow`, nothing else may.
+
+pub mod check;
+pub mod exec;
+mod privilege;
+
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
+
+use crate::model::Mode;
+
+/// The configuration or the machine is not fit for what was asked.
+pub const EXIT_CONFIG: u8 = 2;
+
+/// Pipelock eBPF: redirects what a program sends, looks into it, and stops secrets.
+#[derive(Debug, Parser)]
+#[command(name = "pipelock", version, propagate_version = true)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run a command with every outbound connection of it, and of all it starts, going through the gateway.
+    Exec(ExecArgs),
+    /// Check a configuration file and print the policy in force.
+    Check(CheckArgs),
+    /// Ask a running gateway whether it is healthy: exit code 0 if so, 1 if not.
+    Healthcheck(HealthcheckArgs),
+    /// What this kernel and this user can do, need by need, with the remedy for what is missing.
+    Probe,
+}
+
+/// Arguments of `pipelock exec`.
+#[derive(Clone, Debug, Args)]
+pub struct ExecArgs {
+    /// Configuration file (pipelock.yaml). Without one: balanced mode, TLS opened with a CA made for this run.
+    #[arg(short, long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Append one JSON record a connection and one a request to this file.
+    #[arg(long, value_name = "FILE")]
+    pub audit_log: Option<PathBuf>,
+    /// Overrides `mode` of the configuration.
+    #[arg(short, long, value_name = "MODE", value_parser = parse_mode)]
+    pub mode: Option<Mode>,
+    /// Where /health, /metrics and the explicit proxy listen. Default: `fetch_proxy.listen`, 127.0.0.1:8888; where that
+    /// default is taken, another port is chosen and printed.
+    #[arg(long, value_name = "ADDR")]
+    pub admin_listen: Option<SocketAddr>,
+    /// Do not print a line for each connection.
+    #[arg(short, long)]
+    pub quiet: bool,
+    /// The command and its arguments.
+    #[arg(last = true, required = true, value_name = "CMD")]
+    pub command: Vec<OsString>,
+}
+
+/// Arguments of `pipelock check`.
+#[derive(Clone, Debug, Args)]
+pub struct CheckArgs {
+    /// Configuration file (pipelock.yaml).
+    #[arg(short, long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
+/// Arguments of `pipelock healthcheck`.
+#[derive(Clone, Debug, Args)]
+pub struct HealthcheckArgs {
+    /// Where the gateway answers /health.
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8888")]
+    pub addr: SocketAddr,
+}
+
+/// Runs what the command line asks for.
+#[must_use]
+pub fn run(cli: Cli) -> ExitCode {
+    match cli.command {
+        Command::Exec(args) => exec::run(&args),
+        Command::Check(args) => {
+            ExitCode::from(check::check(args.config.as_deref(), &mut io::stdout(), &mut io::stderr()))
+        }
+        Command::Healthcheck(args) => healthcheck(&args),
+        Command::Probe => probe(),
+    }
+}
+
+/// Log lines go to stderr; `PIPELOCK_LOG` takes what `tracing_subscriber::EnvFilter` does, and is `warn` when not set.
+pub fn init_log() {
+    let filter = EnvFilter::try_from_env("PIPELOCK_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_target(false).compact().init();
+}
+
+fn healthcheck(args: &HealthcheckArgs) -> ExitCode {
+    match crate::admin::healthcheck(args.addr) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "pipelock: {}", crate::error_chain(&error));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn probe() -> ExitCode {
+    let report = crate::capture::probe::probe(&crate::capture::probe::ThisKernel);
+    let _ = write!(io::stdout(), "{report}");
+    if report.require().is_ok() { ExitCode::SUCCESS } else { ExitCode::from(EXIT_CONFIG) }
+}
+
+fn parse_mode(text: &str) -> Result<Mode, String> {
+    text.parse().map_err(|e: crate::model::InvalidMode| e.to_string())
+}

@@ -1,0 +1,31 @@
+//! `pipelock exec`: a gateway for one command, in one process, for as long as the command runs.
+//!
+//! Order matters and is the same as for any target: configuration, privileges, what an earlier crash left, listeners,
+//! policy, programs, and only then the command. On the way back, what the command left running is ended before the
+//! programs are detached, because it must not go on unprotected.
+
+mod command;
+mod session;
+mod setup;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use super::{EXIT_CONFIG, ExecArgs};
+
+/// Runs the command; the exit code is the command's own, or [`EXIT_CONFIG`] when it never ran.
+#[must_use]
+pub fn run(args: &ExecArgs) -> ExitCode {
+    match setup::prepare(args).and_then(session::run) {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            say(&format!("{error:#}"));
+            ExitCode::from(EXIT_CONFIG)
+        }
+    }
+}
+
+/// One line on stderr; a closed stderr is no reason to fail.
+fn say(line: &str) {
+    let _ = writeln!(std::io::stderr(), "pipelock: {line}");
+}

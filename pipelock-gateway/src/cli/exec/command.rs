@@ -1,0 +1,86 @@
+//! The command under `exec`: started inside the cgroup, given our signals, asked for its exit code.
+
+use std::ffi::OsString;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{Command, ExitStatus};
+
+use anyhow::Context;
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
+
+use crate::capture::cgroup::Cgroup;
+use crate::cli::privilege;
+
+/// What is passed on to the command when somebody sends it to us.
+const FORWARDED: [Signal; 6] = [Signal::INT, Signal::TERM, Signal::HUP, Signal::QUIT, Signal::USR1, Signal::USR2];
+
+/// Starts the command inside `cgroup`, with `environment` on top of ours, as the user who called.
+pub(super) fn start(
+    command: &[OsString],
+    cgroup: &Cgroup,
+    environment: Vec<(&'static str, OsString)>,
+) -> anyhow::Result<tokio::process::Child> {
+    let (program, arguments) = command.split_first().context("there is no command to run")?;
+    let mut child = Command::new(program);
+    child.args(arguments).envs(environment);
+    if let Some((uid, gid)) = privilege::calling_user() {
+        child.uid(uid).gid(gid);
+        for variable in privilege::HIDDEN_VARIABLES {
+            child.env_remove(variable);
+        }
+    }
+    cgroup.enter_on_exec(&mut child)?;
+    let mut child = tokio::process::Command::from(child);
+    child.spawn().with_context(|| format!("running {}", program.display()))
+}
+
+/// Exit code as a shell would give it: the command's own, or 128 and the signal that ended it.
+pub(super) fn exit_code(status: ExitStatus) -> u8 {
+    let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal)).unwrap_or(1);
+    u8::try_from(code).unwrap_or(1)
+}
+
+/// Signals sent to us from now on, as they come.
+pub(super) fn signals() -> anyhow::Result<mpsc::Receiver<Signal>> {
+    let (sender, receiver) = mpsc::channel(16);
+    for kind in FORWARDED {
+        let mut stream = signal(SignalKind::from_raw(kind.as_raw())).context("listening for signals")?;
+        let sender = sender.clone();
+        tokio::spawn(async move {
+            while stream.recv().await.is_some() {
+                if sender.send(kind).await.is_err() {
+                    return;
+                }
+            }
+        });
+    }
+    Ok(receiver)
+}
+
+/// Passes a signal on, unless the terminal has given it to the command already.
+pub(super) fn forward(signal: Signal, child: &tokio::process::Child) {
+    let typed = matches!(signal, Signal::INT | Signal::QUIT) && on_the_terminal();
+    let pid = child.id().and_then(|pid| i32::try_from(pid).ok()).and_then(Pid::from_raw);
+    if let (false, Some(pid)) = (typed, pid) {
+        // It may have ended just now; then there is nobody to tell.
+        let _ = kill_process(pid, signal);
+    }
+}
+
+/// Whether we are in the foreground of a terminal: then Ctrl-C reaches the whole process group, the command included.
+fn on_the_terminal() -> bool {
+    rustix::termios::tcgetpgrp(std::io::stdin()).is_ok_and(|foreground| foreground == rustix::process::getpgrp())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exit_codes_are_those_of_a_shell() {
+        assert_eq!(exit_code(ExitStatus::from_raw(0)), 0);
+        assert_eq!(exit_code(ExitStatus::from_raw(7 << 8)), 7);
+        assert_eq!(exit_code(ExitStatus::from_raw(9)), 137, "killed by SIGKILL");
+    }
+}

@@ -1,0 +1,185 @@
+//! Everything before the command: each step fails with one line that says what to do, and leaves nothing attached.
+
+use std::fs;
+use std::hash::{BuildHasher, Hasher};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use anyhow::Context;
+use rustix::process::{DumpableBehavior, Resource, Rlimit, getrlimit, set_dumpable_behavior, setrlimit};
+
+use super::say;
+use crate::capture::probe::{self, Need, ThisKernel};
+use crate::capture::{Armed, Datapath, Layout, LocalDatapath, Run, TargetSpec, sweep_stale};
+use crate::cli::{ExecArgs, privilege};
+use crate::config::{Config, LogFormat, LogOutput};
+use crate::pipeline::{Gateway, Snapshot, SnapshotOptions};
+use crate::report::{AuditFormat, AuditOptions, AuditOutput, Options, Report, SummaryOptions};
+use crate::tls::RootLocations;
+use crate::tls::trust::{self, TrustBundle};
+
+/// A gateway that is armed and waits for its runtime.
+pub(super) struct Prepared {
+    pub(super) args: ExecArgs,
+    pub(super) config: Config,
+    pub(super) run: Run,
+    pub(super) datapath: Arc<LocalDatapath>,
+    pub(super) gateway: Arc<Gateway>,
+    pub(super) report: Report,
+    pub(super) trust: Option<TrustBundle>,
+    pub(super) door: TcpListener,
+    pub(super) armed: Armed,
+}
+
+/// Does all that can fail before the command may run.
+pub(super) fn prepare(args: &ExecArgs) -> anyhow::Result<Prepared> {
+    let config = configuration(args)?;
+    let probed = capabilities()?;
+    let layout = Layout::system()?;
+    for run in sweep_stale(&layout).context("cleaning up after an earlier run")?.runs {
+        say(&format!("cleaned up after run {run}, which was killed"));
+    }
+    harden();
+    // TLS is opened unless the file says no: `exec` makes the trust for it, too.
+    let open_tls = config.tls_interception.enabled.unwrap_or(true);
+    let locations = RootLocations::from_variables(|name| std::env::var_os(name));
+    let options = SnapshotOptions { open_tls, roots: locations.clone(), now: SystemTime::now() };
+    let snapshot = Snapshot::build(&config, &options)?;
+    let report = Report::open(report_options(args, &config))?;
+    let door = door_listener(args, &config)?;
+
+    let run = Run::start(&layout).context("preparing a run")?;
+    let trust = match &snapshot.tls {
+        Some(opener) => Some(trust::render(&run.directory().join("trust"), &opener.ca, &locations)?),
+        None => None,
+    };
+    let datapath = Arc::new(LocalDatapath::load(run.pins(), &probed).context("loading the kernel programs")?);
+    let gateway = Gateway::new(Arc::clone(&datapath) as Arc<dyn Datapath>, snapshot, report.clone(), random_instance());
+    let target = TargetSpec {
+        cgroup: run.cgroup().path().to_owned(),
+        bypass: config.capture.cidr_bypass.clone(),
+        ipv6_upstream: has_global_ipv6(Path::new("/proc/net/if_inet6")),
+        deny_quic: true,
+    };
+    let armed = datapath.arm(&target).context("attaching the kernel programs")?;
+    for listener in armed.listeners.iter().chain([&door]) {
+        gateway.add_own_listener(listener.local_addr().context("reading a listener's address")?);
+    }
+    Ok(Prepared { args: args.clone(), config, run, datapath, gateway, report, trust, door, armed })
+}
+
+/// The file's configuration, or the defaults, with the command line on top.
+fn configuration(args: &ExecArgs) -> anyhow::Result<Config> {
+    let (config, mut warnings) = match &args.config {
+        Some(path) => Config::load(path)?,
+        None => (Config::default(), Vec::new()),
+    };
+    let config = match args.mode {
+        Some(mode) => {
+            let (config, more) = config.with_mode(mode)?;
+            warnings.extend(more);
+            config
+        }
+        None => config,
+    };
+    for warning in warnings {
+        say(&format!("warning: {warning}"));
+    }
+    Ok(config)
+}
+
+/// Makes sure of the privileges that the kernel side needs, by sudo if it must be.
+fn capabilities() -> anyhow::Result<probe::Report> {
+    let report = probe::probe(&ThisKernel);
+    if !report.has(Need::Root) {
+        let why_not = privilege::try_sudo();
+        return report.require().map(|()| report).with_context(|| format!("not enough privileges ({why_not})"));
+    }
+    report.require()?;
+    Ok(report)
+}
+
+/// No core dump may hold the CA key or a body, and a busy command may need many descriptors. Both are best effort.
+fn harden() {
+    let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
+    let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), ..getrlimit(Resource::Core) });
+    let files = getrlimit(Resource::Nofile);
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: files.maximum, ..files });
+}
+
+fn report_options(args: &ExecArgs, config: &Config) -> Options {
+    let logging = &config.logging;
+    let format = match logging.format {
+        LogFormat::Json => AuditFormat::Json,
+        LogFormat::Text => AuditFormat::Text,
+    };
+    // The command owns stdout here, so only files count: the one named on the command line, or in the configuration.
+    let file = args.audit_log.clone().or_else(|| match &logging.output {
+        LogOutput::Stdout => None,
+        LogOutput::File(path) | LogOutput::Both(path) => Some(path.clone()),
+    });
+    let output = file.map_or(AuditOutput::Nowhere, AuditOutput::File);
+    let (include_allowed, include_blocked) = (logging.include_allowed, logging.include_blocked);
+    let audit = AuditOptions { format, output, include_allowed, include_blocked };
+    let summary = (!args.quiet).then(SummaryOptions::for_stderr);
+    Options { version: env!("CARGO_PKG_VERSION"), audit, summary }
+}
+
+/// The port for /health, /metrics and CONNECT. Only a default gives way to another run that has it.
+fn door_listener(args: &ExecArgs, config: &Config) -> anyhow::Result<TcpListener> {
+    let wanted = args.admin_listen.unwrap_or(config.fetch_proxy.listen);
+    let by_default = args.admin_listen.is_none() && args.config.is_none();
+    let listener = match TcpListener::bind(wanted) {
+        Err(error) if error.kind() == std::io::ErrorKind::AddrInUse && by_default => {
+            let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("choosing an admin port")?;
+            let chosen: SocketAddr = listener.local_addr().context("reading the admin port")?;
+            say(&format!("{wanted} is taken; /health, /metrics and the proxy are on {chosen}"));
+            listener
+        }
+        bound => bound.with_context(|| format!("listening on {wanted} (choose another with --admin-listen)"))?,
+    };
+    listener.set_nonblocking(true).context("preparing the admin listener")?;
+    Ok(listener)
+}
+
+/// Whether this namespace has an IPv6 address that reaches further than the link.
+///
+/// Source: fields of `/proc/net/if_inet6` are address, index, prefix length, scope, flags, device
+/// (`if6_seq_show` in net/ipv6/addrconf.c); scope 00 is global.
+fn has_global_ipv6(table: &Path) -> bool {
+    let Ok(text) = fs::read_to_string(table) else { return false };
+    text.lines().any(|line| {
+        let mut fields = line.split_whitespace().skip(3);
+        matches!((fields.next(), fields.nth(1)), (Some("00"), Some(device)) if device != "lo")
+    })
+}
+
+/// Random enough to tell runs apart in one log: the standard library seeds its hashers from the kernel.
+fn random_instance() -> u32 {
+    let [a, b, c, d, ..] = std::hash::RandomState::new().build_hasher().finish().to_ne_bytes();
+    u32::from_ne_bytes([a, b, c, d])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_global_address_on_a_device_counts_as_ipv6() {
+        let directory = tempfile::tempdir().unwrap();
+        let table = directory.path().join("if_inet6");
+        for (line, global) in [
+            ("00000000000000000000000000000001 01 80 10 80       lo\n", false),
+            ("fe800000000000000000000000000001 02 40 20 80     eth0\n", false),
+            ("20010db8000000000000000000000002 02 40 00 80     eth0\n", true),
+            ("20010db8000000000000000000000002 01 80 00 80       lo\n", false),
+            ("", false),
+        ] {
+            fs::write(&table, line).unwrap();
+            assert_eq!(has_global_ipv6(&table), global, "{line:?}");
+        }
+        assert!(!has_global_ipv6(&directory.path().join("absent")), "a kernel without IPv6");
+    }
+}

@@ -1,0 +1,231 @@
+//! One request from its head to the answer: check, judge, hold, forward or refuse.
+//!
+//! Nothing of a request, not even its head, is written upstream before the verdict on the whole; the exception are calls
+//! that stream both ways, whose bodies pass through [`JudgedStream`]. What to do is the judge's decision and only enforced.
+
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, OnceLock};
+
+use http::request::Parts;
+use http::uri::{PathAndQuery, Uri};
+use http::{HeaderMap, Method, Request, Response, StatusCode, header};
+use http_body::Body;
+use hyper::body::Incoming;
+use hyper::upgrade::OnUpgrade;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+use super::block::{Blocked, is_grpc};
+use super::body::{ToUpstream, ToWorkload};
+use super::downstream::Unread;
+use super::hygiene::{self, Leave};
+use super::log::{ExchangeLog, Tally};
+use super::tasks::Tasks;
+use super::upstream::Upstream;
+use super::{BodyBudget, Error, Exchange, Inspect, Limits, RequestIds, framing, upgrade};
+use crate::model::{BlockReason, HttpVersion, RequestId, Side, Verdict};
+
+/// What the requests of one connection share.
+pub(super) struct Connection {
+    pub(super) exchange: Arc<Exchange>,
+    pub(super) inspect: Arc<dyn Inspect>,
+    pub(super) limits: Limits,
+    pub(super) budget: BodyBudget,
+    pub(super) ids: RequestIds,
+    pub(super) upstream: Upstream,
+    pub(super) tally: Arc<Tally>,
+    pub(super) unread: Arc<Unread>,
+    pub(super) tasks: Tasks,
+    /// Whose fault it was that a request got no answer; hyper only says that the service failed.
+    pub(super) broken: OnceLock<Side>,
+}
+
+/// Serves one request. An error means that there is to be no answer: the connection, or the stream on HTTP/2, ends as the
+/// upstream's did, so that the client's own rules for retrying hold.
+pub(super) async fn serve(
+    connection: Arc<Connection>,
+    mut request: Request<Incoming>,
+) -> Result<Response<ToWorkload>, Error> {
+    connection.tally.awaiting_head.store(false, Relaxed);
+    let downstream_switch = hyper::upgrade::on(&mut request);
+    let (head, body) = request.into_parts();
+    let id = connection.ids.next();
+    let log = ExchangeLog::open(&connection.inspect, &connection.exchange, &connection.tally, id, &head);
+    let request = Running { method: head.method.clone(), grpc: is_grpc(&head.headers), connection, id, log };
+    let outcome = request.run(head, body, downstream_switch).await;
+    if let Err(error) = &outcome {
+        let _ = request.connection.broken.set(error.side());
+    }
+    outcome
+}
+
+/// One request being served.
+pub(super) struct Running {
+    pub(super) connection: Arc<Connection>,
+    pub(super) id: RequestId,
+    pub(super) log: Arc<ExchangeLog>,
+    method: Method,
+    grpc: bool,
+}
+
+/// What became of a request body.
+#[expect(clippy::large_enum_variant, reason = "lives for one statement; a box would cost each request an allocation")]
+pub(super) enum Upload {
+    /// It may go.
+    Forward {
+        body: ToUpstream,
+        /// Cancelled when the judge stops it on the way.
+        stopped: Option<CancellationToken>,
+    },
+    /// The log's verdict says why not.
+    Refused {
+        /// Part of it has not been read.
+        unread: bool,
+    },
+}
+
+impl Running {
+    async fn run(
+        &self,
+        mut head: Parts,
+        body: Incoming,
+        downstream_switch: OnUpgrade,
+    ) -> Result<Response<ToWorkload>, Error> {
+        let switching = self.asks_to_switch(&head.headers);
+        if !self.admit(&head) || (switching && self.cannot_show(BlockReason::UpgradeUninspectable)) {
+            return Ok(self.refuse(!body.is_end_stream()));
+        }
+        let (body, stopped) = match self.upload(&head, body).await? {
+            Upload::Forward { body, stopped } => (body, stopped),
+            Upload::Refused { unread } => return Ok(self.refuse(unread)),
+        };
+        self.prepare_head(&mut head, Leave { out_expect: !body.is_end_stream(), in_upgrade: switching })?;
+        if switching {
+            self.connection.upstream.set_switching(true);
+        }
+        match self.forward(Request::from_parts(head, body), stopped.as_ref()).await {
+            Ok(response) => Ok(self.relay(response, switching.then_some(downstream_switch), stopped)),
+            // The judge's stop surfaces as a failure of the body it refused.
+            Err(_) if stopped.as_ref().is_some_and(CancellationToken::is_cancelled) => Ok(self.refuse(true)),
+            Err(Error::Upstream(error)) if error.is_parse() => Ok(self.unusable_upstream()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Judges the head; `false` when the request ends here.
+    fn admit(&self, head: &Parts) -> bool {
+        let exchange = &self.connection.exchange;
+        let Ok(addressee) = framing::check(head) else {
+            self.log.judged(Verdict::block(BlockReason::Framing));
+            return false;
+        };
+        if let Some(addressee) = addressee {
+            self.log.named(addressee.display(exchange.scheme));
+            let peer = exchange.name.as_ref();
+            if peer.is_some_and(|peer| !addressee.is_peer(peer, exchange.scheme, exchange.original_dst)) {
+                self.log.judged(Verdict::block(BlockReason::AuthorityMismatch));
+                return false;
+            }
+        }
+        let verdict = self.log.timed(|| self.connection.inspect.request_head(exchange, self.id, head));
+        !self.log.judged(verdict).is_block()
+    }
+
+    /// Asks what to do with something that cannot be judged; `true` when it must not pass.
+    pub(super) fn cannot_show(&self, reason: BlockReason) -> bool {
+        let verdict = self.connection.inspect.uninspectable(&self.connection.exchange, self.id, reason);
+        self.log.judged(verdict).is_block()
+    }
+
+    fn asks_to_switch(&self, headers: &HeaderMap) -> bool {
+        self.is_http1() && headers.contains_key(header::UPGRADE) && !hygiene::upgrade_is_h2c_only(headers)
+    }
+
+    pub(super) fn is_http1(&self) -> bool {
+        self.connection.exchange.version == HttpVersion::Http1
+    }
+
+    /// Turns the head as it came into the head as it goes.
+    fn prepare_head(&self, head: &mut Parts, leave: Leave) -> Result<(), Error> {
+        if !self.is_http1() && head.uri.authority().is_none() {
+            // A request translated from HTTP/1 may carry `Host` instead (RFC 9113 §8.3.1); hyper needs the whole URI.
+            let host = head.headers.get(header::HOST).map(http::HeaderValue::as_bytes).unwrap_or_default();
+            let path = head.uri.path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"));
+            head.uri = Uri::builder()
+                .scheme(self.connection.exchange.scheme)
+                .authority(host)
+                .path_and_query(path)
+                .build()
+                .map_err(Error::Target)?;
+        }
+        head.headers = hygiene::forwarded(std::mem::take(&mut head.headers), leave);
+        Ok(())
+    }
+
+    async fn forward(
+        &self,
+        request: Request<ToUpstream>,
+        stopped: Option<&CancellationToken>,
+    ) -> Result<Response<Incoming>, Error> {
+        let response_head = self.connection.limits.response_head;
+        let send = timeout(response_head, self.connection.upstream.send(request));
+        let sent = match stopped {
+            None => send.await,
+            Some(stopped) => stopped.run_until_cancelled(send).await.ok_or(Error::Stopped)?,
+        };
+        sent.map_err(|_| Error::ResponseTimeout(response_head))?
+    }
+
+    fn relay(
+        &self,
+        response: Response<Incoming>,
+        downstream_switch: Option<OnUpgrade>,
+        stopped: Option<CancellationToken>,
+    ) -> Response<ToWorkload> {
+        let switched = response.status() == StatusCode::SWITCHING_PROTOCOLS;
+        if downstream_switch.is_some() && !switched {
+            self.connection.upstream.set_switching(false);
+        }
+        let (response, body) = match (switched, downstream_switch) {
+            (true, Some(downstream_switch)) => {
+                let response = upgrade::relay(&self.connection.tasks, response, downstream_switch, &self.log);
+                (response, ToWorkload::Switched)
+            }
+            // Nobody asked for another protocol; what follows could not be told from responses.
+            (true, None) => return self.unusable_upstream(),
+            (false, _) => {
+                let (head, body) = response.into_parts();
+                let body = ToWorkload::Relayed { body, log: Arc::clone(&self.log), stopped };
+                (Response::from_parts(head, ()), body)
+            }
+        };
+        self.log.answered(response.status());
+        let (mut head, ()) = response.into_parts();
+        head.headers = hygiene::forwarded(head.headers, Leave { out_expect: false, in_upgrade: switched });
+        Response::from_parts(head, body)
+    }
+
+    fn unusable_upstream(&self) -> Response<ToWorkload> {
+        self.log.judged(Verdict::block(BlockReason::UpstreamUnavailable));
+        self.refuse(true)
+    }
+
+    /// Answers in the upstream's place.
+    fn refuse(&self, body_unread: bool) -> Response<ToWorkload> {
+        if body_unread && self.is_http1() {
+            self.connection.unread.set();
+        }
+        let verdict = self.log.verdict();
+        let answer = Blocked {
+            version: self.connection.exchange.version,
+            method: &self.method,
+            grpc: self.grpc,
+            id: self.id,
+            verdict: &verdict,
+            body_unread,
+        }
+        .answer();
+        self.log.answered(answer.status());
+        answer.map(|body| ToWorkload::Own { body, log: Arc::clone(&self.log) })
+    }
+}

@@ -1,0 +1,169 @@
+//! What is known of one exchange, and its single record at the end.
+//!
+//! Shared by whoever still carries a part of the exchange (request body, response body, relay). The record is sent when
+//! the last of them is dropped, so there is exactly one, also when the client vanishes halfway.
+
+use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use http::StatusCode;
+use http::request::Parts;
+
+use super::inspect::{Exchange, Inspect};
+use crate::model::{Action, BlockReason, PeerName, RequestId, RequestRecord, Surface, Verdict};
+
+/// Counters of one connection, kept by its exchanges.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    pub(super) requests: AtomicU32,
+    pub(super) blocked: AtomicU32,
+    /// HTTP/1 only: no exchange is open, so what is read next belongs to a new head.
+    pub(super) awaiting_head: AtomicBool,
+}
+
+/// One exchange being logged.
+pub(super) struct ExchangeLog {
+    inspect: Arc<dyn Inspect>,
+    exchange: Arc<Exchange>,
+    tally: Arc<Tally>,
+    id: RequestId,
+    method: String,
+    path: String,
+    host: Mutex<String>,
+    started: Instant,
+    status: AtomicU16,
+    request_bytes: AtomicU64,
+    response_bytes: AtomicU64,
+    scan_nanos: AtomicU64,
+    verdict: Mutex<Verdict>,
+}
+
+impl ExchangeLog {
+    /// Opens the log of a request whose head has been read.
+    pub(super) fn open(
+        inspect: &Arc<dyn Inspect>,
+        exchange: &Arc<Exchange>,
+        tally: &Arc<Tally>,
+        id: RequestId,
+        head: &Parts,
+    ) -> Arc<Self> {
+        let (method, path) = (head.method.as_str().to_owned(), head.uri.path().to_owned());
+        Arc::new(Self::new(inspect, exchange, tally, id, method, path))
+    }
+
+    /// Records a request that broke before its head could be read; it has neither method nor path.
+    pub(super) fn unreadable(
+        inspect: &Arc<dyn Inspect>,
+        exchange: &Arc<Exchange>,
+        tally: &Arc<Tally>,
+        id: RequestId,
+        status: StatusCode,
+    ) {
+        let log = Self::new(inspect, exchange, tally, id, String::new(), String::new());
+        log.judged(Verdict::block(BlockReason::Framing));
+        log.answered(status);
+    }
+
+    fn new(
+        inspect: &Arc<dyn Inspect>,
+        exchange: &Arc<Exchange>,
+        tally: &Arc<Tally>,
+        id: RequestId,
+        method: String,
+        path: String,
+    ) -> Self {
+        tally.requests.fetch_add(1, Relaxed);
+        let host = match (&exchange.name, exchange.original_dst) {
+            (Some(PeerName::Dns(name)), _) => name.to_string(),
+            (Some(PeerName::Ip(ip)), _) => ip.to_string(),
+            (None, Some(dst)) => dst.ip().to_string(),
+            (None, None) => String::new(),
+        };
+        Self {
+            inspect: Arc::clone(inspect),
+            exchange: Arc::clone(exchange),
+            tally: Arc::clone(tally),
+            id,
+            method,
+            path,
+            host: Mutex::new(host),
+            started: Instant::now(),
+            status: AtomicU16::new(0),
+            request_bytes: AtomicU64::new(0),
+            response_bytes: AtomicU64::new(0),
+            scan_nanos: AtomicU64::new(0),
+            verdict: Mutex::new(Verdict::allow()),
+        }
+    }
+
+    /// The host the request itself named.
+    pub(super) fn named(&self, host: String) {
+        *self.host.lock().unwrap_or_else(PoisonError::into_inner) = host;
+    }
+
+    /// Runs a call of the judge and counts its time.
+    pub(super) fn timed<T>(&self, judge: impl FnOnce() -> T) -> T {
+        let started = Instant::now();
+        let outcome = judge();
+        self.scan_nanos.fetch_add(u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX), Relaxed);
+        outcome
+    }
+
+    /// Joins a verdict on a part and says what the whole has come to.
+    pub(super) fn judged(&self, verdict: Verdict) -> Verdict {
+        let mut whole = self.verdict.lock().unwrap_or_else(PoisonError::into_inner);
+        whole.join(verdict);
+        whole.clone()
+    }
+
+    /// What the whole has come to so far.
+    pub(super) fn verdict(&self) -> Verdict {
+        self.verdict.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The status the client was told.
+    pub(super) fn answered(&self, status: StatusCode) {
+        self.status.store(status.as_u16(), Relaxed);
+    }
+
+    /// More body came from the workload.
+    pub(super) fn request_body(&self, bytes: usize) {
+        self.request_bytes.fetch_add(bytes as u64, Relaxed);
+    }
+
+    /// More body went to the workload.
+    pub(super) fn response_body(&self, bytes: usize) {
+        self.response_bytes.fetch_add(bytes as u64, Relaxed);
+    }
+}
+
+impl Drop for ExchangeLog {
+    fn drop(&mut self) {
+        let verdict = std::mem::take(self.verdict.get_mut().unwrap_or_else(PoisonError::into_inner));
+        if verdict.action == Action::Block {
+            self.tally.blocked.fetch_add(1, Relaxed);
+        }
+        self.tally.awaiting_head.store(true, Relaxed);
+        // What was found in the target may be in its path, and a record holds no secret.
+        let leaked = verdict.findings.iter().any(|finding| finding.surface == Surface::Url);
+        let path = if leaked { "/<redacted>".to_owned() } else { std::mem::take(&mut self.path) };
+        self.inspect.exchange_done(RequestRecord {
+            id: self.id,
+            front_door: self.exchange.front_door,
+            workload: self.exchange.workload.clone(),
+            original_dst: self.exchange.original_dst,
+            host: std::mem::take(self.host.get_mut().unwrap_or_else(PoisonError::into_inner)),
+            scheme: self.exchange.scheme,
+            version: self.exchange.version,
+            method: std::mem::take(&mut self.method),
+            path,
+            status: Some(self.status.load(Relaxed)).filter(|status| *status != 0),
+            request_bytes: self.request_bytes.load(Relaxed),
+            response_bytes: self.response_bytes.load(Relaxed),
+            duration: self.started.elapsed(),
+            scan_duration: Duration::from_nanos(self.scan_nanos.load(Relaxed)),
+            verdict,
+        });
+    }
+}

@@ -1,0 +1,38 @@
+//! Copies bytes after a protocol switch that may pass unjudged.
+//!
+//! Which is only in audit mode: elsewhere a request that asks to switch is refused before it is forwarded, because a
+//! `WebSocket` would be a way around the judge. Frames are not parsed here yet.
+
+use std::sync::Arc;
+
+use http::Response;
+use hyper::body::Incoming;
+use hyper::upgrade::OnUpgrade;
+use hyper_util::rt::TokioIo;
+use tokio::io::copy_bidirectional;
+
+use super::log::ExchangeLog;
+use super::tasks::Tasks;
+
+/// Starts the copy and returns the head of the `101` answer. The exchange stays open in the log until either side closes.
+pub(super) fn relay(
+    tasks: &Tasks,
+    mut response: Response<Incoming>,
+    downstream: OnUpgrade,
+    log: &Arc<ExchangeLog>,
+) -> Response<()> {
+    let upstream = hyper::upgrade::on(&mut response);
+    let log = Arc::clone(log);
+    tasks.start(async move {
+        let (Ok(downstream), Ok(upstream)) = tokio::join!(downstream, upstream) else {
+            return;
+        };
+        let (mut downstream, mut upstream) = (TokioIo::new(downstream), TokioIo::new(upstream));
+        // An error is one side being gone; the other is closed by dropping it, which is what it would have seen.
+        if let Ok((up, down)) = copy_bidirectional(&mut downstream, &mut upstream).await {
+            log.request_body(usize::try_from(up).unwrap_or(usize::MAX));
+            log.response_body(usize::try_from(down).unwrap_or(usize::MAX));
+        }
+    });
+    response.map(|_| ())
+}

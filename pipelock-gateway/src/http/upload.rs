@@ -1,0 +1,266 @@
+//! Reads a request body, shows it to the judge and keeps it until the verdict.
+//!
+//! Bodies are shown with their content-coding undone and kept as they came. What cannot be shown (too large, undecodable)
+//! is put to the judge as such; if it may pass all the same, the rest is streamed without being kept.
+
+use std::error::Error as StdError;
+use std::io;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::request::Parts;
+use http::{HeaderMap, header};
+use http_body::{Body, Frame};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use tokio::time::{Instant, timeout};
+use tokio_util::sync::CancellationToken;
+
+use super::Error;
+use super::body::{Held, ToUpstream};
+use super::coding::{Decoder, Undecodable};
+use super::exchange::{Running, Upload};
+use super::inspect::{BodyInspect, Step};
+use super::judged::JudgedStream;
+use crate::model::{Action, BlockReason, Verdict};
+
+/// A body slower than this on average ...
+const MIN_BYTES_PER_SECOND: u64 = 1024;
+/// ... after this long only serves to occupy the budget.
+const SLOW_AFTER: Duration = Duration::from_mins(1);
+
+/// How taking in one frame ended, when it ended the body.
+#[derive(Clone, Copy)]
+enum Halt {
+    /// The judge has seen enough.
+    Stopped,
+    /// It cannot be shown.
+    Unshowable(BlockReason),
+    /// No room for it.
+    Overloaded,
+}
+
+/// A body being read, and its judge.
+struct Reading {
+    judge: Box<dyn BodyInspect>,
+    decoder: Option<Decoder>,
+    held: Held,
+}
+
+impl Running {
+    /// Reads and judges the body of `head`, as far as it takes.
+    pub(super) async fn upload(&self, head: &Parts, body: Incoming) -> Result<Upload, Error> {
+        if body.is_end_stream() {
+            return Ok(Upload::Forward { body: ToUpstream::Empty, stopped: None });
+        }
+        let limits = &self.connection.limits;
+        if streams_both_ways(&head.headers) {
+            return Ok(self.judge_on_the_way(head, body));
+        }
+        if declared_length(&head.headers).is_some_and(|length| length > limits.max_body_bytes as u64) {
+            return Ok(self.give_up(BlockReason::BodyTooLarge, None, self.nothing_held(), Some(body)));
+        }
+        match Decoder::for_head(&head.headers, limits.max_decoded_bytes, limits.max_decode_ratio) {
+            Ok(decoder) => self.hold(head, body, decoder).await,
+            Err(Undecodable) => Ok(self.give_up(BlockReason::BodyUndecodable, None, self.nothing_held(), Some(body))),
+        }
+    }
+
+    async fn hold(&self, head: &Parts, mut body: Incoming, decoder: Option<Decoder>) -> Result<Upload, Error> {
+        let started = Instant::now();
+        let mut reading = Reading { judge: self.open_judge(head), decoder, held: self.nothing_held() };
+        loop {
+            let frame = match timeout(self.connection.limits.body_idle, body.frame()).await {
+                Err(_) => return Err(Error::BodyTimeout),
+                Ok(None) => return Ok(self.conclude(reading)),
+                Ok(Some(Err(error))) if is_malformed(&error) => {
+                    self.log.judged(Verdict::block(BlockReason::Framing));
+                    return Ok(Upload::Refused { unread: true });
+                }
+                Ok(Some(Err(error))) => return Err(Error::downstream(error)),
+                Ok(Some(Ok(frame))) => frame,
+            };
+            if let Err(halt) = self.take_in(&mut reading, frame).await {
+                return Ok(self.halt(halt, reading, body));
+            }
+            if is_too_slow(reading.held.bytes(), started.elapsed()) {
+                return Err(Error::BodyTimeout);
+            }
+        }
+    }
+
+    async fn take_in(&self, reading: &mut Reading, frame: Frame<Bytes>) -> Result<(), Halt> {
+        let Reading { judge, decoder, held } = reading;
+        let data = match frame.into_data() {
+            Ok(data) => data,
+            Err(other) => {
+                if let Ok(trailers) = other.into_trailers() {
+                    self.log.timed(|| judge.trailers(&trailers));
+                    held.end_with(trailers);
+                }
+                return Ok(());
+            }
+        };
+        self.log.request_body(data.len());
+        let total = held.bytes().saturating_add(data.len());
+        let limits = &self.connection.limits;
+        if total > limits.max_body_bytes {
+            held.push(data);
+            return Err(Halt::Unshowable(BlockReason::BodyTooLarge));
+        }
+        if !held.lease.cover(total, limits.budget_patience).await {
+            return Err(Halt::Overloaded);
+        }
+        let shown = self.log.timed(|| show(judge.as_mut(), decoder.as_mut(), &data));
+        held.push(data);
+        match shown {
+            Ok(ControlFlow::Continue(())) => Ok(()),
+            Ok(ControlFlow::Break(())) => Err(Halt::Stopped),
+            Err(Undecodable) => Err(Halt::Unshowable(BlockReason::BodyUndecodable)),
+        }
+    }
+
+    /// The body is complete.
+    fn conclude(&self, reading: Reading) -> Upload {
+        let Reading { judge, decoder, held } = reading;
+        if decoder.is_some_and(|decoder| decoder.finish().is_err()) {
+            return self.give_up(BlockReason::BodyUndecodable, Some(judge), held, None);
+        }
+        let verdict = self.log.timed(|| judge.finish());
+        if self.log.judged(verdict).is_block() {
+            return Upload::Refused { unread: false };
+        }
+        Upload::Forward { body: ToUpstream::Held(held), stopped: None }
+    }
+
+    fn halt(&self, halt: Halt, reading: Reading, rest: Incoming) -> Upload {
+        match halt {
+            Halt::Unshowable(reason) => self.give_up(reason, Some(reading.judge), reading.held, Some(rest)),
+            Halt::Overloaded => {
+                self.log.judged(Verdict::block(BlockReason::Overloaded));
+                Upload::Refused { unread: true }
+            }
+            Halt::Stopped => {
+                let verdict = self.log.timed(|| reading.judge.finish());
+                // A stop means block. Only a warning, said in so many words by audit mode, lets the body pass.
+                if verdict.action == Action::Allow {
+                    self.log.judged(Verdict::block(BlockReason::ScanLimit));
+                }
+                if self.log.judged(verdict).is_block() {
+                    return Upload::Refused { unread: !rest.is_end_stream() };
+                }
+                self.open(reading.held, Some(rest))
+            }
+        }
+    }
+
+    /// Puts a body that cannot be shown to the judge. What was shown of it counts as well.
+    fn give_up(
+        &self,
+        reason: BlockReason,
+        judge: Option<Box<dyn BodyInspect>>,
+        held: Held,
+        rest: Option<Incoming>,
+    ) -> Upload {
+        if let Some(judge) = judge {
+            let verdict = self.log.timed(|| judge.finish());
+            self.log.judged(verdict);
+        }
+        if self.cannot_show(reason) {
+            return Upload::Refused { unread: rest.is_some() };
+        }
+        self.open(held, rest)
+    }
+
+    /// Lets the rest through as it comes.
+    fn open(&self, held: Held, rest: Option<Incoming>) -> Upload {
+        let body = match rest {
+            Some(rest) => ToUpstream::Open { held, rest, log: Arc::clone(&self.log) },
+            None => ToUpstream::Held(held),
+        };
+        Upload::Forward { body, stopped: None }
+    }
+
+    fn judge_on_the_way(&self, head: &Parts, body: Incoming) -> Upload {
+        if is_compressed_stream(&head.headers) {
+            return self.give_up(BlockReason::BodyUndecodable, None, self.nothing_held(), Some(body));
+        }
+        let stopped = CancellationToken::new();
+        let stream = JudgedStream {
+            body,
+            judge: Some(self.open_judge(head)),
+            held: self.nothing_held(),
+            released: 0,
+            max_held: self.connection.limits.max_body_bytes,
+            ended: false,
+            inspect: Arc::clone(&self.connection.inspect),
+            exchange: Arc::clone(&self.connection.exchange),
+            id: self.id,
+            log: Arc::clone(&self.log),
+            stopped: stopped.clone(),
+        };
+        Upload::Forward { body: ToUpstream::Judged(Box::new(stream)), stopped: Some(stopped) }
+    }
+
+    fn open_judge(&self, head: &Parts) -> Box<dyn BodyInspect> {
+        self.log.timed(|| self.connection.inspect.request_body(&self.connection.exchange, self.id, head))
+    }
+
+    fn nothing_held(&self) -> Held {
+        Held::new(self.connection.budget.lease())
+    }
+}
+
+/// Shows bytes to the judge, decoded.
+fn show(
+    judge: &mut dyn BodyInspect,
+    decoder: Option<&mut Decoder>,
+    data: &[u8],
+) -> Result<ControlFlow<()>, Undecodable> {
+    let mut push = |bytes: &[u8]| match judge.push(bytes) {
+        Step::Hold(_) => ControlFlow::Continue(()),
+        Step::Stop => ControlFlow::Break(()),
+    };
+    match decoder {
+        Some(decoder) => decoder.push(data, &mut push),
+        None => Ok(push(data)),
+    }
+}
+
+/// Calls whose request may stay open while the response already flows.
+fn streams_both_ways(headers: &HeaderMap) -> bool {
+    headers.get(header::CONTENT_TYPE).is_some_and(|value| {
+        let value = value.as_bytes();
+        value.starts_with(b"application/grpc") || value.starts_with(b"application/connect+")
+    })
+}
+
+/// Whether the messages of such a call are compressed one by one, or the stream as a whole.
+fn is_compressed_stream(headers: &HeaderMap) -> bool {
+    ["grpc-encoding", "connect-content-encoding", "content-encoding"]
+        .iter()
+        .flat_map(|name| headers.get_all(*name))
+        .any(|value| !value.as_bytes().eq_ignore_ascii_case(b"identity"))
+}
+
+fn declared_length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+fn is_too_slow(bytes: usize, elapsed: Duration) -> bool {
+    elapsed > SLOW_AFTER && (bytes as u64) < elapsed.as_secs().saturating_mul(MIN_BYTES_PER_SECOND)
+}
+
+/// Whether a body ended in bytes that are no chunk, rather than because the workload left.
+fn is_malformed(error: &hyper::Error) -> bool {
+    let mut cause = error.source();
+    while let Some(current) = cause {
+        if let Some(error) = current.downcast_ref::<io::Error>() {
+            return matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData);
+        }
+        cause = current.source();
+    }
+    false
+}

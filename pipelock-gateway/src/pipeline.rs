@@ -1,0 +1,478 @@
+//! The one place that joins the stages; reads top to bottom like the picture in [`crate`].
+//!
+//! ```text
+//! accept ─► address policy ─► dial ─► first bytes ─► name policy ─┬─► relay
+//!                                                                 ├─► TLS upstream, TLS downstream ─► http ─► judge
+//!                                                                 ├─► http (cleartext) ─► judge
+//!                                                                 └─► reset
+//! ```
+//! Invariants kept here: every connection ends in exactly one record, whatever happens to its task; a snapshot is pinned
+//! for the life of a connection; what cannot be judged is refused.
+
+mod door;
+mod draft;
+mod first_bytes;
+mod heard;
+mod judge;
+mod snapshot;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use bytes::Bytes;
+use tokio::net::TcpStream;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::capture::Datapath;
+use crate::connection::{self, Accepted, ConnIds, Connection, Counted, Dialer, NameBindings, Refused, relay, reset};
+use crate::http::{BodyBudget, Inspect, Io, Redial, RequestIds, Session};
+use crate::model::{
+    Alpn, BlockReason, ConnectionEnd, Decision, DenyReason, FrontDoor, HttpVersion, InterceptReason, OriginalDst,
+    PassthroughReason, PeerName, Protocol, Side,
+};
+use crate::policy::{AddressDecision, Binding, NameInput};
+use crate::report::Report;
+use crate::report::metrics::TlsIntercept;
+use crate::sniff::ClientHello;
+use crate::tls::Prefixed;
+use crate::{http, tls};
+
+pub use door::Entrance;
+use draft::Draft;
+use first_bytes::{FirstBytes, first_bytes};
+use heard::{Greeting, Heard};
+use judge::{Judge, RefuseAll};
+pub use snapshot::{Error, Opener, Snapshot, SnapshotOptions};
+
+/// The workload's side: always a socket, whichever door it came through.
+type Downstream = Counted<TcpStream>;
+
+/// A relayed connection on which nothing moves is closed after this (gateway.md §11).
+const RELAY_IDLE: Duration = Duration::from_secs(600);
+
+/// Everything connections share.
+pub struct Gateway {
+    dialer: Dialer,
+    snapshot: ArcSwap<Snapshot>,
+    bindings: NameBindings,
+    report: Report,
+    ids: Arc<ConnIds>,
+    /// Random per process, the first part of every request id.
+    instance: u32,
+    /// Addresses this process listens on; a destination among them is a loop.
+    own_listeners: Mutex<Arc<[SocketAddr]>>,
+    tasks: TaskTracker,
+    drain: CancellationToken,
+    budget: BodyBudget,
+}
+
+/// Request bytes that all connections together may hold while they are judged (gateway.md §11).
+const BODY_BUDGET_BYTES: usize = 256 << 20;
+
+impl Gateway {
+    /// A gateway that serves nothing yet; give it to acceptors and doors.
+    #[must_use]
+    pub fn new(datapath: Arc<dyn Datapath>, snapshot: Snapshot, report: Report, instance: u32) -> Arc<Self> {
+        Arc::new(Self {
+            dialer: Dialer::new(datapath),
+            snapshot: ArcSwap::from_pointee(snapshot),
+            bindings: NameBindings::default(),
+            report,
+            ids: Arc::default(),
+            instance,
+            own_listeners: Mutex::new(Arc::new([])),
+            tasks: TaskTracker::new(),
+            drain: CancellationToken::new(),
+            budget: BodyBudget::new(BODY_BUDGET_BYTES),
+        })
+    }
+
+    /// Connection numbers, shared by all front doors.
+    pub fn ids(&self) -> Arc<ConnIds> {
+        Arc::clone(&self.ids)
+    }
+
+    /// Tells the gateway an address it listens on, so that nobody is sent round in circles.
+    pub fn add_own_listener(&self, address: SocketAddr) {
+        let mut own = self.own_listeners.lock().unwrap_or_else(PoisonError::into_inner);
+        *own = own.iter().copied().chain([address]).collect();
+    }
+
+    /// What is counted.
+    pub fn metrics(&self) -> &crate::report::Metrics {
+        self.report.metrics()
+    }
+
+    /// Detection rules in force.
+    pub fn rule_count(&self) -> usize {
+        self.snapshot.load().engine.rule_count()
+    }
+
+    /// Whether TLS is opened.
+    pub fn opens_tls(&self) -> bool {
+        self.snapshot.load().tls.is_some()
+    }
+
+    fn own_listeners(&self) -> Arc<[SocketAddr]> {
+        Arc::clone(&self.own_listeners.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Asks open connections to finish, waits for them until `deadline`, then drops what is left.
+    pub async fn drain(&self, deadline: Duration) {
+        self.drain.cancel();
+        self.tasks.close();
+        if tokio::time::timeout(deadline, self.tasks.wait()).await.is_err() {
+            tracing::info!(open = self.tasks.len(), "connections still open after the drain deadline are cut");
+        }
+    }
+
+    /// The life of a captured connection.
+    async fn captured(self: &Arc<Self>, connection: Connection) {
+        let snapshot = self.snapshot.load_full();
+        let Connection { id, stream, peer, original_dst, workload, accepted, permit } = connection;
+        let mut draft = Draft::new(self.report.clone(), id, FrontDoor::Captured, peer, accepted);
+        draft.steered(original_dst, workload);
+        let downstream = Counted::new(stream, draft.counts());
+        let end = match snapshot.rules.address(original_dst, &self.own_listeners()) {
+            AddressDecision::Deny(reason) => {
+                draft.decide(Decision::Deny(reason));
+                reset(downstream.into_inner());
+                ConnectionEnd::Denied
+            }
+            AddressDecision::Passthrough(reason) => {
+                draft.decide(Decision::Passthrough(reason));
+                match self.dialer.connect(original_dst.socket_addr()).await {
+                    Ok(upstream) => relayed(downstream, upstream).await,
+                    Err(error) => upstream_unreachable(downstream, &error),
+                }
+            }
+            AddressDecision::Continue => match self.dialer.connect(original_dst.socket_addr()).await {
+                Ok(upstream) => {
+                    self.converse(
+                        &snapshot,
+                        &mut draft,
+                        Parties { dst: original_dst, connect_host: None, downstream, read: Bytes::new(), upstream },
+                    )
+                    .await
+                }
+                Err(error) => upstream_unreachable(downstream, &error),
+            },
+        };
+        draft.finish(end);
+        drop(permit);
+    }
+
+    /// From two connected sockets on; both front doors meet here.
+    async fn converse(
+        self: &Arc<Self>,
+        snapshot: &Arc<Snapshot>,
+        draft: &mut Draft,
+        parties: Parties,
+    ) -> ConnectionEnd {
+        let Parties { dst, connect_host, mut downstream, read, mut upstream } = parties;
+        let connect_host = connect_host.as_ref();
+        let first = tokio::select! {
+            first = first_bytes(&mut downstream, &mut upstream, read) => first,
+            () = self.drain.cancelled() => {
+                reset(downstream.into_inner());
+                return ConnectionEnd::Closed;
+            }
+        };
+        let FirstBytes { spoken, from_downstream, from_upstream } = match first {
+            Ok(first) => first,
+            Err((side, error)) => {
+                reset(downstream.into_inner());
+                return failed(side, &error);
+            }
+        };
+        let heard = Heard::new(spoken, &from_downstream);
+        if heard.protocol == Protocol::Empty {
+            return ConnectionEnd::Closed;
+        }
+        let input = NameInput {
+            protocol: heard.protocol,
+            name: heard.name.as_ref(),
+            dst,
+            binding: Binding::Unknown,
+            ech: heard.encrypted_client_hello,
+            connect_host,
+        };
+        let peer = input.peer();
+        draft.heard(heard.protocol, peer.clone());
+        let decision = self.decide(snapshot, input).await;
+        draft.decide(decision);
+        let downstream = Prefixed::new(from_downstream, downstream);
+        match (decision, heard.greeting) {
+            (Decision::Deny(_), _) => {
+                reset(downstream.into_parts().1.into_inner());
+                ConnectionEnd::Denied
+            }
+            (Decision::Passthrough(_), _) => relayed(downstream, Prefixed::new(from_upstream, upstream)).await,
+            (Decision::Intercept(_), Greeting::Tls(hello)) => {
+                self.intercept_tls(snapshot, draft, (&peer, dst), &hello, downstream, upstream).await
+            }
+            (Decision::Intercept(_), Greeting::Http(version)) => {
+                let redial = self.redial_tcp(dst);
+                self.serve_http(snapshot, draft, version, Scheme::Http, downstream, upstream, redial).await
+            }
+            // Broken TLS: policy means it to be opened, and it cannot be. Only where nothing is enforced may it pass.
+            (Decision::Intercept(_), Greeting::Other) if !snapshot.verdict.enforce => {
+                draft.decide(Decision::Passthrough(PassthroughReason::Audit));
+                relayed(downstream, Prefixed::new(from_upstream, upstream)).await
+            }
+            (Decision::Intercept(_), Greeting::Other) => {
+                draft.decide(Decision::Deny(DenyReason::Opaque));
+                reset(downstream.into_parts().1.into_inner());
+                ConnectionEnd::Denied
+            }
+        }
+    }
+
+    /// Asks policy; where only a missing binding of name to address stands against a rule, finds out and asks again.
+    async fn decide(&self, snapshot: &Snapshot, input: NameInput<'_>) -> Decision {
+        let binding = match input.connect_host {
+            // The explicit door resolved this name itself and dialled what it got.
+            Some(_) => Binding::Bound,
+            None => Binding::Unknown,
+        };
+        let decision = snapshot.rules.name(&NameInput { binding, ..input });
+        let (Decision::Intercept(InterceptReason::NameNotBound), Binding::Unknown, PeerName::Dns(name)) =
+            (decision, binding, input.peer())
+        else {
+            return decision;
+        };
+        let bound = self.bindings.is_bound(&name, input.dst.ip()).await;
+        snapshot.rules.name(&NameInput { binding: if bound { Binding::Bound } else { Binding::NotBound }, ..input })
+    }
+
+    /// Upstream TLS first, so that its choice of ALPN can be given to the workload, then downstream TLS, then HTTP.
+    async fn intercept_tls(
+        self: &Arc<Self>,
+        snapshot: &Arc<Snapshot>,
+        draft: &mut Draft,
+        (name, dst): (&PeerName, OriginalDst),
+        hello: &ClientHello,
+        downstream: Prefixed<Downstream>,
+        upstream: TcpStream,
+    ) -> ConnectionEnd {
+        let Some(opener) = &snapshot.tls else {
+            reset(downstream.into_parts().1.into_inner());
+            return failed(
+                Side::Gateway,
+                &io::Error::other("interception was decided without a certificate authority"),
+            );
+        };
+        let offer = hello.http_alpn();
+        let key_kind = tls::KeyKind::for_client(hello.accepts_ecdsa());
+        let (leg, upstream_error) = match opener.upstream.connect(upstream, name, &offer).await {
+            Ok(leg) => (Some(leg), None),
+            Err(error @ tls::Error::UpstreamCertificate { .. }) => (None, Some(error)),
+            Err(error) => {
+                reset(downstream.into_parts().1.into_inner());
+                return failed(Side::Upstream, &error);
+            }
+        };
+        // Without an upstream there is nothing to mirror; the workload's own first choice carries the 502.
+        let alpn = leg.as_ref().map_or_else(|| offer.first().copied(), |leg| leg.alpn);
+        let leaf = match opener.leaves.leaf(name, key_kind).await {
+            Ok(leaf) => leaf,
+            Err(error) => {
+                reset(downstream.into_parts().1.into_inner());
+                return failed(Side::Gateway, &error);
+            }
+        };
+        let downstream = match opener.downstream.accept(downstream, leaf, alpn).await {
+            Ok(stream) => stream,
+            Err(tls::Error::ClientRejected { detail }) => {
+                self.report.metrics().tls_intercept(TlsIntercept::HandshakeError);
+                return ConnectionEnd::DownstreamRejectedCertificate { detail };
+            }
+            Err(error) => {
+                self.report.metrics().tls_intercept(TlsIntercept::HandshakeError);
+                return failed(Side::Downstream, &error);
+            }
+        };
+        let version = if alpn == Some(Alpn::H2) { HttpVersion::Http2 } else { HttpVersion::Http1 };
+        self.report.metrics().tls_intercept(TlsIntercept::Intercepted);
+        match (leg, upstream_error) {
+            (Some(leg), _) => {
+                let redial = self.redial_tls(Arc::clone(snapshot), name.clone(), dst, leg.alpn);
+                self.serve_http(snapshot, draft, version, Scheme::Https, downstream, leg.stream, redial).await
+            }
+            (None, error) => {
+                self.refuse_all(draft, version, BlockReason::UpstreamTls, downstream).await;
+                error.map_or(ConnectionEnd::Closed, |error| failed(Side::Upstream, &error))
+            }
+        }
+    }
+
+    /// Serves HTTP between two opened legs, every request before the judge.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "each is one thing the caller has just made; a struct would be used once"
+    )]
+    async fn serve_http(
+        &self,
+        snapshot: &Arc<Snapshot>,
+        draft: &mut Draft,
+        version: HttpVersion,
+        scheme: Scheme,
+        downstream: impl Io + 'static,
+        upstream: impl Io + 'static,
+        redial: Redial,
+    ) -> ConnectionEnd {
+        let judge = Arc::new(Judge::new(Arc::clone(snapshot), self.report.clone()));
+        let session = self.session(draft, version, scheme, Arc::clone(&judge) as _, Some(redial));
+        // Boxed: the HTTP state machines are tens of KiB that a relayed or refused connection must not carry.
+        let served = Box::pin(http::serve(downstream, upstream, session)).await;
+        draft.requests(judge.judged());
+        match served {
+            Ok(_) => ConnectionEnd::Closed,
+            Err(error) => failed(error.side(), &error),
+        }
+    }
+
+    /// Answers every request with a block: the upstream cannot be trusted, and a reset would only make clients retry.
+    async fn refuse_all(
+        &self,
+        draft: &mut Draft,
+        version: HttpVersion,
+        reason: BlockReason,
+        downstream: impl Io + 'static,
+    ) {
+        let judge = Arc::new(RefuseAll::new(reason, self.report.clone()));
+        let session = self.session(draft, version, Scheme::Https, Arc::clone(&judge) as _, None);
+        // Nothing is ever sent on it: the judge refuses each head. Kept open so that it does not look like a failure.
+        let (upstream, _held) = tokio::io::duplex(64 * 1024);
+        if let Err(error) = Box::pin(http::serve(downstream, upstream, session)).await {
+            tracing::debug!(error = %crate::error_chain(&error), "telling a workload that its upstream is not to be trusted");
+        }
+        draft.requests(judge.judged());
+    }
+
+    fn session(
+        &self,
+        draft: &Draft,
+        version: HttpVersion,
+        scheme: Scheme,
+        inspect: Arc<dyn Inspect>,
+        redial: Option<Redial>,
+    ) -> Session {
+        Session {
+            exchange: Arc::new(draft.exchange(version, scheme.as_str())),
+            inspect,
+            limits: http::Limits::default(),
+            budget: self.budget.clone(),
+            ids: RequestIds::new(self.instance, draft.id()),
+            redial,
+            shutdown: self.drain.clone(),
+        }
+    }
+
+    /// Another cleartext connection to the same address.
+    fn redial_tcp(self: &Arc<Self>, dst: OriginalDst) -> Redial {
+        let dialer = self.dialer.clone();
+        Arc::new(move || {
+            let dialer = dialer.clone();
+            Box::pin(async move {
+                let stream = dialer.connect(dst.socket_addr()).await.map_err(io::Error::other)?;
+                Ok(Box::new(stream) as Box<dyn Io>)
+            })
+        })
+    }
+
+    /// Another TLS connection to the same address, verified for the same name, speaking the same protocol.
+    fn redial_tls(&self, snapshot: Arc<Snapshot>, name: PeerName, dst: OriginalDst, alpn: Option<Alpn>) -> Redial {
+        let dialer = self.dialer.clone();
+        Arc::new(move || {
+            let (dialer, snapshot, name) = (dialer.clone(), Arc::clone(&snapshot), name.clone());
+            Box::pin(async move {
+                let opener = snapshot.tls.as_ref().ok_or(io::ErrorKind::Unsupported)?;
+                let stream = dialer.connect(dst.socket_addr()).await.map_err(io::Error::other)?;
+                let leg = opener.upstream.connect(stream, &name, alpn.as_slice()).await.map_err(io::Error::other)?;
+                if leg.alpn != alpn {
+                    return Err(io::Error::other("the upstream chose another protocol than before"));
+                }
+                Ok(Box::new(leg.stream) as Box<dyn Io>)
+            })
+        })
+    }
+}
+
+/// Two connected sockets and what is known about them.
+struct Parties {
+    /// The address that was dialled.
+    dst: OriginalDst,
+    /// What a CONNECT asked for.
+    connect_host: Option<PeerName>,
+    downstream: Downstream,
+    /// Read from the downstream already.
+    read: Bytes,
+    upstream: TcpStream,
+}
+
+impl Accepted for Arc<Gateway> {
+    fn serve(&self, connection: Connection) {
+        let gateway = Arc::clone(self);
+        let open = self.report.metrics().connection_opened(FrontDoor::Captured);
+        self.tasks.spawn(async move {
+            gateway.captured(connection).await;
+            drop(open);
+        });
+    }
+
+    fn refused(&self, refused: Refused) {
+        let Refused { id, peer, steered, reason } = refused;
+        let mut draft = Draft::new(self.report.clone(), id, FrontDoor::Captured, peer, std::time::Instant::now());
+        if let Some(steered) = steered {
+            draft.steered(steered.original_dst, steered.workload);
+        }
+        draft.decide(Decision::Deny(reason));
+        draft.finish(ConnectionEnd::Denied);
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Scheme {
+    Http,
+    Https,
+}
+
+impl Scheme {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Https => "https",
+        }
+    }
+}
+
+/// Relays both ways and says how that ended.
+async fn relayed<D, U>(downstream: D, upstream: U) -> ConnectionEnd
+where
+    D: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
+    U: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
+{
+    match relay(downstream, upstream, RELAY_IDLE).await {
+        Ok(()) => ConnectionEnd::Closed,
+        Err((side, error)) => failed(side, &error),
+    }
+}
+
+/// The workload's connect() has succeeded already, so a reset is the nearest thing to the refusal it would have seen.
+fn upstream_unreachable(downstream: Downstream, error: &connection::Error) -> ConnectionEnd {
+    reset(downstream.into_inner());
+    let side = match error {
+        connection::Error::Connect { .. } | connection::Error::ConnectTimeout { .. } => Side::Upstream,
+        _ => Side::Gateway,
+    };
+    failed(side, error)
+}
+
+fn failed(side: Side, error: &dyn std::error::Error) -> ConnectionEnd {
+    ConnectionEnd::Failed { side, detail: crate::error_chain(error) }
+}

@@ -1,0 +1,126 @@
+//! The explicit proxy's way into the pipeline: dial what the door checked, then meet captured connections at the first
+//! bytes, with one thing more known: the host the client asked for.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::draft::Draft;
+use super::{Gateway, Parties, Snapshot, failed};
+use crate::connection::{self, Counted};
+use crate::forward::{ConnectRequest, Opened, RefusedConnect, Rules, Tunnel, TunnelError, Tunnelled};
+use crate::model::{
+    AddressClass, ConnectionEnd, Decision, DenyReason, FrontDoor, OriginalDst, PeerName, ServerName, Side,
+};
+use crate::policy::AddressDecision;
+
+/// Opens tunnels into a gateway, by that gateway's rules.
+#[derive(Clone)]
+pub struct Entrance(Arc<Gateway>);
+
+/// A dialled upstream and the record that will tell of it.
+pub struct Dialled {
+    gateway: Arc<Gateway>,
+    snapshot: Arc<Snapshot>,
+    draft: Draft,
+    dst: OriginalDst,
+    relay_unopened: bool,
+    host: PeerName,
+    upstream: tokio::net::TcpStream,
+}
+
+impl Entrance {
+    /// An entrance to `gateway`.
+    #[must_use]
+    pub fn new(gateway: Arc<Gateway>) -> Self {
+        Self(gateway)
+    }
+
+    fn draft(&self, peer: std::net::SocketAddr) -> Draft {
+        Draft::new(self.0.report.clone(), self.0.ids.next(), FrontDoor::Explicit, peer, Instant::now())
+    }
+}
+
+impl Tunnel for Entrance {
+    type Opened = Dialled;
+
+    async fn open(&self, request: ConnectRequest) -> Result<Dialled, TunnelError> {
+        let ConnectRequest { host, port: _, addrs, peer } = request;
+        let snapshot = self.0.snapshot.load_full();
+        let own = self.0.own_listeners();
+        let mut draft = self.draft(peer);
+        draft.asked_for(host.clone());
+        let mut last = None;
+        for address in addrs {
+            let dst = OriginalDst::new(address);
+            draft.dialled(dst);
+            let decision = snapshot.rules.connect_address(&host, dst, &own);
+            if let AddressDecision::Deny(reason) = decision {
+                draft.decide(Decision::Deny(reason));
+                draft.finish(ConnectionEnd::Denied);
+                return Err(TunnelError::Denied(reason));
+            }
+            match self.0.dialer.connect(address).await {
+                Ok(upstream) => {
+                    let relay_unopened = match decision {
+                        AddressDecision::Passthrough(reason) => {
+                            draft.decide(Decision::Passthrough(reason));
+                            true
+                        }
+                        AddressDecision::Continue | AddressDecision::Deny(_) => false,
+                    };
+                    let gateway = Arc::clone(&self.0);
+                    return Ok(Dialled { gateway, snapshot, draft, dst, relay_unopened, host, upstream });
+                }
+                Err(error) => last = Some(error),
+            }
+        }
+        let error = last.unwrap_or_else(|| connection::Error::NoAddress { name: host.to_string() });
+        draft.finish(failed(Side::Upstream, &error));
+        Err(match error {
+            connection::Error::ConnectTimeout { .. } => TunnelError::TimedOut,
+            other => TunnelError::Unreachable(io::Error::other(other)),
+        })
+    }
+
+    fn refused(&self, refused: RefusedConnect) {
+        let mut draft = self.draft(refused.peer);
+        draft.asked_for(refused.host);
+        draft.decide(Decision::Deny(refused.reason));
+        draft.finish(ConnectionEnd::Denied);
+    }
+}
+
+impl Opened for Dialled {
+    async fn run(self, client: Tunnelled) {
+        let Self { gateway, snapshot, mut draft, dst, relay_unopened, host, upstream } = self;
+        let _ = client.stream.set_nodelay(true);
+        let counts = draft.counts();
+        counts.add_up(client.read.len());
+        let downstream = Counted::new(client.stream, counts);
+        let end = if relay_unopened {
+            super::relayed(crate::tls::Prefixed::new(client.read, downstream), upstream).await
+        } else {
+            let parties = Parties { dst, connect_host: Some(host), downstream, read: client.read, upstream };
+            gateway.converse(&snapshot, &mut draft, parties).await
+        };
+        draft.finish(end);
+    }
+}
+
+impl Rules for Entrance {
+    fn admit(&self, host: &PeerName, _port: u16) -> Result<(), DenyReason> {
+        if self.0.snapshot.load().rules.admits_host(host) { Ok(()) } else { Err(DenyReason::NotInAllowlist) }
+    }
+
+    fn may_be_private(&self, host: &ServerName) -> bool {
+        self.0.snapshot.load().rules.trusts(&PeerName::Dns(host.clone()))
+    }
+
+    fn is_own_listener(&self, address: std::net::SocketAddr) -> bool {
+        let own = self.0.own_listeners();
+        own.contains(&address)
+            || (AddressClass::of(address.ip()) == AddressClass::Loopback
+                && own.iter().any(|o| o.port() == address.port()))
+    }
+}

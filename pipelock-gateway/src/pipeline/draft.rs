@@ -1,0 +1,140 @@
+//! A connection's record while it is being lived. Dropped without an end, it still becomes a record: a task that panics
+//! or is cut must not be a connection nobody heard of.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::connection::ByteCounts;
+use crate::http::Exchange;
+use crate::model::{
+    ConnId, ConnectionEnd, ConnectionRecord, Decision, DenyReason, FrontDoor, HttpVersion, OriginalDst, PeerName,
+    Protocol, Side, Workload,
+};
+use crate::report::Report;
+
+/// Collects what is known of a connection; reports it once.
+pub(super) struct Draft {
+    report: Report,
+    counts: Arc<ByteCounts>,
+    accepted: Instant,
+    record: Option<ConnectionRecord>,
+    /// Copies of what later stages ask for, so that they need not look into an option.
+    id: ConnId,
+    front_door: FrontDoor,
+    original_dst: Option<OriginalDst>,
+    workload: Option<Workload>,
+    name: Option<PeerName>,
+}
+
+impl Draft {
+    pub(super) fn new(report: Report, id: ConnId, front_door: FrontDoor, peer: SocketAddr, accepted: Instant) -> Self {
+        let record = ConnectionRecord {
+            id,
+            front_door,
+            workload: None,
+            peer,
+            original_dst: None,
+            name: None,
+            protocol: None,
+            // Stands until something else is decided: a connection that never got that far was refused.
+            decision: Decision::Deny(DenyReason::NotSteered),
+            requests: 0,
+            bytes_up: 0,
+            bytes_down: 0,
+            duration: std::time::Duration::ZERO,
+            end: ConnectionEnd::Closed,
+        };
+        Self {
+            report,
+            counts: Arc::default(),
+            accepted,
+            record: Some(record),
+            id,
+            front_door,
+            original_dst: None,
+            workload: None,
+            name: None,
+        }
+    }
+
+    pub(super) fn id(&self) -> ConnId {
+        self.id
+    }
+
+    pub(super) fn counts(&self) -> Arc<ByteCounts> {
+        Arc::clone(&self.counts)
+    }
+
+    pub(super) fn steered(&mut self, original_dst: OriginalDst, workload: Workload) {
+        self.dialled(original_dst);
+        self.workload = Some(workload);
+    }
+
+    pub(super) fn dialled(&mut self, original_dst: OriginalDst) {
+        self.original_dst = Some(original_dst);
+    }
+
+    /// The host of a CONNECT request; what is heard inside may say more.
+    pub(super) fn asked_for(&mut self, host: PeerName) {
+        self.name = Some(host);
+    }
+
+    pub(super) fn heard(&mut self, protocol: Protocol, name: PeerName) {
+        self.name = Some(name);
+        self.edit(|record| record.protocol = Some(protocol));
+    }
+
+    pub(super) fn decide(&mut self, decision: Decision) {
+        self.edit(|record| record.decision = decision);
+    }
+
+    pub(super) fn requests(&mut self, requests: u32) {
+        self.edit(|record| record.requests = requests);
+    }
+
+    /// What the judge may know about this connection.
+    pub(super) fn exchange(&self, version: HttpVersion, scheme: &'static str) -> Exchange {
+        Exchange {
+            front_door: self.front_door,
+            workload: self.workload.clone(),
+            original_dst: self.original_dst,
+            name: self.name.clone(),
+            scheme,
+            version,
+        }
+    }
+
+    /// Reports the connection.
+    pub(super) fn finish(mut self, end: ConnectionEnd) {
+        self.report_with(end);
+    }
+
+    fn edit(&mut self, change: impl FnOnce(&mut ConnectionRecord)) {
+        if let Some(record) = &mut self.record {
+            change(record);
+        }
+    }
+
+    fn report_with(&mut self, end: ConnectionEnd) {
+        if let Some(mut record) = self.record.take() {
+            record.workload = self.workload.take();
+            record.original_dst = self.original_dst;
+            record.name = self.name.take();
+            record.bytes_up = self.counts.up();
+            record.bytes_down = self.counts.down();
+            record.duration = self.accepted.elapsed();
+            record.end = end;
+            self.report.connection(record);
+        }
+    }
+}
+
+impl Drop for Draft {
+    fn drop(&mut self) {
+        self.report_with(ConnectionEnd::Failed {
+            side: Side::Gateway,
+            detail: "the connection's task was cut or panicked".to_owned(),
+        });
+    }
+}

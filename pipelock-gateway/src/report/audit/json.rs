@@ -1,0 +1,206 @@
+//! The JSON shape of audit records; the order of fields is the order they are declared in.
+//!
+//! A field is renamed or dropped only with a CHANGELOG entry: log pipelines depend on it.
+
+use std::fmt::Display;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::{Serialize, Serializer};
+
+use super::{connection_end, connection_level, end_detail, request_event, request_level, rfc3339};
+use crate::model::{ConnectionRecord, Finding, HttpVersion, OriginalDst, Protocol, RequestRecord, Side, Workload};
+use crate::report::text::clean;
+
+/// The value of `component` in every line.
+const COMPONENT: &str = "pipelock";
+
+/// A file name as the kernel gives it has at most `PATH_MAX` bytes; a log needs less.
+const MAX_EXECUTABLE_BYTES: usize = 512;
+
+#[derive(Serialize)]
+struct ConnectionLine<'a> {
+    time: String,
+    level: &'static str,
+    component: &'static str,
+    event: &'static str,
+    connection: Shown<crate::model::ConnId>,
+    front_door: &'static str,
+    workload: Option<WorkloadObject<'a>>,
+    peer: SocketAddr,
+    original_dst: Option<SocketAddr>,
+    name: Option<Shown<&'a crate::model::PeerName>>,
+    protocol: Option<&'static str>,
+    decision: &'static str,
+    reason: &'static str,
+    requests: u32,
+    bytes_up: u64,
+    bytes_down: u64,
+    duration_ms: u64,
+    end: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    side: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct RequestLine<'a> {
+    time: String,
+    level: &'static str,
+    component: &'static str,
+    event: &'static str,
+    request_id: Shown<crate::model::RequestId>,
+    connection: Shown<crate::model::ConnId>,
+    front_door: &'static str,
+    workload: Option<WorkloadObject<'a>>,
+    original_dst: Option<SocketAddr>,
+    host: &'a str,
+    scheme: &'static str,
+    version: &'static str,
+    method: &'a str,
+    url: String,
+    status: Option<u16>,
+    action: &'static str,
+    reason: Option<&'static str>,
+    findings: Vec<FindingObject<'a>>,
+    #[serde(skip_serializing_if = "is_zero")]
+    findings_omitted: usize,
+    request_bytes: u64,
+    response_bytes: u64,
+    duration_ms: u64,
+    scan_us: u64,
+}
+
+#[derive(Serialize)]
+struct WorkloadObject<'a> {
+    pid: u32,
+    uid: u32,
+    executable: Option<std::borrow::Cow<'a, str>>,
+    cgroup: u64,
+    netns: u64,
+}
+
+#[derive(Serialize)]
+struct FindingObject<'a> {
+    rule: &'a str,
+    family: &'static str,
+    severity: &'static str,
+    surface: &'static str,
+    view: &'static str,
+    offset: u64,
+    length: u64,
+    fingerprint: String,
+}
+
+/// Serialises what a type displays.
+struct Shown<T>(T);
+
+impl<T: Display> Serialize for Shown<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0)
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
+fn is_zero(count: &usize) -> bool {
+    *count == 0
+}
+
+pub(super) fn connection(out: &mut Vec<u8>, time: Timestamp, record: &ConnectionRecord) {
+    let (side, detail) = end_detail(&record.end);
+    append(
+        out,
+        &ConnectionLine {
+            time: rfc3339(time),
+            level: connection_level(record),
+            component: COMPONENT,
+            event: "connection",
+            connection: Shown(record.id),
+            front_door: record.front_door.as_str(),
+            workload: record.workload.as_ref().map(workload),
+            peer: record.peer,
+            original_dst: record.original_dst.map(OriginalDst::socket_addr),
+            name: record.name.as_ref().map(Shown),
+            protocol: record.protocol.map(Protocol::as_str),
+            decision: record.decision.as_str(),
+            reason: record.decision.reason(),
+            requests: record.requests,
+            bytes_up: record.bytes_up,
+            bytes_down: record.bytes_down,
+            duration_ms: milliseconds(record.duration),
+            end: connection_end(&record.end),
+            side: side.map(Side::as_str),
+            detail,
+        },
+    );
+}
+
+pub(super) fn request(out: &mut Vec<u8>, time: Timestamp, record: &RequestRecord, findings_omitted: usize) {
+    append(
+        out,
+        &RequestLine {
+            time: rfc3339(time),
+            level: request_level(record),
+            component: COMPONENT,
+            event: request_event(record),
+            request_id: Shown(record.id),
+            connection: Shown(record.id.conn),
+            front_door: record.front_door.as_str(),
+            workload: record.workload.as_ref().map(workload),
+            original_dst: record.original_dst.map(OriginalDst::socket_addr),
+            host: &record.host,
+            scheme: record.scheme,
+            version: HttpVersion::as_str(record.version),
+            method: &record.method,
+            url: format!("{}://{}{}", record.scheme, record.host, record.path),
+            status: record.status,
+            action: record.verdict.action.as_str(),
+            reason: record.verdict.reason.map(crate::model::BlockReason::as_str),
+            findings: record.verdict.findings.iter().map(finding).collect(),
+            findings_omitted,
+            request_bytes: record.request_bytes,
+            response_bytes: record.response_bytes,
+            duration_ms: milliseconds(record.duration),
+            scan_us: u64::try_from(record.scan_duration.as_micros()).unwrap_or(u64::MAX),
+        },
+    );
+}
+
+fn workload(workload: &Workload) -> WorkloadObject<'_> {
+    WorkloadObject {
+        pid: workload.pid,
+        uid: workload.uid,
+        // A workload may run a file of any name, terminal escapes included.
+        executable: workload.executable.as_deref().map(|path| clean(path, MAX_EXECUTABLE_BYTES)),
+        cgroup: workload.cgroup.0,
+        netns: workload.netns.0,
+    }
+}
+
+fn finding(finding: &Finding) -> FindingObject<'_> {
+    FindingObject {
+        rule: &finding.rule,
+        family: finding.family.as_str(),
+        severity: finding.severity.as_str(),
+        surface: finding.surface.as_str(),
+        view: finding.view.as_str(),
+        offset: finding.span.start,
+        length: finding.span.end.saturating_sub(finding.span.start),
+        fingerprint: format!("{:012x}", finding.evidence.fingerprint & 0xffff_ffff_ffff),
+    }
+}
+
+fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn append(out: &mut Vec<u8>, line: &impl Serialize) {
+    let start = out.len();
+    if let Err(error) = serde_json::to_writer(&mut *out, line) {
+        // Neither a Vec nor these types can fail; were one to, half a line must not reach the log.
+        out.truncate(start);
+        tracing::error!(%error, "an audit record could not be serialised");
+    }
+}

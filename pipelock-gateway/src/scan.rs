@@ -1,0 +1,28 @@
+//! Finds secrets in bytes: compiled once from rules, then pure over what it is shown.
+//!
+//! ```text
+//!  bytes ─► decode (raw view, and one decoded view) ─► window ─┬─► hyperscan: trigger hits ─► confirm ─► validate ─┐
+//!                                                              └─► runs: cards, IBANs, keys by checksum ────────────┴─► Finding
+//! ```
+//!
+//! It finds and does not decide: no modes, no hosts, no actions. It does no I/O, reads no clock, and fails only while it
+//! is compiled; a bound reached while scanning is a [`crate::model::Finding`] of [`crate::model::Family::Limit`], never
+//! silence. Findings do not depend on how the bytes were cut into pieces. Matched bytes never leave this module: findings
+//! carry a length and a fingerprint. Next stop: [`crate::verdict`].
+
+mod decode;
+mod engine;
+mod evidence;
+mod hyperscan;
+mod rules;
+mod runs;
+mod stream;
+mod validate;
+mod window;
+
+pub use engine::{Engine, Error, RuleSpec, UnknownValidator, UserRule, Validator};
+pub use hyperscan::Error as MatcherError;
+pub use stream::{Encoding, Progress, StreamOptions, StreamScan};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,412 @@
+//! Rules made ready: gates, one database, and what is needed to confirm a hit.
+//!
+//! Everything that can go wrong goes wrong here, when configuration is loaded. An [`Engine`] is immutable and cheap to
+//! clone; a scan holds the one it began with, so a reload never pulls a database from under a stream.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use regex::bytes::{Regex, RegexBuilder};
+
+use super::hyperscan::{self, Database, Expression, Generation, Width};
+use super::rules::{self, Begin, Class, Lane, Left, RunKind, Tail};
+use super::runs;
+use super::stream::{Encoding, StreamOptions, StreamScan};
+use super::validate::{self, Check};
+use crate::model::{Finding, Severity, Surface};
+
+/// Widest expression in bytes. A match is not decided before its last byte, so this is what a stream must hold back.
+pub(super) const MAX_WIDTH: u32 = 512;
+
+/// Which rules to load.
+#[derive(Clone, Debug)]
+pub struct RuleSpec {
+    /// Whether the built-in rules are wanted. The floor, a handful of rules against the worst leaks, is always loaded.
+    pub include_defaults: bool,
+    /// Rules from configuration. One with the name of a built-in rule replaces it, unless that belongs to the floor.
+    pub user: Vec<UserRule>,
+}
+
+impl Default for RuleSpec {
+    fn default() -> Self {
+        Self { include_defaults: true, user: Vec::new() }
+    }
+}
+
+/// A rule from configuration (`dlp.patterns`).
+#[derive(Clone, Debug)]
+pub struct UserRule {
+    /// The name in findings.
+    pub name: String,
+    /// RE2 syntax, matched without regard to case, `.` also matching line breaks; at most 512 bytes wide.
+    pub expression: String,
+    /// The severity of its findings.
+    pub severity: Severity,
+    /// A checksum that a match must pass.
+    pub validator: Option<Validator>,
+}
+
+/// A checksum that a user's rule can ask for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Validator {
+    /// Payment cards: issuer, length, Luhn.
+    Luhn,
+    /// IBAN: country, length, remainder.
+    Mod97,
+    /// Routing numbers of US banks.
+    Aba,
+    /// Bitcoin private keys.
+    Wif,
+}
+
+impl Validator {
+    fn check(self) -> fn(&[u8]) -> Check {
+        match self {
+            Self::Luhn => validate::card,
+            Self::Mod97 => validate::iban,
+            Self::Aba => validate::aba,
+            Self::Wif => validate::wif,
+        }
+    }
+}
+
+/// The word names no validator.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("validator must be luhn, mod97, aba or wif, not {0:?}")]
+pub struct UnknownValidator(pub String);
+
+impl FromStr for Validator {
+    type Err = UnknownValidator;
+
+    fn from_str(word: &str) -> Result<Self, Self::Err> {
+        match word {
+            "luhn" => Ok(Self::Luhn),
+            "mod97" => Ok(Self::Mod97),
+            "aba" => Ok(Self::Aba),
+            "wif" => Ok(Self::Wif),
+            _ => Err(UnknownValidator(word.to_owned())),
+        }
+    }
+}
+
+/// Why rules cannot be loaded.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A rule has no name.
+    #[error("a rule needs a name (its expression is {expression:?})")]
+    Nameless {
+        /// What it would have matched.
+        expression: String,
+    },
+    /// Two rules of the user have one name.
+    #[error("rule {name:?} is defined twice")]
+    Duplicate {
+        /// The name.
+        name: String,
+    },
+    /// An expression is not in the common syntax of both matchers.
+    #[error("rule {name:?}: the expression does not compile: {reason}")]
+    Syntax {
+        /// The rule.
+        name: String,
+        /// What the matcher says.
+        reason: String,
+    },
+    /// A match could be arbitrarily long, so that no part of a stream could ever be released.
+    #[error(
+        "rule {name:?}: the expression can match without bound; {}",
+        match core {
+            Some(core) => format!("write a bounded core instead, for example {core:?}"),
+            None => format!("write a bounded core of at most {MAX_WIDTH} bytes instead"),
+        }
+    )]
+    Unbounded {
+        /// The rule.
+        name: String,
+        /// A bounded expression that fires on the same texts, when one could be derived.
+        core: Option<String>,
+    },
+    /// A match could be longer than a stream holds back.
+    #[error(
+        "rule {name:?}: the expression can match {width} bytes, more than the {MAX_WIDTH} that a stream holds back"
+    )]
+    TooWide {
+        /// The rule.
+        name: String,
+        /// Its longest match in bytes.
+        width: u32,
+    },
+    /// There are more rules than can be numbered.
+    #[error("{0} rules are too many")]
+    TooMany(usize),
+    /// The matcher cannot be set up.
+    #[error("the matcher cannot be set up")]
+    Matcher(#[source] hyperscan::Error),
+}
+
+/// Where a trigger's match begins, given where it ended.
+#[derive(Debug)]
+pub(super) enum Start {
+    /// This many bytes before its end.
+    Fixed(u32),
+    /// Where a search for the same expression finds it, at most `max` and at least `min` bytes before its end.
+    Search { regex: Regex, min: u32, max: u32 },
+    /// See [`Begin::Back`]; the expression began `width` bytes before its end.
+    Back { width: u32, class: Class, reach: u32, prefix: &'static [u8] },
+}
+
+impl Start {
+    /// How many bytes before the end of a hit its token may begin, at most.
+    fn reach(&self) -> u32 {
+        match self {
+            Self::Fixed(width) => *width,
+            Self::Search { max, .. } => *max,
+            Self::Back { width, reach, .. } => width + reach,
+        }
+    }
+}
+
+/// How a rule's candidates are confirmed.
+#[derive(Debug)]
+pub(super) struct Confirm {
+    pub(super) start: Start,
+    pub(super) left: Left,
+    pub(super) tail: Tail,
+    pub(super) check: Option<fn(&[u8]) -> Check>,
+}
+
+/// A rule, ready.
+#[derive(Debug)]
+pub(super) struct Rule {
+    pub(super) name: Arc<str>,
+    pub(super) severity: Severity,
+    pub(super) finder: Finder,
+}
+
+/// Which lane finds a rule's candidates.
+#[derive(Debug)]
+pub(super) enum Finder {
+    /// The matcher; what it hits has to be confirmed.
+    Trigger(Confirm),
+    /// The run lane, which confirms by itself.
+    Run(RunKind),
+}
+
+impl Finder {
+    pub(super) fn confirm(&self) -> Option<&Confirm> {
+        match self {
+            Self::Trigger(confirm) => Some(confirm),
+            Self::Run(_) => None,
+        }
+    }
+}
+
+/// Everything a scan needs of its rule set.
+pub(super) struct RuleSet {
+    pub(super) generation: Arc<Generation>,
+    pub(super) text: Arc<Database>,
+    /// Triggers first, in the order of their expressions in the database; then the run lane.
+    pub(super) rules: Box<[Rule]>,
+    /// View bytes before a not yet reported match that may belong to it.
+    pub(super) reach: usize,
+}
+
+impl RuleSet {
+    /// The rule of the run lane that looks for `kind`, unless it is switched off.
+    pub(super) fn run_rule(&self, kind: RunKind) -> Option<u16> {
+        let place = self.rules.iter().position(|rule| matches!(rule.finder, Finder::Run(run) if run == kind))?;
+        u16::try_from(place).ok()
+    }
+}
+
+/// A compiled rule set. Cloning shares it.
+#[derive(Clone)]
+pub struct Engine {
+    set: Arc<RuleSet>,
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Engine").field("rules", &self.set.rules.len()).field("reach", &self.set.reach).finish()
+    }
+}
+
+impl Engine {
+    /// Compiles the rules and tests the result on a planted sample. Takes some hundred milliseconds: call it where
+    /// blocking is allowed.
+    ///
+    /// # Errors
+    /// Any rule outside the gates is an error that names it; nothing is loaded in part.
+    pub fn compile(spec: &RuleSpec) -> Result<Self, Error> {
+        let mut loading = Loading::default();
+        refuse_duplicates(&spec.user)?;
+        let replaced = |name: &str| spec.user.iter().any(|rule| rule.name == name);
+        let wanted = |rule: &&rules::BuiltIn| rule.floor || (spec.include_defaults && !replaced(rule.name));
+        for rule in rules::built_in().filter(wanted) {
+            loading.built_in(rule)?;
+        }
+        for rule in &spec.user {
+            loading.user(rule)?;
+        }
+        loading.finish()
+    }
+
+    /// How many rules are loaded.
+    #[must_use]
+    pub fn rule_count(&self) -> usize {
+        self.set.rules.len()
+    }
+
+    /// Scans a complete, short input: a request target, or a header field. Sorted by place; a target is also scanned with
+    /// its percent-encoding undone.
+    #[must_use]
+    pub fn scan(&self, surface: Surface, bytes: &[u8]) -> Vec<Finding> {
+        let encoded = surface == Surface::Url && memchr::memchr(b'%', bytes).is_some();
+        let encoding = if encoded { Encoding::Percent } else { Encoding::Plain };
+        let mut scan = StreamScan::open(Arc::clone(&self.set), surface, StreamOptions { encoding }, bytes.len());
+        scan.push(bytes);
+        scan.finish()
+    }
+
+    /// Opens a scan of bytes that come in pieces.
+    #[must_use]
+    pub fn stream(&self, surface: Surface, options: StreamOptions) -> StreamScan {
+        StreamScan::open(Arc::clone(&self.set), surface, options, usize::MAX)
+    }
+}
+
+/// Rules on their way into a database.
+#[derive(Default)]
+struct Loading {
+    expressions: Vec<Expression>,
+    triggers: Vec<Rule>,
+    runs: Vec<Rule>,
+}
+
+impl Loading {
+    fn built_in(&mut self, rule: &rules::BuiltIn) -> Result<(), Error> {
+        let trigger = match rule.lane {
+            Lane::Run(kind) => {
+                let finder = Finder::Run(kind);
+                self.runs.push(Rule { name: rule.name.into(), severity: rule.severity, finder });
+                return Ok(());
+            }
+            Lane::Trigger(trigger) => trigger,
+        };
+        let expression = Expression { source: trigger.expression.to_owned(), caseless: false };
+        let (min, max) = bounded_width(rule.name, &expression)?;
+        let start = match trigger.begin {
+            Begin::Last(width) => Start::Fixed(width),
+            Begin::Back { class, reach, prefix } => Start::Back { width: max, class, reach, prefix },
+            Begin::Expression if min == max => Start::Fixed(max),
+            Begin::Expression => Start::Search { regex: searcher(rule.name, &expression)?, min, max },
+        };
+        let confirm = Confirm { start, left: trigger.left, tail: trigger.tail, check: trigger.check };
+        self.trigger(rule.name, rule.severity, expression, confirm);
+        Ok(())
+    }
+
+    fn user(&mut self, rule: &UserRule) -> Result<(), Error> {
+        let expression = Expression { source: rule.expression.clone(), caseless: true };
+        let (min, max) = bounded_width(&rule.name, &expression)?;
+        let start = Start::Search { regex: searcher(&rule.name, &expression)?, min, max };
+        let check = rule.validator.map(Validator::check);
+        let confirm = Confirm { start, left: Left::Any, tail: Tail::Exact(Class::Nothing), check };
+        self.trigger(&rule.name, rule.severity, expression, confirm);
+        Ok(())
+    }
+
+    fn trigger(&mut self, name: &str, severity: Severity, expression: Expression, confirm: Confirm) {
+        self.expressions.push(expression);
+        self.triggers.push(Rule { name: name.into(), severity, finder: Finder::Trigger(confirm) });
+    }
+
+    fn finish(self) -> Result<Engine, Error> {
+        let rules: Box<[Rule]> = self.triggers.into_iter().chain(self.runs).collect();
+        if rules.len() > usize::from(u16::MAX) {
+            return Err(Error::TooMany(rules.len()));
+        }
+        let generation = Generation::compile(&[&self.expressions]).map_err(Error::Matcher)?;
+        let text =
+            Arc::clone(generation.database(0).ok_or(Error::Matcher(hyperscan::Error::SelfTest { database: 0 }))?);
+        let reach = rules.iter().filter_map(|rule| rule.finder.confirm()).map(|confirm| confirm.start.reach() as usize);
+        // A run is decided AHEAD bytes late; it may have begun its own length before that.
+        let reach = reach.max().unwrap_or_default().max(runs::AHEAD + runs::BEHIND);
+        Ok(Engine { set: Arc::new(RuleSet { generation, text, rules, reach }) })
+    }
+}
+
+fn refuse_duplicates(user: &[UserRule]) -> Result<(), Error> {
+    for (place, rule) in user.iter().enumerate() {
+        if rule.name.trim().is_empty() {
+            return Err(Error::Nameless { expression: rule.expression.clone() });
+        }
+        if user.iter().take(place).any(|earlier| earlier.name == rule.name) {
+            return Err(Error::Duplicate { name: rule.name.clone() });
+        }
+    }
+    Ok(())
+}
+
+/// Shortest and longest match, both within the gate.
+fn bounded_width(name: &str, expression: &Expression) -> Result<(u32, u32), Error> {
+    let syntax = |error: hyperscan::Error| Error::Syntax { name: name.to_owned(), reason: error.to_string() };
+    let Width { min, max } = expression.width().map_err(syntax)?;
+    match max {
+        None => Err(Error::Unbounded { name: name.to_owned(), core: bounded_core(expression) }),
+        Some(width) if width > MAX_WIDTH => Err(Error::TooWide { name: name.to_owned(), width }),
+        Some(_) if min == 0 => {
+            Err(Error::Syntax { name: name.to_owned(), reason: "it matches the empty string".to_owned() })
+        }
+        Some(max) => Ok((min, max)),
+    }
+}
+
+/// The same expression for finding where a match began.
+fn searcher(name: &str, expression: &Expression) -> Result<Regex, Error> {
+    RegexBuilder::new(&expression.source)
+        .unicode(false)
+        .case_insensitive(expression.caseless)
+        .dot_matches_new_line(true)
+        .build()
+        .map_err(|error| Error::Syntax { name: name.to_owned(), reason: error.to_string() })
+}
+
+/// Cuts open repetitions down to what they must match at least; `None` when that leaves nothing within the gate.
+///
+/// `{20,}` becomes `{20}`, `+` disappears, and `*` becomes `{0,32}`, since what follows may depend on the bytes in between.
+/// A proposal for a message, judged by the same gate as the original; never used by itself.
+fn bounded_core(expression: &Expression) -> Option<String> {
+    let mut core = String::with_capacity(expression.source.len());
+    let mut characters = expression.source.chars().peekable();
+    let mut in_class = false;
+    while let Some(character) = characters.next() {
+        match character {
+            '\\' => {
+                core.push(character);
+                core.extend(characters.next());
+                continue;
+            }
+            '[' => in_class = true,
+            ']' => in_class = false,
+            _ => {}
+        }
+        match character {
+            '+' if !in_class => core.push_str(if characters.peek().is_none() { "" } else { "{1,32}" }),
+            '*' if !in_class => core.push_str("{0,32}"),
+            '{' if !in_class => {
+                let repetition: String = characters.by_ref().take_while(|&character| character != '}').collect();
+                let least = repetition.strip_suffix(',').unwrap_or(&repetition);
+                core.extend(["{", least, "}"]);
+            }
+            _ => core.push(character),
+        }
+    }
+    let proposal = Expression { source: core, caseless: expression.caseless };
+    let Width { min, max } = proposal.width().ok()?;
+    (min > 0 && max.is_some_and(|max| max <= MAX_WIDTH)).then_some(proposal.source)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,327 @@
+//! Claims about the engine as a whole: what it finds, wherever it stands and however it was cut; and what it leaves alone.
+
+#[path = "../../benches/scan/benign.rs"]
+mod benign;
+
+use std::sync::LazyLock;
+
+use proptest::prelude::*;
+
+use self::benign::benign;
+use super::engine::{MAX_WIDTH, RuleSpec};
+use super::hyperscan::{Expression, Hits};
+use super::rules::samples::SAMPLES;
+use super::rules::{self, Begin, Lane};
+use super::*;
+use crate::model::{Family, Finding, Severity, Surface, View};
+
+static ENGINE: LazyLock<Engine> = LazyLock::new(|| Engine::compile(&RuleSpec::default()).unwrap());
+
+fn stream(encoding: Encoding, pieces: &[&[u8]]) -> Vec<Finding> {
+    let mut scan = ENGINE.stream(Surface::RequestBody, StreamOptions { encoding });
+    for piece in pieces {
+        scan.push(piece);
+    }
+    scan.finish()
+}
+
+fn names(findings: &[Finding]) -> Vec<&str> {
+    findings.iter().map(|finding| &*finding.rule).collect()
+}
+
+#[test]
+fn every_rule_has_samples_and_every_sample_a_rule() {
+    let mut rules: Vec<_> = rules::built_in().map(|rule| rule.name).collect();
+    let mut sampled: Vec<_> = SAMPLES.iter().map(|samples| samples.rule).collect();
+    rules.sort_unstable();
+    sampled.sort_unstable();
+    assert_eq!(rules, sampled, "names are unique and the two lists agree");
+    assert!(SAMPLES.iter().all(|samples| !samples.found.is_empty() && !samples.ignored.is_empty()));
+    assert!(rules.len() >= 40, "{} rules", rules.len());
+    assert_eq!(ENGINE.rule_count(), rules.len());
+}
+
+#[test]
+fn rules_are_bounded() {
+    for rule in rules::built_in() {
+        let Lane::Trigger(trigger) = rule.lane else { continue };
+        let expression = Expression { source: trigger.expression.to_owned(), caseless: false };
+        let width = expression.width().unwrap();
+        assert!(width.max.is_some_and(|max| max <= MAX_WIDTH), "{}: {width:?}", rule.name);
+        if let Begin::Last(token) = trigger.begin {
+            assert!(token <= width.min, "{}", rule.name);
+        }
+    }
+}
+
+#[test]
+fn rules_are_cheap() {
+    // What makes a trigger expensive is how often it fires on ordinary text; one hit in 32 KiB is the gate for all.
+    let text = benign(1 << 20);
+    let expressions: Vec<_> = rules::built_in()
+        .filter_map(|rule| match rule.lane {
+            Lane::Trigger(trigger) => Some(Expression { source: trigger.expression.to_owned(), caseless: false }),
+            Lane::Run(_) => None,
+        })
+        .collect();
+    let generation = hyperscan::Generation::compile(&[&expressions]).unwrap();
+    let mut stream = generation.open(generation.database(0).unwrap());
+    let mut hits = Hits::with_capacity(4096);
+    assert_eq!(stream.feed(&text, &mut hits), hyperscan::Fed::All);
+    assert!(hits.as_slice().len() <= text.len() / (32 << 10), "{} hits in a MiB", hits.as_slice().len());
+}
+
+#[test]
+fn every_sample_is_found_alone_and_its_lookalikes_are_not() {
+    for samples in SAMPLES {
+        for sample in samples.found {
+            let findings = stream(Encoding::Plain, &[sample.as_bytes()]);
+            assert_eq!(names(&findings), [samples.rule], "{sample}");
+        }
+        for lookalike in samples.ignored {
+            let findings = stream(Encoding::Plain, &[lookalike.as_bytes()]);
+            let severe: Vec<_> = findings.iter().filter(|finding| finding.severity > Severity::Low).collect();
+            assert!(severe.iter().all(|finding| *finding.rule != *samples.rule), "{lookalike}: {severe:?}");
+        }
+    }
+}
+
+#[test]
+fn every_sample_is_found_once_inside_json_and_after_escapes() {
+    for samples in SAMPLES {
+        for sample in samples.found {
+            let quoted = serde_json::to_string(sample).unwrap();
+            let quoted = &quoted[1..quoted.len() - 1];
+            for body in [
+                format!(r#"{{"messages":[{{"content":"{quoted}"}}]}}"#),
+                format!(r#"{{"content":"line one\n{quoted}\nline three"}}"#),
+                format!(r#"{{"content":"\t{quoted}\u000a"}}"#),
+                format!(r#"{{"content":"tab \u0009{quoted}"}}"#),
+            ] {
+                let findings = stream(Encoding::Json, &[body.as_bytes()]);
+                assert_eq!(names(&findings), [samples.rule], "{body}");
+                let place = body.find(quoted).unwrap() as u64;
+                let span = &findings[0].span;
+                assert!(place <= span.start && span.end <= place + quoted.len() as u64, "{body}: {span:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn escaped_letters_hide_nothing_from_the_text_view() {
+    let sample = SAMPLES.iter().find(|samples| samples.rule == "GitLab PAT").unwrap().found[0];
+    let hidden = sample.bytes().map(|byte| format!("\\u{byte:04x}")).collect::<Vec<_>>().concat();
+    let findings = stream(Encoding::Json, &[hidden.as_bytes()]);
+    assert_eq!(names(&findings), ["GitLab PAT"]);
+    assert_eq!((findings[0].view, findings[0].span.clone()), (View::Text, 0..hidden.len() as u64));
+    assert_eq!(findings[0].evidence, stream(Encoding::Plain, &[sample.as_bytes()])[0].evidence);
+
+    let percent = sample.bytes().map(|byte| format!("%{byte:02X}")).collect::<Vec<_>>().concat();
+    let findings = ENGINE.scan(Surface::Url, format!("/search?q={percent}&page=1").as_bytes());
+    assert_eq!(names(&findings), ["GitLab PAT"]);
+    assert_eq!((findings[0].view, findings[0].span.start), (View::Percent, 10));
+    assert_eq!(ENGINE.scan(Surface::RequestHeader, percent.as_bytes()), [], "header fields are not percent-encoded");
+}
+
+#[test]
+fn every_sample_is_found_whatever_single_cut_splits_it() {
+    for samples in SAMPLES {
+        for sample in samples.found {
+            let body = format!("say {sample} now");
+            let expected = stream(Encoding::Json, &[body.as_bytes()]);
+            for cut in 0..=body.len() {
+                let (first, second) = body.as_bytes().split_at(cut);
+                assert_eq!(stream(Encoding::Json, &[first, second]), expected, "{sample} cut at {cut}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_secret_at_the_very_end_of_a_long_body_is_found() {
+    for samples in SAMPLES {
+        let sample = samples.found[0];
+        for size in [10, 4096 - sample.len(), 4095, 4096, 20_000] {
+            let mut body = benign(size);
+            body.extend_from_slice(b" \n");
+            body.extend_from_slice(sample.as_bytes());
+            let findings = stream(Encoding::Json, &[&body]);
+            assert_eq!(names(&findings), [samples.rule], "after {size} bytes");
+            // The core of an address ends with the password, not with the address.
+            let end = if sample.contains('@') { findings[0].span.end } else { body.len() as u64 };
+            assert_eq!(findings[0].span.end, end, "{sample}");
+        }
+    }
+}
+
+#[test]
+fn ordinary_text_has_no_findings() {
+    let body = benign(2 << 20);
+    for encoding in [Encoding::Plain, Encoding::Json, Encoding::Percent] {
+        assert_eq!(stream(encoding, &[&body]), []);
+    }
+}
+
+#[test]
+fn severity_says_what_the_checksum_said() {
+    let github = SAMPLES.iter().find(|samples| samples.rule == "GitHub Token").unwrap().found;
+    assert_eq!(stream(Encoding::Plain, &[github[0].as_bytes()])[0].severity, Severity::Critical);
+    assert_eq!(stream(Encoding::Plain, &[github[1].as_bytes()])[0].severity, Severity::High);
+}
+
+#[test]
+fn a_token_with_a_wrong_checksum_does_not_hide_the_real_one_inside_it() {
+    let real = SAMPLES.iter().find(|samples| samples.rule == "GitHub Token").unwrap().found[0];
+    let findings = stream(Encoding::Plain, &[format!("ghp_aaaa{real}").as_bytes()]);
+    assert_eq!(findings.iter().map(|finding| finding.severity).max(), Some(Severity::Critical));
+}
+
+#[test]
+fn long_tokens_are_measured_whole_up_to_the_cap() {
+    for (tail, expected) in [(100, 7 + 16 + 100), (4096, 7 + 16 + 4096), (9000, 7 + 16 + 4096)] {
+        let token = format!("sk-ant-{}{}", "Ab0_Ab0_Ab0_Ab0_", "x".repeat(tail));
+        let findings = stream(Encoding::Json, &[token.as_bytes()]);
+        assert_eq!(names(&findings), ["Anthropic API Key"]);
+        assert_eq!(findings[0].evidence.len, expected);
+        let pieces: Vec<_> = token.as_bytes().chunks(7).collect();
+        assert_eq!(stream(Encoding::Json, &pieces), findings);
+    }
+}
+
+#[test]
+fn a_flood_of_hits_is_a_limit_wherever_it_is_cut() {
+    let flood = r#"{"type":"service_account"},"#.repeat(4000);
+    let limits = |findings: &[Finding]| findings.iter().filter(|finding| finding.family == Family::Limit).count();
+    let whole = stream(Encoding::Plain, &[flood.as_bytes()]);
+    assert_eq!(limits(&whole), 0, "150 hits in a block are many, and allowed: {:?}", names(&whole));
+
+    let mut spec = RuleSpec::default();
+    spec.user.push(UserRule {
+        name: "Every letter".to_owned(),
+        expression: "[a-z]".to_owned(),
+        severity: Severity::Low,
+        validator: None,
+    });
+    let engine = Engine::compile(&spec).unwrap();
+    let body = [&benign(5000)[..], b"glpat-k7Rq2VxLm9Tz0Bw4Hs6J", &benign(9000)].concat();
+    let scan = |size: usize| {
+        let mut scan = engine.stream(Surface::RequestBody, StreamOptions { encoding: Encoding::Json });
+        body.chunks(size).for_each(|piece| {
+            scan.push(piece);
+        });
+        scan.finish()
+    };
+    let whole = scan(body.len());
+    assert!(limits(&whole) >= 1, "{:?}", names(&whole));
+    assert!(whole.iter().all(|finding| finding.family != Family::Limit || finding.severity == Severity::High));
+    for size in [1, 7, 64, 1400, 4096, 5000] {
+        assert_eq!(scan(size), whole, "pieces of {size}");
+    }
+}
+
+#[test]
+fn too_many_confirmations_are_a_limit_wherever_it_is_cut() {
+    // Each prefix is followed by a tail that has to be walked again, because no finding covers it.
+    let flood = "ghp_abcdefghijklmnopqrstuvwxyzabcdefghijklm".repeat(3000);
+    let whole = stream(Encoding::Plain, &[flood.as_bytes()]);
+    assert!(names(&whole).contains(&"Scan Limit: confirmations"), "{:?}", names(&whole));
+    for size in [61, 1400, 4096] {
+        let pieces: Vec<_> = flood.as_bytes().chunks(size).collect();
+        assert_eq!(stream(Encoding::Plain, &pieces), whole, "pieces of {size}");
+    }
+}
+
+#[test]
+fn what_is_released_never_holds_the_beginning_of_a_later_finding() {
+    for samples in SAMPLES {
+        for sample in samples.found {
+            let body = [&benign(700)[..], br"\n ", sample.as_bytes(), br"\n ", &benign(700)].concat();
+            let mut scan = ENGINE.stream(Surface::RequestBody, StreamOptions { encoding: Encoding::Json });
+            let mut released = 0;
+            let mut shown = 0;
+            for piece in body.chunks(5) {
+                let progress = scan.push(piece);
+                shown += piece.len();
+                if progress.found == 0 {
+                    released = released.max(shown - progress.hold);
+                }
+            }
+            assert!(released > 0 && shown - released < 1600, "{sample}: all but {} is final", shown - released);
+            let first = scan.finish().iter().map(|finding| finding.span.start).min().unwrap();
+            assert!(released as u64 <= first, "{sample}: {released} bytes released, the finding begins at {first}");
+        }
+    }
+}
+
+#[test]
+fn so_far_tells_before_the_end() {
+    let mut scan = ENGINE.stream(Surface::RequestBody, StreamOptions { encoding: Encoding::Json });
+    assert_eq!(scan.push(b"{\"a\":\"glpat-k7Rq2VxLm9Tz0Bw4Hs6J").found, 0, "the token may go on");
+    assert_eq!(scan.push(b"\"").found, 2, "seen in the raw and in the text view");
+    assert_eq!(names(&scan.so_far()), ["GitLab PAT"]);
+    assert!(!format!("{scan:?} {:?}", scan.so_far()).contains("k7Rq"), "no matched byte in Debug");
+}
+
+#[test]
+fn memory_of_a_stream_is_bounded() {
+    let floods: [&[u8]; 5] =
+        [b"ghp_abcdefghijklmnopqrstuvwxyzabcdefghijklm", b"sk-ant-aaaaaaaaaaaaaaaa", b"\\u0041", b"\\n", b"\\ud83d"];
+    for flood in floods {
+        let body = [flood.repeat(20_000 / flood.len()), benign(20_000), flood.repeat(20_000 / flood.len())].concat();
+        for size in [1, 1000, body.len()] {
+            let mut scan = ENGINE.stream(Surface::RequestBody, StreamOptions { encoding: Encoding::Json });
+            for piece in body.chunks(size) {
+                scan.push(piece);
+                assert!(scan.memory_bytes() <= 64 << 10, "{} bytes", scan.memory_bytes());
+            }
+        }
+    }
+}
+
+fn fragments() -> impl Strategy<Value = Vec<u8>> {
+    let sample = prop::sample::select(SAMPLES.iter().flat_map(|samples| samples.found).copied().collect::<Vec<_>>());
+    let part = prop_oneof![
+        3 => sample.prop_map(|sample| sample.as_bytes().to_vec()),
+        1 => Just(br"\n".to_vec()),
+        1 => Just(br"\u0041".to_vec()),
+        1 => Just(b"ghp_".to_vec()),
+        1 => Just(b"sk-ant-".to_vec()),
+        2 => "[ -~]{0,30}".prop_map(String::into_bytes),
+        1 => prop::collection::vec(any::<u8>(), 0..30),
+        1 => (0usize..6000).prop_map(benign),
+        1 => (0usize..5000).prop_map(|length| vec![b'x'; length]),
+    ];
+    prop::collection::vec(part, 0..10).prop_map(|parts| parts.concat())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
+
+    #[test]
+    fn cutting_never_changes_the_findings(
+        body in fragments(),
+        cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..12),
+        step in 1usize..200,
+        encoding in prop::sample::select(vec![Encoding::Plain, Encoding::Json, Encoding::Percent]),
+    ) {
+        let whole = stream(encoding, &[&body]);
+        let mut cuts: Vec<_> = cuts.iter().map(|cut| cut.index(body.len() + 1)).chain([0, body.len()]).collect();
+        cuts.sort_unstable();
+        let pieces: Vec<_> = cuts.windows(2).map(|pair| &body[pair[0]..pair[1]]).collect();
+        prop_assert_eq!(&stream(encoding, &pieces), &whole);
+        let pieces: Vec<_> = body.chunks(step).collect();
+        prop_assert_eq!(&stream(encoding, &pieces), &whole);
+    }
+
+    #[test]
+    fn hostile_bytes_never_panic(body in prop::collection::vec(any::<u8>(), 0..3000), text in "[\\\\u%0-9a-fdA-F\"]{0,500}") {
+        for encoding in [Encoding::Plain, Encoding::Json, Encoding::Percent] {
+            stream(encoding, &[&body, text.as_bytes(), &body]);
+        }
+        for surface in [Surface::Url, Surface::RequestHeader] {
+            let _ = ENGINE.scan(surface, &body);
+            let _ = ENGINE.scan(surface, text.as_bytes());
+        }
+    }
+}

@@ -1,0 +1,347 @@
+//! Checksums and issuer tables: whether bytes of the right shape are the real thing.
+//!
+//! Pure functions over short slices, called on candidates only. They say how sure one may be; what follows from that is
+//! the rule's severity and, later, the verdict.
+
+use sha2::{Digest as _, Sha256};
+
+use crate::model::Severity;
+
+/// What a validator thinks of a candidate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Check {
+    /// Genuine as far as its format can tell: the rule's own severity.
+    Pass,
+    /// Of the right shape, but a check failed that a genuine one would pass: at most this severity.
+    Doubt(Severity),
+    /// Not what the rule looks for.
+    Reject,
+}
+
+impl Check {
+    fn pass_if(genuine: bool) -> Self {
+        if genuine { Self::Pass } else { Self::Reject }
+    }
+}
+
+/// Luhn (ISO/IEC 7812-1 annex B) over the digits of `text`; separators are skipped.
+pub(super) fn luhn(text: &[u8]) -> bool {
+    let mut sum = 0u32;
+    let mut digits = 0usize;
+    for digit in text.iter().rev().filter(|byte| byte.is_ascii_digit()).map(|byte| u32::from(byte - b'0')) {
+        let doubled = if digits % 2 == 1 { digit * 2 } else { digit };
+        sum += doubled / 10 + doubled % 10;
+        digits += 1;
+    }
+    digits > 1 && sum.is_multiple_of(10)
+}
+
+/// A payment card number: issuer prefix, the lengths that issuer uses, Luhn.
+pub(super) fn card(text: &[u8]) -> Check {
+    let digits: Vec<u8> = text.iter().copied().filter(u8::is_ascii_digit).collect();
+    Check::pass_if(issuer_allows(&digits) && luhn(&digits) && digits.iter().any(|digit| *digit != digits[0]))
+}
+
+/// Whether an issuer hands out numbers that begin like this and are this long.
+fn issuer_allows(digits: &[u8]) -> bool {
+    let prefix = |length: usize| -> u32 {
+        digits.iter().take(length).fold(0, |number, digit| number * 10 + u32::from(digit.saturating_sub(b'0')))
+    };
+    let length = digits.len();
+    match (prefix(2), prefix(3), prefix(4)) {
+        // Visa. Its 13-digit numbers are no longer issued, and would make every 13th timestamp a card.
+        (40..=49, _, _) => matches!(length, 16 | 19),
+        // Mastercard, the old range and the one of 2017.
+        (51..=55, _, _) | (_, _, 2221..=2720) => length == 16,
+        // American Express.
+        (34 | 37, _, _) => length == 15,
+        // JCB, Discover.
+        (_, _, 3528..=3589 | 6011) | (_, 644..=649, _) | (65, _, _) => (16..=19).contains(&length),
+        _ => false,
+    }
+}
+
+/// An account number by ISO 13616: country, its length, and remainder 1 modulo 97. Separators are skipped.
+pub(super) fn iban(text: &[u8]) -> Check {
+    let plain: Vec<u8> = text.iter().filter(|byte| byte.is_ascii_alphanumeric()).map(u8::to_ascii_uppercase).collect();
+    let Some((country, _)) = plain.split_first_chunk::<2>() else { return Check::Reject };
+    Check::pass_if(iban_length(*country) == Some(plain.len()) && mod97(&plain))
+}
+
+/// ISO 7064 MOD 97-10 as IBANs use it: the first four characters moved to the end, letters as two digits.
+fn mod97(plain: &[u8]) -> bool {
+    let rotated = plain.iter().skip(4).chain(plain.iter().take(4));
+    let remainder = rotated.fold(0u32, |remainder, byte| match byte {
+        b'0'..=b'9' => (remainder * 10 + u32::from(byte - b'0')) % 97,
+        _ => (remainder * 100 + u32::from(byte.to_ascii_uppercase().wrapping_sub(b'A')) + 10) % 97,
+    });
+    plain.len() > 4 && remainder == 1
+}
+
+/// Length of an IBAN of `country` (upper case), from the ISO 13616 registry, release 99.
+pub(super) fn iban_length(country: [u8; 2]) -> Option<usize> {
+    let length = match &country {
+        b"NO" => 15,
+        b"BE" => 16,
+        b"DK" | b"FI" | b"FK" | b"FO" | b"GL" | b"NL" | b"SD" => 18,
+        b"MK" | b"SI" => 19,
+        b"AT" | b"BA" | b"EE" | b"KZ" | b"LT" | b"LU" | b"MN" | b"XK" => 20,
+        b"CH" | b"CR" | b"HR" | b"LI" | b"LV" => 21,
+        b"BG" | b"BH" | b"DE" | b"GB" | b"GE" | b"IE" | b"ME" | b"RS" | b"VA" => 22,
+        b"AE" | b"GI" | b"IL" | b"IQ" | b"OM" | b"SO" | b"TL" => 23,
+        b"AD" | b"CZ" | b"ES" | b"MD" | b"PK" | b"RO" | b"SA" | b"SE" | b"SK" | b"TN" | b"VG" => 24,
+        b"LY" | b"PT" | b"ST" => 25,
+        b"IS" | b"TR" => 26,
+        b"BI" | b"DJ" | b"FR" | b"GR" | b"IT" | b"MC" | b"MR" | b"SM" => 27,
+        b"AL" | b"AZ" | b"BY" | b"CY" | b"DO" | b"GT" | b"HN" | b"HU" | b"LB" | b"NI" | b"PL" | b"SV" => 28,
+        b"BR" | b"EG" | b"PS" | b"QA" | b"UA" => 29,
+        b"JO" | b"KW" | b"MU" | b"YE" => 30,
+        b"MT" | b"SC" => 31,
+        b"LC" => 32,
+        b"RU" => 33,
+        _ => return None,
+    };
+    Some(length)
+}
+
+/// A routing number of US banks: prefix range and the 3-7-1 weights of the American Bankers Association.
+pub(super) fn aba(text: &[u8]) -> Check {
+    let digits: Vec<u32> =
+        text.iter().filter(|byte| byte.is_ascii_digit()).map(|byte| u32::from(byte - b'0')).collect();
+    let [first, second, ..] = digits[..] else { return Check::Reject };
+    let prefix_in_use = matches!(first * 10 + second, 0..=12 | 21..=32 | 61..=72 | 80);
+    let sum: u32 = digits.iter().zip([3, 7, 1].into_iter().cycle()).map(|(digit, weight)| digit * weight).sum();
+    Check::pass_if(digits.len() == 9 && prefix_in_use && sum.is_multiple_of(10))
+}
+
+/// GitHub's tokens of 2021: prefix, 30 random characters, and their CRC-32 as six base-62 digits.
+///
+/// A wrong checksum lowers the severity by one step and no further. It proves that GitHub would refuse this very string,
+/// but not that nothing leaked: whoever smuggles a token out can change one character on purpose, and newer, longer
+/// tokens carry no checksum of this kind.
+pub(super) fn github(token: &[u8]) -> Check {
+    let Some((_prefix, body)) = token.split_at_checked(4) else { return Check::Doubt(Severity::High) };
+    let Some((random, checksum)) = body.split_last_chunk::<6>() else { return Check::Doubt(Severity::High) };
+    let mut crc = flate2::Crc::new();
+    crc.update(random);
+    if random.len() == 30 && base62(crc.sum()) == *checksum { Check::Pass } else { Check::Doubt(Severity::High) }
+}
+
+/// Six base-62 digits, most significant first.
+fn base62(mut number: u32) -> [u8; 6] {
+    const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    let mut text = [b'0'; 6];
+    for place in text.iter_mut().rev() {
+        *place = DIGITS[(number % 62) as usize];
+        number /= 62;
+    }
+    text
+}
+
+/// A Bitcoin private key in wallet import format: `Base58Check`, version 0x80, 32 bytes of key, 01 when compressed.
+pub(super) fn wif(text: &[u8]) -> Check {
+    let Some(payload) = base58check(text) else { return Check::Reject };
+    Check::pass_if(match payload.split_first() {
+        Some((0x80, key)) => key.len() == 32 || (key.len() == 33 && key.last() == Some(&1)),
+        _ => false,
+    })
+}
+
+/// A BIP-32 extended private key: `Base58Check` over 78 bytes. Wallets differ in their version bytes, so those are free; a
+/// wrong checksum is a doubt, because one mistyped character does not protect the other 110.
+pub(super) fn extended_key(text: &[u8]) -> Check {
+    match base58check(text) {
+        Some(payload) if payload.len() == 78 => Check::Pass,
+        _ => Check::Doubt(Severity::High),
+    }
+}
+
+/// Decodes `Base58Check`; `None` when a character or the checksum is wrong. Quadratic, for at most 112 characters.
+fn base58check(text: &[u8]) -> Option<Vec<u8>> {
+    const ALPHABET: &[u8; 58] = b"123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz";
+    if text.len() > 112 {
+        return None;
+    }
+    let zeros = text.iter().take_while(|&&byte| byte == b'1').count();
+    let mut little_endian: Vec<u8> = Vec::with_capacity(text.len());
+    for byte in text {
+        let mut carry = ALPHABET.iter().position(|letter| letter == byte)?;
+        for place in &mut little_endian {
+            carry += usize::from(*place) * 58;
+            *place = carry.to_le_bytes()[0];
+            carry >>= 8;
+        }
+        while carry > 0 {
+            little_endian.push(carry.to_le_bytes()[0]);
+            carry >>= 8;
+        }
+    }
+    little_endian.extend(std::iter::repeat_n(0, zeros));
+    little_endian.reverse();
+    let (payload, checksum) = little_endian.split_last_chunk::<4>()?;
+    let digest = Sha256::digest(Sha256::digest(payload));
+    digest.starts_with(checksum).then(|| payload.to_vec())
+}
+
+/// A signed token by RFC 7519: three parts, the first a JSON object with `alg`. Without that it only looks like one.
+pub(super) fn jwt(token: &[u8]) -> Check {
+    let mut parts = token.split(|&byte| byte == b'.');
+    let (Some(header), Some(_claims), Some(signature)) = (parts.next(), parts.next(), parts.next()) else {
+        return Check::Reject;
+    };
+    if signature.len() < 10 {
+        return Check::Reject;
+    }
+    if !header.starts_with(b"ey") {
+        // Its beginning is further back than was looked, as when the header carries a certificate.
+        return Check::Doubt(Severity::Medium);
+    }
+    let header = base64url(header);
+    let names_algorithm = memchr::memmem::find(&header, b"\"alg\"").is_some();
+    if header.starts_with(b"{") && names_algorithm { Check::Pass } else { Check::Doubt(Severity::Low) }
+}
+
+/// Decodes base64url without padding as far as it goes.
+fn base64url(text: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(text.len() * 3 / 4);
+    let (mut bits, mut held) = (0u32, 0u32);
+    for byte in text {
+        let value = match byte {
+            b'A'..=b'Z' => byte - b'A',
+            b'a'..=b'z' => byte - b'a' + 26,
+            b'0'..=b'9' => byte - b'0' + 52,
+            b'-' | b'+' => 62,
+            b'_' | b'/' => 63,
+            _ => break,
+        };
+        bits = (bits << 6 | u32::from(value)) & 0xffff;
+        held += 6;
+        if held >= 8 {
+            held -= 8;
+            bytes.push(bits.unbounded_shr(held).to_le_bytes()[0]);
+        }
+    }
+    bytes
+}
+
+/// A key that is random over letters and digits has all three classes; an identifier or a slug seldom does.
+pub(super) fn mixed(token: &[u8]) -> Check {
+    let has = |class: fn(&u8) -> bool| token.iter().any(class);
+    Check::pass_if(has(u8::is_ascii_digit) && has(u8::is_ascii_uppercase) && has(u8::is_ascii_lowercase))
+}
+
+/// A database address whose password is a placeholder of documentation, or a variable still to be filled in.
+pub(super) fn database_url(url: &[u8]) -> Check {
+    const PLACEHOLDERS: [&[u8]; 8] =
+        [b"password", b"pass", b"passwd", b"pwd", b"changeme", b"secret", b"postgres", b"example"];
+    let Some(colon) = memchr::memrchr(b':', url) else { return Check::Reject };
+    let password = url.get(colon + 1..url.len().saturating_sub(1)).unwrap_or_default();
+    if password.starts_with(b"$") || password.iter().all(|byte| matches!(byte, b'*' | b'x' | b'X' | b'.')) {
+        return Check::Reject;
+    }
+    let placeholder = PLACEHOLDERS.iter().any(|word| password.eq_ignore_ascii_case(word));
+    if placeholder { Check::Doubt(Severity::Medium) } else { Check::Pass }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn luhn_accepts_the_example_of_the_standard_and_no_neighbour() {
+        assert!(luhn(b"79927398713"));
+        assert!(luhn(b"7992-7398 713"));
+        for last in (b'0'..=b'9').filter(|&last| last != b'3') {
+            assert!(!luhn(&[b"7992739871".as_slice(), &[last]].concat()));
+        }
+        assert!(!luhn(b"0") && !luhn(b""));
+    }
+
+    #[test]
+    fn cards_need_issuer_length_and_checksum() {
+        for good in [
+            "4111111111111111",
+            "4111 1111 1111 1111",
+            "5555-5555-5555-4444",
+            "2223003122003222",
+            "378282246310005",
+            "6011111111111117",
+            "3530111333300000",
+            "6445644564456445",
+        ] {
+            assert_eq!(card(good.as_bytes()), Check::Pass, "{good}");
+        }
+        for bad in ["4111111111111112", "9111111111111111", "411111111111111", "37828224631000", "0000000000000000", ""]
+        {
+            assert_eq!(card(bad.as_bytes()), Check::Reject, "{bad}");
+        }
+    }
+
+    #[test]
+    fn ibans_need_country_length_and_remainder() {
+        for good in
+            ["DE89370400440532013000", "GB29 NWBK 6016 1331 9268 19", "fr1420041010050500013m02606", "NO9386011117947"]
+        {
+            assert_eq!(iban(good.as_bytes()), Check::Pass, "{good}");
+        }
+        for bad in ["DE89370400440532013001", "DE8937040044053201300", "ZZ89370400440532013000", "DE", ""] {
+            assert_eq!(iban(bad.as_bytes()), Check::Reject, "{bad}");
+        }
+    }
+
+    #[test]
+    fn routing_numbers_need_prefix_and_weights() {
+        assert_eq!(aba(b"021000021"), Check::Pass);
+        assert_eq!(aba(b"0210-0002-1"), Check::Pass);
+        for bad in ["021000022", "991000021", "02100002", ""] {
+            assert_eq!(aba(bad.as_bytes()), Check::Reject, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_github_checksum_confirms_and_a_wrong_one_lowers() {
+        // A sample published with the description of the format; revoked long ago.
+        let token = concat!("ghp", "_zQWBuTSOoRi4A9spHcVY5ncnsDkxkJ0mLq17");
+        assert_eq!(github(token.as_bytes()), Check::Pass);
+        let corrupted = token.replace("zQW", "zQX");
+        assert_eq!(github(corrupted.as_bytes()), Check::Doubt(Severity::High));
+        assert_eq!(github(b"gh"), Check::Doubt(Severity::High));
+    }
+
+    #[test]
+    fn wallet_keys_need_their_checksum() {
+        // The example key of the Bitcoin wiki's description of the format, and its compressed form.
+        let plain = concat!("5HueCGU8rMjxEXxiPuD5BDku4MkFqeZyd4dZ1jvhTVqvbTLvyTJ", "");
+        let compressed = concat!("KwdMAjGmerYanjeui5SHS7JkmpZvVipYvB2LJGU1ZxJwYvP98617", "");
+        assert_eq!(wif(plain.as_bytes()), Check::Pass);
+        assert_eq!(wif(compressed.as_bytes()), Check::Pass);
+        assert_eq!(wif(plain.replace("Hue", "Huf").as_bytes()), Check::Reject);
+        assert_eq!(wif(b"5O0Il"), Check::Reject);
+        assert_eq!(wif(&[b'1'; 4000]), Check::Reject);
+    }
+
+    #[test]
+    fn a_jwt_names_its_algorithm() {
+        let signature = "a".repeat(20);
+        let real = format!("{}.eyJzdWIiOiIxIn0.{signature}", "eyJhbGciOiJIUzI1NiJ9");
+        assert_eq!(jwt(real.as_bytes()), Check::Pass);
+        let other = format!("{}.eyJzdWIiOiIxIn0.{signature}", "eyJmb28iOiJiYXIifQ");
+        assert_eq!(jwt(other.as_bytes()), Check::Doubt(Severity::Low));
+        assert_eq!(jwt(&real.as_bytes()[3..]), Check::Doubt(Severity::Medium));
+        assert_eq!(jwt(b"eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.x"), Check::Reject);
+        assert_eq!(jwt(b"eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0"), Check::Reject);
+    }
+
+    #[test]
+    fn database_passwords_that_are_placeholders_are_told_apart() {
+        for (url, expected) in [
+            ("postgres://app:hT4!x9@", Check::Pass),
+            ("postgres://app:a:b@", Check::Pass),
+            ("postgres://app:Password@", Check::Doubt(Severity::Medium)),
+            ("postgres://app:****@", Check::Reject),
+            ("postgres://app:$DB_PASSWORD@", Check::Reject),
+        ] {
+            assert_eq!(database_url(url.as_bytes()), expected, "{url}");
+        }
+    }
+}

@@ -1,0 +1,441 @@
+//! One view of a stream: its bytes fed to the matcher, and the tail of them kept until everything in it is decided.
+//!
+//! What is found must not depend on how the bytes were cut. Therefore every decision waits until the bytes it looks at are
+//! there, hits are settled in the order of their ends, and limits count per stretch of the text and not per call.
+//! Memory is bounded by [`CAPACITY`] whatever the input; a limit reached ends the view with a finding.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use zeroize::Zeroizing;
+
+use super::decode::Decoded;
+use super::engine::{Confirm, MAX_WIDTH, Rule, RuleSet, Start};
+use super::evidence::evidence;
+use super::hyperscan::{Fed, Hit, Hits, Stream};
+use super::rules::{Class, Left, MAX_TAIL, Tail};
+use super::runs::{self, left_boundary};
+use super::validate::Check;
+use crate::model::{Evidence, Family, Finding, Severity, Surface, View};
+
+/// Most bytes given to [`Window::push`] at once.
+pub(super) const SLICE: usize = 4096;
+/// View bytes for which hits are counted together.
+const BLOCK: u64 = 4096;
+/// Hits allowed in one block. Benign text has fewer than one in 32 KiB; a list of nothing but keys has about a hundred.
+pub(super) const HITS_PER_BLOCK: usize = 160;
+/// Confirmations allowed in a view: a number of them, and one more for so many bytes.
+const CONFIRMS: u64 = 4096;
+const BYTES_PER_CONFIRM: u64 = 64;
+/// Starts tried for one hit before its shortest match is reported.
+const STARTS_PER_HIT: usize = 16;
+/// Findings of one rule, at its full severity and below it, after which more of the same say nothing new.
+const FINDINGS_PER_RULE: u8 = 64;
+/// Bytes before a token that are looked at.
+const CONTEXT: usize = 64;
+/// Escapes that a decoder flushes at once may exceed a slice by this much.
+const SLACK: usize = 16;
+/// Most bytes kept: a slice, a token that is still going on, its core, and what stands before it.
+pub(super) const CAPACITY: usize = SLICE + MAX_TAIL as usize + MAX_WIDTH as usize + 2 * CONTEXT + SLACK;
+
+/// A hit whose token is still going on.
+#[derive(Clone, Copy, Debug)]
+struct Pending {
+    /// View offset just after the core.
+    end: u64,
+    /// Bytes of the tail seen so far.
+    tail: u32,
+    rule: u16,
+}
+
+/// What a rule has found in this view so far.
+#[derive(Clone, Copy, Debug, Default)]
+struct Seen {
+    rule: u16,
+    /// View offset up to which a finding of full severity reaches: a hit inside is part of it.
+    covered: u64,
+    /// Findings of full severity, and of a lower one.
+    counts: [u8; 2],
+}
+
+/// One view of one stream.
+pub(super) struct Window {
+    view: View,
+    surface: Surface,
+    set: Arc<RuleSet>,
+    /// `None` once the view is complete or has ended early.
+    stream: Option<Stream>,
+    /// Set once a limit was reported.
+    ended: bool,
+    /// The newest bytes of the view.
+    kept: Zeroizing<Vec<u8>>,
+    /// For each kept byte the raw bytes it stands for; `None` in the raw view.
+    raw_lengths: Option<Vec<u8>>,
+    /// View offset and raw offset of the first kept byte.
+    first: u64,
+    first_raw: u64,
+    /// View offset up to which the matcher and the run lane have seen the bytes.
+    fed: u64,
+    lane: u64,
+    hits_in_block: usize,
+    confirms: u64,
+    /// How many bytes of the view had to be seen for what is settled so far.
+    settled_at: u64,
+    pending: Vec<Pending>,
+    seen: Vec<Seen>,
+}
+
+impl Window {
+    /// Opens a view that will see about `expected` bytes.
+    pub(super) fn open(set: Arc<RuleSet>, surface: Surface, view: View, expected: usize) -> Self {
+        let capacity = expected.saturating_add(SLACK).min(CAPACITY);
+        Self {
+            view,
+            surface,
+            stream: Some(set.generation.open(&set.text)),
+            ended: false,
+            // Reserved at once: growing would leave copies of the bytes behind in freed memory.
+            kept: Zeroizing::new(Vec::with_capacity(capacity)),
+            raw_lengths: (view != View::Raw).then(|| Vec::with_capacity(capacity)),
+            first: 0,
+            first_raw: 0,
+            fed: 0,
+            lane: 0,
+            hits_in_block: 0,
+            confirms: 0,
+            settled_at: 0,
+            pending: Vec::new(),
+            seen: Vec::new(),
+            set,
+        }
+    }
+
+    /// Takes the next bytes of the raw view.
+    pub(super) fn push(&mut self, bytes: &[u8], hits: &mut Hits, found: &mut Vec<Finding>) {
+        if self.stream.is_some() {
+            self.make_room(bytes.len());
+            self.kept.extend_from_slice(bytes);
+            self.advance(hits, found);
+        }
+    }
+
+    /// Takes the next bytes of a decoded view.
+    pub(super) fn push_decoded(&mut self, decoded: &Decoded, hits: &mut Hits, found: &mut Vec<Finding>) {
+        if self.stream.is_some() {
+            self.make_room(decoded.bytes.len());
+            self.kept.extend_from_slice(&decoded.bytes);
+            if let Some(raw_lengths) = &mut self.raw_lengths {
+                raw_lengths.extend_from_slice(&decoded.raw_lengths);
+            }
+            self.advance(hits, found);
+        }
+    }
+
+    /// The view is complete: decides what is still open.
+    pub(super) fn finish(&mut self, hits: &mut Hits, found: &mut Vec<Finding>) {
+        self.run_lane(self.end(), found);
+        if let Some(stream) = self.stream.take() {
+            hits.clear(HITS_PER_BLOCK);
+            let fed = stream.finish(hits);
+            self.take_hits(hits.as_slice());
+            self.settle(true, found);
+            if fed != Fed::All {
+                self.limit("trigger hits", self.end(), found);
+            }
+        }
+    }
+
+    /// Raw bytes at the end of what was pushed in which a match may still begin.
+    pub(super) fn undecided(&self) -> usize {
+        if self.stream.is_none() {
+            return 0;
+        }
+        let kept = self.kept.len().saturating_sub(self.settled_len());
+        match &self.raw_lengths {
+            None => kept,
+            Some(lengths) => lengths.iter().rev().take(kept).map(|&length| usize::from(length)).sum(),
+        }
+    }
+
+    /// Heap memory of the view, without the matcher's own.
+    #[cfg(test)]
+    pub(super) fn heap_bytes(&self) -> usize {
+        self.kept.capacity()
+            + self.raw_lengths.as_ref().map_or(0, Vec::capacity)
+            + self.pending.capacity() * size_of::<Pending>()
+            + self.seen.capacity() * size_of::<Seen>()
+    }
+
+    /// How many of the kept bytes no match can begin in any more.
+    fn settled_len(&self) -> usize {
+        let oldest_open = self.pending.first().map_or(self.end(), |pending| pending.end);
+        self.index(oldest_open).saturating_sub(self.set.reach + 2)
+    }
+
+    /// View offset just after the newest byte.
+    fn end(&self) -> u64 {
+        self.first + self.kept.len() as u64
+    }
+
+    /// Place of a view offset among the kept bytes.
+    fn index(&self, offset: u64) -> usize {
+        usize::try_from(offset.saturating_sub(self.first)).unwrap_or(usize::MAX).min(self.kept.len())
+    }
+
+    fn byte(&self, offset: u64) -> Option<u8> {
+        self.kept.get(self.index(offset)).copied()
+    }
+
+    /// Forgets decided bytes when `more` would not fit.
+    fn make_room(&mut self, more: usize) {
+        if self.kept.len() + more <= self.kept.capacity() {
+            return;
+        }
+        let behind_lane = self.index(self.lane).saturating_sub(runs::BEHIND);
+        let forget = self.settled_len().saturating_sub(CONTEXT).min(behind_lane);
+        self.first += forget as u64;
+        self.first_raw += match &mut self.raw_lengths {
+            None => forget as u64,
+            Some(lengths) => lengths.drain(..forget).map(u64::from).sum(),
+        };
+        self.kept.drain(..forget);
+        debug_assert!(self.kept.len() + more <= self.kept.capacity(), "the bound of a view's memory is wrong");
+    }
+
+    /// Scans what was added.
+    fn advance(&mut self, hits: &mut Hits, found: &mut Vec<Finding>) {
+        while self.stream.is_some() && self.fed < self.end() {
+            let block_end = (self.fed / BLOCK + 1) * BLOCK;
+            let until = block_end.min(self.end());
+            if self.fed.is_multiple_of(BLOCK) {
+                self.hits_in_block = 0;
+            }
+            hits.clear(HITS_PER_BLOCK - self.hits_in_block);
+            let bytes = self.kept.get(self.index(self.fed)..self.index(until)).unwrap_or_default();
+            let fed = self.stream.as_mut().map_or(Fed::Dead, |stream| stream.feed(bytes, hits));
+            self.fed = until;
+            self.take_hits(hits.as_slice());
+            if fed != Fed::All {
+                self.overflow(hits.overflow().unwrap_or(until), found);
+                return;
+            }
+            self.settle(false, found);
+        }
+        self.run_lane(self.end().saturating_sub(runs::AHEAD as u64), found);
+    }
+
+    /// There were too many hits, the first of them ending at `at`: settles what was decided by then, and ends the view.
+    fn overflow(&mut self, at: u64, found: &mut Vec<Finding>) {
+        // The bytes after it may or may not be here already; they must not matter.
+        let visible = self.index(at);
+        self.kept.truncate(visible);
+        if let Some(lengths) = &mut self.raw_lengths {
+            lengths.truncate(visible);
+        }
+        // Of the hits that end there, which came first is up to the library.
+        self.pending.retain(|pending| pending.end < at);
+        self.settle(false, found);
+        self.limit("trigger hits", at, found);
+    }
+
+    fn take_hits(&mut self, hits: &[Hit]) {
+        self.hits_in_block += hits.len();
+        self.pending.extend(hits.iter().filter_map(|hit| {
+            let rule = u16::try_from(hit.expression).ok()?;
+            Some(Pending { end: hit.end, tail: 0, rule })
+        }));
+        // The library orders hits by their end only as far as it likes.
+        self.pending.sort_by_key(|pending| (pending.end, pending.rule));
+    }
+
+    /// Lets the run lane decide everything up to `until`, which is [`runs::AHEAD`] bytes before the newest or the very end.
+    fn run_lane(&mut self, until: u64, found: &mut Vec<Finding>) {
+        if self.stream.is_none() || until <= self.lane {
+            return;
+        }
+        let window = self.index(self.lane)..self.index(until);
+        let mut reported = Vec::new();
+        runs::scan(&self.kept, window, |run| reported.push(run));
+        self.lane = until;
+        for run in reported {
+            let Some(rule) = self.set.run_rule(run.kind) else { continue };
+            let range = self.first + run.range.start as u64..self.first + run.range.end as u64;
+            self.report(rule, range, run.at_most, found);
+        }
+    }
+
+    /// Decides pending hits in order, up to the first whose token is still going on.
+    fn settle(&mut self, last: bool, found: &mut Vec<Finding>) {
+        let set = Arc::clone(&self.set);
+        let mut decided = 0;
+        while let Some(mut hit) = self.pending.get(decided).copied() {
+            let Some(rule) = set.rules.get(usize::from(hit.rule)) else { break };
+            let Some(confirm) = rule.finder.confirm() else { break };
+            let seen = self.seen(hit.rule);
+            if seen.covered < hit.end && seen.counts[0] < FINDINGS_PER_RULE {
+                let decided_at = self.decided_at(&mut hit, confirm.tail);
+                if decided_at.is_none() && !last {
+                    if let Some(pending) = self.pending.get_mut(decided) {
+                        *pending = hit;
+                    }
+                    break;
+                }
+                self.settled_at = self.settled_at.max(decided_at.unwrap_or(self.end()));
+                // A long tail is work, too.
+                self.confirms += 1 + u64::from(hit.tail) / 256;
+                if self.confirms > CONFIRMS + hit.end / BYTES_PER_CONFIRM {
+                    self.limit("confirmations", self.settled_at, found);
+                    return;
+                }
+                self.confirm(hit, rule, confirm, found);
+            }
+            decided += 1;
+        }
+        self.pending.drain(..decided);
+    }
+
+    /// Follows the tail of a token as far as there are bytes. Answers how many bytes of the view had to be seen to know
+    /// where it ends; `None` while it goes on.
+    fn decided_at(&self, hit: &mut Pending, tail: Tail) -> Option<u64> {
+        let class = match tail {
+            Tail::Exact(_) => return self.byte(hit.end).map(|_| hit.end + 1),
+            Tail::Open(Class::Nothing) => return Some(hit.end),
+            Tail::Open(class) => class,
+        };
+        while hit.tail < MAX_TAIL {
+            let next = hit.end + u64::from(hit.tail);
+            if !class.contains(self.byte(next)?) {
+                return Some(next + 1);
+            }
+            hit.tail += 1;
+        }
+        Some(hit.end + u64::from(MAX_TAIL))
+    }
+
+    /// Checks what surrounds a hit, finds its token, and has it validated.
+    fn confirm(&mut self, hit: Pending, rule: &Rule, confirm: &Confirm, found: &mut Vec<Finding>) {
+        if let Tail::Exact(class) = confirm.tail
+            && self.byte(hit.end).is_some_and(|byte| class.contains(byte))
+        {
+            return;
+        }
+        let Some(start) = self.start(hit, confirm) else { return };
+        if start < self.seen(hit.rule).covered {
+            return;
+        }
+        let range = start..hit.end + u64::from(hit.tail);
+        let token = self.kept.get(self.index(range.start)..self.index(range.end)).unwrap_or_default();
+        match confirm.check.map_or(Check::Pass, |check| check(token)) {
+            Check::Pass => self.report(hit.rule, range, None, found),
+            Check::Doubt(at_most) => self.report(hit.rule, range, Some(at_most.min(rule.severity)), found),
+            Check::Reject => {}
+        }
+    }
+
+    /// Where the token of a hit begins; `None` when what stands before it rules it out.
+    fn start(&mut self, hit: Pending, confirm: &Confirm) -> Option<u64> {
+        let start = match &confirm.start {
+            Start::Fixed(width) => hit.end.checked_sub(u64::from(*width))?,
+            Start::Back { width, class, reach, prefix } => {
+                let core = self.index(hit.end.checked_sub(u64::from(*width))?);
+                let before = self.kept.get(..core)?;
+                let length =
+                    before.iter().rev().take(*reach as usize).take_while(|&&byte| class.contains(byte)).count();
+                let back = before.get(core - length..)?;
+                let glued = if length < *reach as usize { memchr::memmem::find(back, prefix)? } else { 0 };
+                self.first + (core - length + glued) as u64
+            }
+            Start::Search { regex, min, max } => {
+                let end = self.index(hit.end);
+                let earliest = end.saturating_sub(*max as usize);
+                // One byte of context on each side, for word boundaries in a user's expression. The one after is known to
+                // be here only if the tail waited for it.
+                let haystack_start = earliest.saturating_sub(1);
+                let after = usize::from(matches!(confirm.tail, Tail::Exact(_)));
+                let haystack = self.kept.get(haystack_start..(end + after).min(self.kept.len()))?;
+                let mut from = earliest - haystack_start;
+                let mut start = end - *min as usize;
+                for _ in 0..STARTS_PER_HIT {
+                    let Some(candidate) = regex.find_at(haystack, from) else { break };
+                    self.confirms += 1;
+                    if candidate.end() + haystack_start >= end {
+                        start = start.min(candidate.start() + haystack_start);
+                        break;
+                    }
+                    from = candidate.start() + 1;
+                }
+                self.first + start as u64
+            }
+        };
+        let before = self.kept.get(..self.index(start)).unwrap_or_default();
+        (confirm.left == Left::Any || left_boundary(before)).then_some(start)
+    }
+
+    fn report(&mut self, rule: u16, range: Range<u64>, at_most: Option<Severity>, found: &mut Vec<Finding>) {
+        let Some(known) = self.set.rules.get(usize::from(rule)) else { return };
+        let (name, full) = (Arc::clone(&known.name), known.severity);
+        let seen = self.seen_mut(rule);
+        if at_most.is_none() {
+            seen.covered = seen.covered.max(range.end);
+        }
+        let [at_full, lowered] = &mut seen.counts;
+        let count = if at_most.is_none() { at_full } else { lowered };
+        if *count == FINDINGS_PER_RULE {
+            return;
+        }
+        *count += 1;
+        let token = self.kept.get(self.index(range.start)..self.index(range.end)).unwrap_or_default();
+        found.push(Finding {
+            rule: name,
+            family: Family::Dlp,
+            severity: at_most.unwrap_or(full).min(full),
+            surface: self.surface,
+            view: self.view,
+            span: self.raw_offset(range.start)..self.raw_offset(range.end),
+            evidence: evidence(token),
+        });
+    }
+
+    /// Ends the view after `at` bytes of it: a limit was reached, and what lies behind is not judged.
+    fn limit(&mut self, what: &str, at: u64, found: &mut Vec<Finding>) {
+        // Where the lane stands depends on the last cut; where it would stand had every byte come alone does not.
+        self.run_lane(at.saturating_sub(1 + runs::AHEAD as u64), found);
+        // Settling may have ended the view already; at the end of data the stream is gone, but the limit is news.
+        if std::mem::replace(&mut self.ended, true) {
+            return;
+        }
+        self.stream = None;
+        self.pending.clear();
+        let place = self.raw_offset(at);
+        found.push(Finding {
+            rule: format!("Scan Limit: {what}").into(),
+            family: Family::Limit,
+            severity: Severity::High,
+            surface: self.surface,
+            view: self.view,
+            span: place..place,
+            evidence: Evidence { len: 0, fingerprint: 0 },
+        });
+    }
+
+    fn raw_offset(&self, offset: u64) -> u64 {
+        let kept = self.index(offset);
+        self.first_raw
+            + match &self.raw_lengths {
+                None => kept as u64,
+                Some(lengths) => lengths.iter().take(kept).map(|&length| u64::from(length)).sum(),
+            }
+    }
+
+    fn seen(&self, rule: u16) -> Seen {
+        self.seen.iter().find(|seen| seen.rule == rule).copied().unwrap_or_default()
+    }
+
+    fn seen_mut(&mut self, rule: u16) -> &mut Seen {
+        let place = self.seen.iter().position(|seen| seen.rule == rule).unwrap_or_else(|| {
+            self.seen.push(Seen { rule, ..Seen::default() });
+            self.seen.len() - 1
+        });
+        &mut self.seen[place]
+    }
+}

@@ -1,0 +1,217 @@
+//! `cargo xtask e2e`: the end-to-end tests on this machine's kernel, with real clients.
+//!
+//! Prepares what the tests need (the built gateway, a Python environment, the BPF file system, privilege) and starts
+//! their runner. Which test needs what, and what a missing need means, is the runner's business (`tests/`).
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, bail};
+use serde::Deserialize;
+use sha2::{Digest as _, Sha256};
+
+use crate::command::Cmd;
+use crate::suite::{self, Count};
+use crate::{deps, workspace};
+
+/// Python clients, pinned.
+const REQUIREMENTS: &str = "tests/clients/requirements.txt";
+const BPF_FS: &str = "/sys/fs/bpf";
+
+/// Which end-to-end tests to run.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Only tests whose name contains this.
+    #[arg(default_value = "")]
+    filter: String,
+}
+
+/// Runs the end-to-end tests.
+///
+/// # Errors
+/// When one fails, or none ran.
+pub(crate) fn e2e(args: &Args) -> Result<()> {
+    deps::ensure_clients()?;
+    let count = run(&args.filter)?;
+    println!("\n{count}");
+    if count.failed > 0 {
+        bail!("{} end-to-end test(s) failed", count.failed);
+    }
+    if count.passed == 0 {
+        bail!("no end-to-end test ran; the table above says what is missing");
+    }
+    Ok(())
+}
+
+/// Builds, prepares and starts the runner.
+///
+/// # Errors
+/// When something cannot be built or prepared; failed tests are in the count.
+pub(crate) fn run(filter: &str) -> Result<Count> {
+    let pipelock = build_binary("pipelock-gateway", Kind::Bin("pipelock"), &[])?;
+    let static_client = build_static_client()?;
+    let runner = build_binary("pipelock-tests", Kind::Test("e2e"), &[])?;
+    let python = python_environment()?;
+    let mut cmd = Cmd::new(runner)
+        .env("PIPELOCK_BIN", pipelock)
+        .env("PIPELOCK_STATIC_CLIENT", static_client)
+        .env("PIPELOCK_PYTHON", python);
+    if let Some(require) = std::env::var_os("PIPELOCK_REQUIRE") {
+        cmd = cmd.env("PIPELOCK_REQUIRE", require);
+    }
+    if !filter.is_empty() {
+        cmd = cmd.arg(filter);
+    }
+    if workspace::is_root()? {
+        mount_bpf_fs()?;
+    } else if Cmd::new("sudo").args(["-n", "true"]).succeeds() {
+        Cmd::new("sudo").args(["-n", "sh", "-c"]).arg(mount_line()).run()?;
+        cmd = cmd.under_sudo();
+    } else {
+        println!("not root, and sudo asks for a password: tests that need privilege will be SKIPPED");
+    }
+    suite::run(&cmd)
+}
+
+/// Mounts the BPF file system where pins live, unless it is there. Needs root.
+///
+/// # Errors
+/// When mount(8) refuses.
+pub(crate) fn mount_bpf_fs() -> Result<()> {
+    let mounts = std::fs::read_to_string("/proc/self/mounts").context("reading /proc/self/mounts")?;
+    if is_bpf_fs_mounted(&mounts) {
+        return Ok(());
+    }
+    let mount = Cmd::new("mount").args(["-t", "bpf", "bpf", BPF_FS]);
+    println!("    {mount}");
+    mount.run().context("pins need the BPF file system")
+}
+
+/// Lines of `device mountpoint type options 0 0`. Source: `proc_pid_mounts(5)`, `fstab(5)`.
+fn is_bpf_fs_mounted(mounts: &str) -> bool {
+    mounts.lines().any(|line| {
+        let mut fields = line.split_whitespace().skip(1);
+        fields.next() == Some(BPF_FS) && fields.next() == Some("bpf")
+    })
+}
+
+fn mount_line() -> String {
+    format!("grep -q ' {BPF_FS} bpf ' /proc/self/mounts || mount -t bpf bpf {BPF_FS}")
+}
+
+/// Which target of a package to build.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Kind {
+    /// A program.
+    Bin(&'static str),
+    /// A test runner, built and not run.
+    Test(&'static str),
+}
+
+/// Builds one target and tells where cargo put it.
+///
+/// # Errors
+/// When it does not compile.
+pub(crate) fn build_binary(package: &str, kind: Kind, options: &[&str]) -> Result<PathBuf> {
+    let (cmd, name) = match kind {
+        Kind::Bin(name) => (Cmd::cargo("build --bin").arg(name), name),
+        Kind::Test(name) => (Cmd::cargo("test --no-run --test").arg(name), name),
+    };
+    let cmd = cmd.arg("--package").arg(package).args(options).arg("--message-format=json-render-diagnostics");
+    executable(&cmd, name)
+}
+
+/// A client without a dynamic linker, which nothing that preloads a library could steer. The flag is for this one link:
+/// as a flag for all of the graph it would also reach procedural macros, which must be dynamic.
+fn build_static_client() -> Result<PathBuf> {
+    let cmd = Cmd::cargo("rustc --package pipelock-tests --bin static-client --message-format=json-render-diagnostics");
+    executable(&cmd.args(["--", "-C", "target-feature=+crt-static"]), "static-client")
+}
+
+fn executable(cmd: &Cmd, name: &str) -> Result<PathBuf> {
+    println!("\n==> {cmd}");
+    let built = executable_in(&cmd.stdout()?, name);
+    built.with_context(|| format!("`{cmd}` succeeded but named no executable `{name}`"))
+}
+
+/// What is read of cargo's `compiler-artifact` messages. Source: the Cargo book, "External tools", "JSON messages".
+#[derive(Deserialize)]
+struct Message {
+    target: Option<Target>,
+    executable: Option<PathBuf>,
+}
+
+#[derive(Deserialize)]
+struct Target {
+    name: String,
+}
+
+fn executable_in(messages: &str, name: &str) -> Option<PathBuf> {
+    let messages = messages.lines().filter_map(|line| serde_json::from_str::<Message>(line).ok());
+    messages
+        .filter(|message| message.target.as_ref().is_some_and(|t| t.name == name))
+        .find_map(|message| message.executable)
+}
+
+/// A virtual environment with the pinned Python clients; rebuilt when the pins change.
+///
+/// # Errors
+/// When Python or the packages cannot be had.
+pub(crate) fn python_environment() -> Result<PathBuf> {
+    let venv = workspace::target_dir().join("e2e-venv");
+    let python = venv.join("bin/python");
+    let requirements = workspace::root().join(REQUIREMENTS);
+    let pins = std::fs::read(&requirements).with_context(|| format!("reading {REQUIREMENTS}"))?;
+    let wanted = format!("{:x?}", Sha256::digest(&pins));
+    // Written last: an interrupted installation leaves no stamp and starts anew.
+    let stamp = venv.join("pins.sha256");
+    if std::fs::read_to_string(&stamp).is_ok_and(|have| have == wanted) && python.exists() {
+        return Ok(python);
+    }
+    make_environment(&venv, &python, &requirements)?;
+    std::fs::write(&stamp, wanted).with_context(|| format!("writing {}", stamp.display()))?;
+    Ok(python)
+}
+
+fn make_environment(venv: &Path, python: &Path, requirements: &Path) -> Result<()> {
+    let make = Cmd::new("python3").args(["-m", "venv", "--clear"]).arg(venv);
+    let fill =
+        Cmd::new(python).args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--retries", "3"]);
+    let fill = fill.arg("--requirement").arg(requirements);
+    println!("\n==> {make}\n==> {fill}");
+    make.run()?;
+    fill.run()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_executable_is_the_one_of_the_named_target() {
+        let messages = concat!(
+            r#"{"reason":"compiler-artifact","target":{"name":"serde"},"executable":null}"#,
+            "\nnot json\n",
+            r#"{"reason":"compiler-artifact","target":{"name":"other"},"executable":"/t/other"}"#,
+            "\n",
+            r#"{"reason":"compiler-artifact","target":{"name":"pipelock"},"executable":"/t/pipelock"}"#,
+            "\n",
+            r#"{"reason":"build-finished","success":true}"#,
+        );
+        assert_eq!(executable_in(messages, "pipelock"), Some("/t/pipelock".into()));
+        assert_eq!(executable_in(messages, "serde"), None);
+    }
+
+    #[test]
+    fn only_a_bpf_mount_at_the_right_place_counts() {
+        assert!(is_bpf_fs_mounted("proc /proc proc rw 0 0\nbpf /sys/fs/bpf bpf rw,mode=700 0 0\n"));
+        assert!(!is_bpf_fs_mounted("bpf /run/bpf bpf rw 0 0\nx /sys/fs/bpf tmpfs rw 0 0\n"));
+    }
+
+    #[test]
+    fn the_line_run_under_sudo_looks_before_it_mounts() {
+        let looks = mount_line().replace(" || mount", " || echo mount");
+        let out = Cmd::new("sh").args(["-c", &looks]).stdout().unwrap();
+        let mounts = std::fs::read_to_string("/proc/self/mounts").unwrap();
+        assert_eq!(out.is_empty(), is_bpf_fs_mounted(&mounts), "{out}");
+    }
+}
