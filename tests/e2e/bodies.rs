@@ -49,6 +49,7 @@ fn clean_pieces(node: &Node) -> Result<()> {
         let outcome = Exec::on(node).run(raw_argv(&[variant, "first half, second half", "11"]))?;
         let reply = Reply::parse(&outcome.finished.stdout)?;
         ensure!(reply.status == 200, "{variant}: {reply:?}\n{outcome:#?}");
+        ensure!(outcome.only_request()?["event"] == "allowed", "{variant} was not judged: {outcome:#?}");
         let request = only_request(&node.upstream().journal().since(seen))?;
         ensure!(request.body == b"first half, second half", "{variant}: {request:?}");
         if *variant == "two_chunks" {

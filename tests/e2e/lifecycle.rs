@@ -99,6 +99,7 @@ fn normal_end(node: &Node) -> Result<()> {
     let before = Traces::take()?;
     let outcome = Exec::on(node).run(curl_argv(&[], "https://api.example.test/", "clean"))?;
     ensure!(outcome.code() == Some(0), "{outcome:#?}");
+    ensure!(outcome.only_connection()?["front_door"] == "captured", "nothing was attached: {outcome:#?}");
     before.expect_none_new()
 }
 

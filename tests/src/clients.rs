@@ -111,9 +111,10 @@ impl Reply {
     /// # Errors
     /// When it printed something else.
     pub fn parse(stdout: &str) -> Result<Self> {
-        let line = stdout.lines().next().unwrap_or_default();
+        // curl prints "no answer" as 000, which is no JSON number.
+        let line = stdout.lines().next().unwrap_or_default().replace(r#""status":000"#, r#""status":0"#);
         let mut reply: Self =
-            serde_json::from_str(line).with_context(|| format!("the client did not print its line but {stdout:?}"))?;
+            serde_json::from_str(&line).with_context(|| format!("the client did not print its line but {stdout:?}"))?;
         // curl prints an absent header as an empty string.
         reply.blocked = reply.blocked.filter(|reason| !reason.is_empty());
         Ok(reply)

@@ -1,8 +1,8 @@
 //! The Internet as the tests see it: servers that write down, byte for byte, what reached them.
 //!
-//! One thread inside the upstream network namespace serves TLS on 443 (HTTP/1.1 by [`http1`], HTTP/2 by [`http2`]),
+//! One thread inside the upstream network namespace serves TLS on 443 (HTTP/1.1 by `http1`, HTTP/2 by `http2`),
 //! cleartext HTTP on 80, a protocol whose server speaks first on 25 and one that is neither HTTP nor TLS on 6379
-//! ([`plain`]). Nothing is asserted here; tests read the [`Journal`]. Deliberately not a general web server: the answers
+//! (`plain`). Nothing is asserted here; tests read the [`Journal`]. Deliberately not a general web server: the answers
 //! are as short as the clients accept.
 
 mod http1;

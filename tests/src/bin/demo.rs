@@ -113,8 +113,9 @@ fn row(node: &Node, client: &Client, shape: Shape, secret: Option<&Secret>) -> R
         Some(secret) => format!(r#"{{"note":"hello","key":"{}"}}"#, secret.value),
     };
     let outcome = exec.run(client.argv(&body))?;
-    let reply = Reply::parse(&outcome.finished.stdout)
-        .with_context(|| format!("pipelock said: {}", outcome.finished.stderr))?;
+    let said = Reply::parse(&outcome.finished.stdout)
+        .with_context(|| format!("pipelock said: {}", outcome.finished.stderr.trim()));
+    let reply = said.as_ref().cloned().unwrap_or_default();
     let record = outcome.requests().next().cloned().unwrap_or_default();
     let text = |key: &str| record[key].as_str().unwrap_or("-").to_owned();
     let rules = record["findings"]
@@ -124,7 +125,7 @@ fn row(node: &Node, client: &Client, shape: Shape, secret: Option<&Secret>) -> R
         Some(rules) => format!("{}: {rules}", text("reason")),
         None => "nothing found".to_owned(),
     };
-    let broken = promise(node, seen, &outcome, &reply, secret).err().map(|error| format!("{error:#}"));
+    let broken = said.and_then(|reply| promise(node, seen, &outcome, &reply, secret)).err().map(|error| format!("{error:#}"));
     let cells = [
         client.title.to_owned(),
         shape.title().to_owned(),

@@ -20,6 +20,7 @@ pub(super) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(stream: S, entry: &
             || request.body.windows(13).any(|w| w == br#""stream":true"#);
         let received = request.body.len();
         let head_only = request.method == "HEAD";
+        let last = request.header("connection").is_some_and(|value| value.eq_ignore_ascii_case("close"));
         entry.request(request);
         match target.split('?').next().unwrap_or_default() {
             "/hold" => return hold(&mut wire).await,
@@ -28,6 +29,9 @@ pub(super) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(stream: S, entry: &
             _ => wire.stream.write_all(&answer(&format!(r#"{{"received":{received}}}"#), head_only)).await?,
         }
         wire.stream.flush().await?;
+        if last {
+            break;
+        }
     }
     wire.stream.shutdown().await
 }
