@@ -22,13 +22,19 @@ pub(super) enum Escapes {
 ///
 /// The first byte of a decoded escape carries the escape's whole length and the others carry none, so that the sum over
 /// any stretch is its length in raw bytes.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Decoded {
     pub(super) bytes: Zeroizing<Vec<u8>>,
     pub(super) raw_lengths: Vec<u8>,
 }
 
 impl Decoded {
+    /// Reserves room for what a slice of `slice` bytes can decode to: growing would leave copies behind in freed memory.
+    pub(super) fn for_slices(slice: usize) -> Self {
+        let room = slice + LONGEST;
+        Self { bytes: Zeroizing::new(Vec::with_capacity(room)), raw_lengths: Vec::with_capacity(room) }
+    }
+
     fn plain(&mut self, bytes: &[u8]) {
         self.bytes.extend_from_slice(bytes);
         self.raw_lengths.resize(self.bytes.len(), 1);
@@ -243,7 +249,7 @@ mod tests {
 
     fn decode(escapes: Escapes, pieces: &[&[u8]]) -> (Vec<u8>, Vec<u8>) {
         let mut decoder = Decoder::new(escapes);
-        let mut out = Decoded::default();
+        let mut out = Decoded::for_slices(0);
         for piece in pieces {
             decoder.push(piece, &mut out);
         }

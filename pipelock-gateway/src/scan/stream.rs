@@ -68,7 +68,7 @@ impl StreamScan {
         Self {
             raw: Window::open(set, surface, View::Raw, expected),
             decoded,
-            transit: Decoded::default(),
+            transit: Decoded::for_slices(if options.encoding == Encoding::Plain { 0 } else { SLICE.min(expected) }),
             hits: Hits::with_capacity(HITS_PER_BLOCK),
             found: Vec::new(),
         }

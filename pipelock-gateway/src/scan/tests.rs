@@ -264,6 +264,14 @@ fn so_far_tells_before_the_end() {
 }
 
 #[test]
+fn a_scan_may_move_between_threads_and_an_engine_be_shared() {
+    fn may_move<T: Send + 'static>() {}
+    fn may_be_shared<T: Send + Sync + 'static>() {}
+    may_move::<StreamScan>();
+    may_be_shared::<Engine>();
+}
+
+#[test]
 fn memory_of_a_stream_is_bounded() {
     let floods: [&[u8]; 5] =
         [b"ghp_abcdefghijklmnopqrstuvwxyzabcdefghijklm", b"sk-ant-aaaaaaaaaaaaaaaa", b"\\u0041", b"\\n", b"\\ud83d"];
