@@ -1,0 +1,153 @@
+//! `dlp`: what is looked for in content that leaves.
+//!
+//! A pattern's syntax is checked here, so that the message has a line. Whether the scanner can compile it within its
+//! width bounds is [`crate::scan`]'s to say.
+
+use std::collections::HashSet;
+
+use regex::RegexBuilder;
+
+use super::error::Error;
+use super::reader::{Keys, Value};
+use crate::model::{DomainList, Severity};
+
+const KEYS: Keys = Keys {
+    read: &["include_defaults", "patterns"],
+    // `action` of this section is reserved in the reference and an error there as well as here.
+    not_yet: &["scan_env", "secrets_file", "min_env_secret_length"],
+    no_effect: &[],
+};
+
+/// What is looked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dlp {
+    /// Whether the built-in patterns are in force; one of `patterns` with the same name replaces a built-in.
+    pub include_defaults: bool,
+    /// Patterns of the file; names differ.
+    pub patterns: Vec<DlpPattern>,
+}
+
+/// A pattern of the file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DlpPattern {
+    /// What findings are called.
+    pub name: String,
+    /// The expression in the syntax of the `regex` crate, always matched without regard to case; never matches nothing.
+    pub regex: String,
+    /// How bad a match is; [`Severity::High`] unless written, so that a pattern without one blocks.
+    pub severity: Severity,
+    /// What a match must also satisfy.
+    pub validator: Option<Validator>,
+    /// Hosts to which a match in the URL may go.
+    pub exempt_domains: DomainList,
+    /// `action: warn`: matches are reported and never enforced.
+    pub warn_only: bool,
+}
+
+/// A checksum that a match must satisfy to be a finding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Validator {
+    /// Payment card numbers (ISO/IEC 7812-1).
+    Luhn,
+    /// International bank account numbers (ISO 13616, ISO/IEC 7064 MOD 97-10).
+    Mod97,
+    /// US bank routing numbers.
+    Aba,
+    /// Bitcoin private keys in wallet import format (`Base58Check`).
+    Wif,
+}
+
+impl Validator {
+    const ALL: [(&'static str, Self); 4] =
+        [("luhn", Self::Luhn), ("mod97", Self::Mod97), ("aba", Self::Aba), ("wif", Self::Wif)];
+
+    /// The word used in configuration.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Luhn => "luhn",
+            Self::Mod97 => "mod97",
+            Self::Aba => "aba",
+            Self::Wif => "wif",
+        }
+    }
+}
+
+impl Default for Dlp {
+    fn default() -> Self {
+        Self { include_defaults: true, patterns: Vec::new() }
+    }
+}
+
+impl Dlp {
+    pub(super) fn read(value: &Value<'_>) -> Result<Self, Error> {
+        let section = value.section(&KEYS)?;
+        let dlp = Self {
+            include_defaults: section.read("include_defaults", true, Value::boolean)?,
+            patterns: section.read("patterns", Vec::new(), read_patterns)?,
+        };
+        if !dlp.include_defaults && dlp.patterns.is_empty() {
+            section.value().warn("include_defaults: false without patterns: nothing is looked for");
+        }
+        Ok(dlp)
+    }
+}
+
+fn read_patterns(list: &Value<'_>) -> Result<Vec<DlpPattern>, Error> {
+    let mut names = HashSet::new();
+    let mut patterns = Vec::new();
+    for value in list.list()? {
+        let pattern = DlpPattern::read(&value)?;
+        if !names.insert(pattern.name.clone()) {
+            return Err(value.incomplete(format!("a pattern named {:?} stands before; rename one", pattern.name)));
+        }
+        patterns.push(pattern);
+    }
+    Ok(patterns)
+}
+
+impl DlpPattern {
+    fn read(value: &Value<'_>) -> Result<Self, Error> {
+        const KEYS: Keys = Keys::all(&["name", "regex", "severity", "validator", "exempt_domains", "action"]);
+        let section = value.section(&KEYS)?;
+        let name = section.field("name").ok_or_else(|| value.incomplete("name is missing; add one to report"))?;
+        let regex = section.field("regex").ok_or_else(|| value.incomplete("regex is missing; add what to look for"))?;
+        if name.text()?.trim().is_empty() {
+            return Err(name.refuse("is no name; write one to report"));
+        }
+        check_regex(&regex)?;
+        let severities = [Severity::Critical, Severity::High, Severity::Medium, Severity::Low];
+        Ok(Self {
+            name: name.text()?.to_owned(),
+            regex: regex.text()?.to_owned(),
+            severity: section.read("severity", Severity::High, |severity| {
+                severity.choice(&severities.map(|severity| (severity.as_str(), severity)))
+            })?,
+            validator: section.read("validator", None, |word| word.choice(&Validator::ALL).map(Some))?,
+            exempt_domains: section.read("exempt_domains", DomainList::default(), Value::parse_list)?,
+            warn_only: section.read("action", false, |action| action.choice(&[("warn", true)]))?,
+        })
+    }
+}
+
+fn check_regex(value: &Value<'_>) -> Result<(), Error> {
+    let compiled = RegexBuilder::new(value.text()?).case_insensitive(true).build().map_err(|error| {
+        value.refuse(match error {
+            regex::Error::Syntax(report) => format!("is not a regular expression: {}", last_line(&report)),
+            regex::Error::CompiledTooBig(limit) => {
+                format!("compiles to more than {limit} bytes; use smaller repetitions")
+            }
+            other => format!("is not accepted: {other}"),
+        })
+    })?;
+    if compiled.is_match("") {
+        return Err(value.refuse("matches the empty text, so it would find a secret in everything; require something"));
+    }
+    Ok(())
+}
+
+/// What is wrong, without the drawing above it: `error: unclosed group` gives `unclosed group`.
+fn last_line(report: &str) -> &str {
+    let line = report.lines().last().unwrap_or(report);
+    line.strip_prefix("error: ").unwrap_or(line)
+}
