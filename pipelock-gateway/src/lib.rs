@@ -3,6 +3,7 @@
 //! Modules stand in the order a byte travels; imports go to [`model`] or to the left (ARCHITECTURE.md).
 
 pub mod capture;
+pub mod cli;
 pub mod config;
 pub mod http;
 pub mod model;
