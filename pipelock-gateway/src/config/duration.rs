@@ -68,9 +68,9 @@ mod tests {
     #[test]
     fn durations_are_read_as_go_reads_them() {
         for (text, want) in [
-            ("24h", Ok(Duration::from_secs(86_400))),
-            ("1h30m", Ok(Duration::from_secs(5_400))),
-            ("1.5h", Ok(Duration::from_secs(5_400))),
+            ("24h", Ok(Duration::from_hours(24))),
+            ("1h30m", Ok(Duration::from_mins(90))),
+            ("1.5h", Ok(Duration::from_mins(90))),
             (".5s", Ok(Duration::from_millis(500))),
             ("+2s", Ok(Duration::from_secs(2))),
             ("100ms", Ok(Duration::from_millis(100))),

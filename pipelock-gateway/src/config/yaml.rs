@@ -371,11 +371,11 @@ mod tests {
 
     #[test]
     fn aliases_are_read_but_cannot_multiply_or_recurse() {
-        let mut bomb = String::from("a0: &a0 [x]\n");
-        for n in 1..100 {
-            let previous = format!("*a{}", n - 1);
-            bomb += &format!("a{n}: &a{n} [{}]\n", vec![previous; 10].join(", "));
-        }
+        let level = |n: usize| match n {
+            0 => "a0: &a0 [x]\n".to_owned(),
+            _ => format!("a{n}: &a{n} [{}]\n", vec![format!("*a{}", n - 1); 10].join(", ")),
+        };
+        let bomb: String = (0..100).map(level).collect();
         for (text, message) in [
             (bomb.as_str(), "nested deeper than 32 levels"),
             ("a: &a [*a]\n", "an alias that stands inside its own anchor has no end; write the value out"),
