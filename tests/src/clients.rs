@@ -172,7 +172,12 @@ pub const ALL: &[Client] = &[
     curl("curl_h1", "curl --http1.1", &["--http1.1"], ProxyHabit::Follows),
     curl("curl_h2", "curl --http2", &["--http2"], ProxyHabit::Follows),
     // Bound to a device, it could not reach a proxy on loopback with or without us; so it is told to use none.
-    curl("curl_interface", "curl --interface eth0", &["--http1.1", "--interface", "eth0", "--noproxy", "*"], false),
+    curl(
+        "curl_interface",
+        "curl --interface eth0",
+        &["--http1.1", "--interface", "eth0", "--noproxy", "*"],
+        ProxyHabit::Ignores,
+    ),
     Client {
         name: "node_fetch",
         title: "Node fetch",
