@@ -234,18 +234,21 @@ impl Gateway {
 
     /// Asks policy; where only a missing binding of name to address stands against a rule, finds out and asks again.
     async fn decide(&self, snapshot: &Snapshot, input: NameInput<'_>) -> Decision {
-        let binding = match input.connect_host {
-            // The explicit door resolved this name itself and dialled what it got.
-            Some(_) => Binding::Bound,
-            None => Binding::Unknown,
-        };
+        let peer = input.peer();
+        let PeerName::Dns(name) = &peer else { return snapshot.rules.name(&input) };
+        // The explicit door resolved the host of a CONNECT itself and dialled what it got; a name inside that differs from
+        // it, or one inside a CONNECT to an address, has no such proof.
+        let resolved_here = input.connect_host == Some(&peer);
+        let binding = if resolved_here { Binding::Bound } else { Binding::Unknown };
         let decision = snapshot.rules.name(&NameInput { binding, ..input });
-        let (Decision::Intercept(InterceptReason::NameNotBound), Binding::Unknown, PeerName::Dns(name)) =
-            (decision, binding, input.peer())
-        else {
+        let hangs_on_binding = matches!(
+            decision,
+            Decision::Intercept(InterceptReason::NameNotBound) | Decision::Deny(DenyReason::NameNotBound)
+        );
+        if resolved_here || !hangs_on_binding {
             return decision;
-        };
-        let bound = self.bindings.is_bound(&name, input.dst.ip()).await;
+        }
+        let bound = self.bindings.is_bound(name, input.dst.ip()).await;
         snapshot.rules.name(&NameInput { binding: if bound { Binding::Bound } else { Binding::NotBound }, ..input })
     }
 

@@ -125,7 +125,8 @@ fn row(node: &Node, client: &Client, shape: Shape, secret: Option<&Secret>) -> R
         Some(rules) => format!("{}: {rules}", text("reason")),
         None => "nothing found".to_owned(),
     };
-    let broken = said.and_then(|reply| promise(node, seen, &outcome, &reply, secret)).err().map(|error| format!("{error:#}"));
+    let broken =
+        said.and_then(|reply| promise(node, seen, &outcome, &reply, secret)).err().map(|error| format!("{error:#}"));
     let cells = [
         client.title.to_owned(),
         shape.title().to_owned(),
