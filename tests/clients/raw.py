@@ -167,10 +167,10 @@ def smtp(address):
     sock = connect("plain", address, 25)
     stream = sock.makefile("rw", newline="\r\n")
     banner = stream.readline().strip()
-    stream.write("EHLO test\r\n")
+    stream.write("EHLO test\n")
     stream.flush()
     reply = stream.readline().strip()
-    stream.write("QUIT\r\n")
+    stream.write("QUIT\n")
     stream.flush()
     say(banner=banner, reply=reply)
 
@@ -179,10 +179,10 @@ def redis(address):
     """Speaks first, in a protocol that is neither HTTP nor TLS."""
     sock = connect("plain", address, 6379)
     stream = sock.makefile("rw", newline="\r\n")
-    stream.write("PING\r\n")
+    stream.write("PING\n")
     stream.flush()
     reply = stream.readline().strip()
-    stream.write("QUIT\r\n")
+    stream.write("QUIT\n")
     stream.flush()
     say(reply=reply)
 

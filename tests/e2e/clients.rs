@@ -78,7 +78,7 @@ fn check_record(client: &Client, shape: Shape, outcome: &Outcome, event: &str, s
     ensure!(request["event"] == event && request["status"] == status, "{request:#}");
     ensure!(request["host"] == client.host && request["method"] == "POST", "{request:#}");
     let connection = outcome.only_connection()?;
-    let explicit = shape == Shape::HttpsProxy && client.follows_proxy_variables;
+    let explicit = client.asks_proxy(shape);
     let door = if explicit { "explicit" } else { "captured" };
     ensure!(connection["front_door"] == door && request["front_door"] == door, "not through {door}: {connection:#}");
     ensure!(connection["decision"] == "intercept" && connection["requests"] == 1, "{connection:#}");

@@ -83,7 +83,7 @@ fn sigterm(node: &Node) -> Result<()> {
 
 fn health(node: &Node) -> Result<()> {
     let script = format!(
-        "curl -sS -w ' %{{http_code}}\\n' http://127.0.0.1:8888/health && curl -sS http://127.0.0.1:8888/metrics && \
+        "curl -sS -o /dev/null https://api.example.test/ && curl -sS -w ' %{{http_code}}\\n' http://127.0.0.1:8888/health && curl -sS http://127.0.0.1:8888/metrics && \
          '{}' healthcheck --addr 127.0.0.1:8888 && echo healthy",
         binary().display()
     );

@@ -41,7 +41,7 @@ const CONFIGURATIONS: &[(&str, &str, &[&str])] = &[
         &["other.key"],
     ),
     ("missing_upstream_ca", "version: 1\ntls_interception:\n  upstream_ca_files: [{dir}/none.pem]\n", &["none.pem"]),
-    ("bad_pattern", "version: 1\ndlp:\n  patterns: [{name: Broken, regex: \"a(b\"}]\n", &["Broken"]),
+    ("bad_pattern", "version: 1\ndlp:\n  patterns: [{name: Broken, regex: \"a(b\"}]\n", &["a(b", "patterns[0]"]),
 ];
 
 pub(crate) fn cases() -> Vec<Case> {

@@ -27,8 +27,8 @@ pub struct Client {
     pub url: &'static str,
     /// The host in `url`.
     pub host: &'static str,
-    /// Whether it uses a proxy named in its environment.
-    pub follows_proxy_variables: bool,
+    /// What it does with proxy variables.
+    pub habit: ProxyHabit,
     kind: Kind,
 }
 
@@ -40,6 +40,25 @@ enum Kind {
     Curl(&'static [&'static str]),
     Node,
     Static,
+}
+
+/// What a client does with proxy variables: the reason why they cannot be what stops a leak.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProxyHabit {
+    /// Looks at none, or was told to use none.
+    Ignores,
+    /// Looks at `http_proxy` only, even for HTTPS: Ruby's `Net::HTTP#proxy_uri` asks with an `http://` URI.
+    HttpOnly,
+    /// Uses `HTTPS_PROXY` for HTTPS.
+    Follows,
+}
+
+impl Client {
+    /// Whether it asks the explicit proxy door in this environment, rather than being captured.
+    #[must_use]
+    pub fn asks_proxy(&self, shape: Shape) -> bool {
+        shape == Shape::HttpsProxy && self.habit == ProxyHabit::Follows
+    }
 }
 
 /// The proxy variables a program finds.
@@ -126,10 +145,16 @@ const OPENAI_URL: &str = "https://api.openai.com/v1";
 
 /// Every client under test.
 pub const ALL: &[Client] = &[
-    ruby("ruby_net_http_block", "Ruby Net::HTTP.start", "net_http_block", &[Need::Ruby], true),
-    ruby("ruby_net_http_nil_proxy", "Ruby Net::HTTP.new(h, p, nil)", "net_http_nil", &[Need::Ruby], false),
-    ruby("ruby_httparty", "Ruby HTTParty", "httparty", &[Need::HttParty], true),
-    ruby("ruby_faraday", "Ruby Faraday", "faraday", &[Need::Faraday], true),
+    ruby("ruby_net_http_block", "Ruby Net::HTTP.start", "net_http_block", &[Need::Ruby], ProxyHabit::HttpOnly),
+    ruby(
+        "ruby_net_http_nil_proxy",
+        "Ruby Net::HTTP.new(h, p, nil)",
+        "net_http_nil",
+        &[Need::Ruby],
+        ProxyHabit::Ignores,
+    ),
+    ruby("ruby_httparty", "Ruby HTTParty", "httparty", &[Need::HttParty], ProxyHabit::HttpOnly),
+    ruby("ruby_faraday", "Ruby Faraday", "faraday", &[Need::Faraday], ProxyHabit::Follows),
     python("python_requests", "Python requests", "requests", API_URL, API),
     python("python_httpx_h1", "Python httpx HTTP/1.1", "httpx_h1", API_URL, API),
     python("python_httpx_h2", "Python httpx HTTP/2", "httpx_h2", API_URL, API),
@@ -139,22 +164,27 @@ pub const ALL: &[Client] = &[
         needs: &[Need::Python3],
         url: API_URL,
         host: API,
-        follows_proxy_variables: true,
+        habit: ProxyHabit::Follows,
         kind: Kind::SystemPython("urllib"),
     },
     python("python_openai_sdk", "Python openai SDK", "openai", OPENAI_URL, OPENAI),
     python("python_openai_sdk_stream", "Python openai SDK, stream", "openai_stream", OPENAI_URL, OPENAI),
-    curl("curl_h1", "curl --http1.1", &["--http1.1"], true),
-    curl("curl_h2", "curl --http2", &["--http2"], true),
+    curl("curl_h1", "curl --http1.1", &["--http1.1"], ProxyHabit::Follows),
+    curl("curl_h2", "curl --http2", &["--http2"], ProxyHabit::Follows),
     // Bound to a device, it could not reach a proxy on loopback with or without us; so it is told to use none.
-    curl("curl_interface", "curl --interface eth0", &["--http1.1", "--interface", "eth0", "--noproxy", "*"], false),
+    curl(
+        "curl_interface",
+        "curl --interface eth0",
+        &["--http1.1", "--interface", "eth0", "--noproxy", "*"],
+        ProxyHabit::Ignores,
+    ),
     Client {
         name: "node_fetch",
         title: "Node fetch",
         needs: &[Need::Node],
         url: API_URL,
         host: API,
-        follows_proxy_variables: false,
+        habit: ProxyHabit::Ignores,
         kind: Kind::Node,
     },
     Client {
@@ -163,7 +193,7 @@ pub const ALL: &[Client] = &[
         needs: &[Need::StaticClient],
         url: API_URL,
         host: API,
-        follows_proxy_variables: false,
+        habit: ProxyHabit::Ignores,
         kind: Kind::Static,
     },
 ];
@@ -179,9 +209,9 @@ const fn ruby(
     title: &'static str,
     variant: &'static str,
     needs: &'static [Need],
-    follows_proxy_variables: bool,
+    habit: ProxyHabit,
 ) -> Client {
-    Client { name, title, needs, url: API_URL, host: API, follows_proxy_variables, kind: Kind::Ruby(variant) }
+    Client { name, title, needs, url: API_URL, host: API, habit, kind: Kind::Ruby(variant) }
 }
 
 const fn python(
@@ -191,32 +221,11 @@ const fn python(
     url: &'static str,
     host: &'static str,
 ) -> Client {
-    Client {
-        name,
-        title,
-        needs: &[Need::Python],
-        url,
-        host,
-        follows_proxy_variables: true,
-        kind: Kind::Python(variant),
-    }
+    Client { name, title, needs: &[Need::Python], url, host, habit: ProxyHabit::Follows, kind: Kind::Python(variant) }
 }
 
-const fn curl(
-    name: &'static str,
-    title: &'static str,
-    flags: &'static [&'static str],
-    follows_proxy_variables: bool,
-) -> Client {
-    Client {
-        name,
-        title,
-        needs: &[Need::Curl],
-        url: API_URL,
-        host: API,
-        follows_proxy_variables,
-        kind: Kind::Curl(flags),
-    }
+const fn curl(name: &'static str, title: &'static str, flags: &'static [&'static str], habit: ProxyHabit) -> Client {
+    Client { name, title, needs: &[Need::Curl], url: API_URL, host: API, habit, kind: Kind::Curl(flags) }
 }
 
 impl Client {

@@ -190,7 +190,7 @@ pub fn static_client() -> PathBuf {
 
 /// A path in the target directory that belongs to no profile.
 fn beside_builds(path: &str) -> PathBuf {
-    gateway::built("").parent().and_then(Path::parent).unwrap_or(Path::new("target")).join(path)
+    gateway::built("").parent().unwrap_or(Path::new("target")).join(path)
 }
 
 fn exists(path: &Path) -> Answer {
