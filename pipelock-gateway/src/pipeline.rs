@@ -352,7 +352,7 @@ impl Gateway {
         // Nothing is ever sent on it: the judge refuses each head. Kept open so that it does not look like a failure.
         let (upstream, _held) = tokio::io::duplex(64 * 1024);
         if let Err(error) = Box::pin(http::serve(downstream, upstream, session)).await {
-            tracing::debug!(error = %crate::error_chain(&error), "telling a workload that its upstream is not to be trusted");
+            tracing::debug!(error = %crate::model::error_chain(&error), "telling a workload that its upstream is not to be trusted");
         }
         draft.requests(judge.judged());
     }
@@ -477,5 +477,5 @@ fn upstream_unreachable(downstream: Downstream, error: &connection::Error) -> Co
 }
 
 fn failed(side: Side, error: &dyn std::error::Error) -> ConnectionEnd {
-    ConnectionEnd::Failed { side, detail: crate::error_chain(error) }
+    ConnectionEnd::Failed { side, detail: crate::model::error_chain(error) }
 }

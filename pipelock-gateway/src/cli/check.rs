@@ -66,7 +66,7 @@ fn explain(error: &config::Error, err: &mut impl Write) -> io::Result<()> {
 }
 
 fn explain_chain(error: &dyn std::error::Error, err: &mut impl Write) -> io::Result<()> {
-    writeln!(err, "{}", crate::error_chain(error))
+    writeln!(err, "{}", crate::model::error_chain(error))
 }
 
 /// The policy in force, in the order in which a connection meets it.
