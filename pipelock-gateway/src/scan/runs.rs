@@ -42,36 +42,47 @@ pub(super) fn scan(text: &[u8], window: Range<usize>, mut report: impl FnMut(Run
     long_runs(text, window, &mut report);
 }
 
-/// Visits the digits in `window`: the end of a run may end a card number, the start of one may be an IBAN's check digits.
+/// Visits the digit runs in `window`: the end of one may end a card number, the start of one may be an IBAN's check digits.
 fn digits(text: &[u8], window: Range<usize>, report: &mut impl FnMut(Run)) {
     let mut at = window.start;
     while at < window.end {
-        if let Some(eight) = text.get(at..at + 8).and_then(|bytes| <[u8; 8]>::try_from(bytes).ok())
-            && !has_digit(u64::from_le_bytes(eight))
+        match text.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
+            Some(eight) => match first_digit(u64::from_le_bytes(*eight)) {
+                Some(place) => at += place,
+                None => {
+                    at += 8;
+                    continue;
+                }
+            },
+            None if is_digit(text, at) => {}
+            None => {
+                at += 1;
+                continue;
+            }
+        }
+        if at >= window.end {
+            break;
+        }
+        if let Some(range) = iban_around(text, at) {
+            report(Run { kind: RunKind::Iban, range, at_most: None });
+        }
+        let run = text.get(at..window.end).unwrap_or_default();
+        at += run.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        if !is_digit(text, at)
+            && let Some(range) = card_ending_at(text, at)
         {
-            at += 8;
-            continue;
+            report(Run { kind: RunKind::Card, range, at_most: None });
         }
-        if is_digit(text, at) {
-            if !is_digit(text, at + 1)
-                && let Some(range) = card_ending_at(text, at + 1)
-            {
-                report(Run { kind: RunKind::Card, range, at_most: None });
-            }
-            if let Some(range) = iban_around(text, at) {
-                report(Run { kind: RunKind::Iban, range, at_most: None });
-            }
-        }
-        at += 1;
     }
 }
 
-/// Whether any of eight bytes is an ASCII digit. `x ^ 0x30` maps the digits to 0..=9 and nothing else below ten; the rest
-/// is the well-known test for a byte below n.
-fn has_digit(eight: u64) -> bool {
+/// Place of the first ASCII digit among eight bytes. `x ^ 0x30` maps the digits to 0..=9 and nothing else below ten; the
+/// rest is the well-known test for a byte below n, which is exact for the first such byte.
+fn first_digit(eight: u64) -> Option<usize> {
     const ONES: u64 = u64::MAX / 255;
     let mapped = eight ^ (ONES * 0x30);
-    mapped.wrapping_sub(ONES * 10) & !mapped & (ONES * 0x80) != 0
+    let digits = mapped.wrapping_sub(ONES * 10) & !mapped & (ONES * 0x80);
+    (digits != 0).then_some(digits.trailing_zeros() as usize / 8)
 }
 
 fn is_digit(text: &[u8], at: usize) -> bool {
@@ -86,6 +97,9 @@ fn card_ending_at(text: &[u8], end: usize) -> Option<Range<usize>> {
     for count in 1..=groups.len() {
         let length = text.get(..at)?.iter().rev().take(20).take_while(|byte| byte.is_ascii_digit()).count();
         // Groups are found last to first.
+        if !(count == 1 && matches!(length, 15..=19) || matches!(length, 1..=6)) {
+            return None;
+        }
         let place = groups.len() - count;
         *groups.get_mut(place)? = length;
         at -= length;
@@ -105,7 +119,7 @@ fn card_ending_at(text: &[u8], end: usize) -> Option<Range<usize>> {
 
 /// How the digits of a card are grouped. Any other grouping is some other number.
 fn printed_on_cards(groups: &[usize]) -> bool {
-    matches!(groups, [13..=19] | [4, 4, 4, 4] | [4, 6, 5] | [4, 4, 4, 4, 1..=3])
+    matches!(groups, [15..=19] | [4, 4, 4, 4] | [4, 6, 5] | [4, 4, 4, 4, 1..=3])
 }
 
 /// Whether the digits at `range` are a number of their own, not part of a word, a decimal, a UUID or a longer number.
@@ -140,8 +154,11 @@ pub(super) fn left_boundary(before: &[u8]) -> bool {
 /// The IBAN whose first check digit is at `at`.
 fn iban_around(text: &[u8], at: usize) -> Option<Range<usize>> {
     let start = at.checked_sub(2)?;
-    let country: [u8; 2] = text.get(start..at)?.try_into().ok()?;
-    let length = validate::iban_length(country.map(|letter| letter.to_ascii_uppercase()))?;
+    let country = text.get(start..at)?.first_chunk::<2>()?;
+    if !country[1].is_ascii_alphabetic() || !country[0].is_ascii_alphabetic() {
+        return None;
+    }
+    let length = validate::iban_length([country[0].to_ascii_uppercase(), country[1].to_ascii_uppercase()])?;
     if !is_digit(text, at + 1) || !left_boundary(text.get(..start)?) {
         return None;
     }
@@ -160,20 +177,40 @@ fn iban_around(text: &[u8], at: usize) -> Option<Range<usize>> {
     (!goes_on && validate::iban(text.get(start..end)?) == Check::Pass).then_some(start..end)
 }
 
+/// Letters and digits, as a table: the comparison of three ranges is what the lane would spend most of its time on.
+static LETTERS: [bool; 256] = {
+    let mut letters = [false; 256];
+    let mut byte = 0u8;
+    while byte < 128 {
+        letters[byte as usize] = byte.is_ascii_alphanumeric();
+        byte += 1;
+    }
+    letters
+};
+
+fn is_letter(byte: u8) -> bool {
+    LETTERS[usize::from(byte)]
+}
+
 /// Visits alphanumeric runs of 51 to 66 bytes whose last byte lies in `window`.
 ///
 /// A run that long covers one of any 51 consecutive positions, so most text is skipped by looking at one byte in fifty.
 fn long_runs(text: &[u8], window: Range<usize>, report: &mut impl FnMut(Run)) {
-    let letter = |at: usize| text.get(at).is_some_and(u8::is_ascii_alphanumeric);
+    let letter = |at: usize| text.get(at).is_some_and(|&byte| is_letter(byte));
     // The run that reaches into the window began before it.
     let mut begin = window.start;
     while begin > 0 && letter(begin - 1) && window.start - begin <= LONGEST_RUN {
         begin -= 1;
     }
-    while begin < window.end {
+    loop {
+        // A run of interest whose last byte lies in the window has its 51st there as well.
         let probe = begin + SHORTEST_RUN - 1;
-        if let Some(gap) = (begin..=probe).rev().find(|&at| !letter(at)) {
-            begin = gap + 1;
+        if probe >= window.end {
+            return;
+        }
+        let Some(stretch) = text.get(begin..=probe) else { return };
+        if let Some(gap) = stretch.iter().rposition(|&byte| !is_letter(byte)) {
+            begin += gap + 1;
             continue;
         }
         let mut end = probe + 1;
@@ -334,7 +371,14 @@ mod tests {
             for place in 0..8 {
                 let mut eight = [b'x'; 8];
                 eight[place] = byte;
-                assert_eq!(has_digit(u64::from_le_bytes(eight)), byte.is_ascii_digit(), "{byte:#x} at {place}");
+                let expected = byte.is_ascii_digit().then_some(place);
+                assert_eq!(first_digit(u64::from_le_bytes(eight)), expected, "{byte:#x} at {place}");
+                // A digit further on must not make an earlier byte look like one.
+                eight[7] = b'0';
+                let expected = if byte.is_ascii_digit() { place } else { 7 };
+                if place < 7 {
+                    assert_eq!(first_digit(u64::from_le_bytes(eight)), Some(expected), "{byte:#x} at {place}");
+                }
             }
         }
     }
