@@ -18,11 +18,11 @@ use crate::policy::PROCEED;
 pub fn pl_getpeername4(ctx: SockAddrContext) -> i32 {
     let addr = SockAddr(&ctx);
     // Nothing to refuse here, the kernel allows no other answer: without a record the name stays as it is.
-    if let Some(meta) = record(&addr) {
-        if meta.family == family::V4 {
-            addr.set_ip4(meta.addr[0]);
-            addr.set_port_be(meta.port_be);
-        }
+    if let Some(meta) = record(&addr)
+        && meta.family == family::V4
+    {
+        addr.set_ip4(meta.addr[0]);
+        addr.set_port_be(meta.port_be);
     }
     PROCEED
 }

@@ -76,11 +76,11 @@ fn try_sendmsg(ctx: &SockAddr<'_>, dst: &Destination) -> Result<(), Refusal> {
 pub fn pl_recvmsg4(ctx: SockAddrContext) -> i32 {
     let addr = SockAddr(&ctx);
     // Nothing to refuse here, the kernel allows no other answer: without a record the source stays as it is.
-    if let Some(meta) = dns_record(&addr, addr.ip4() == spread_address(0, 0)) {
-        if meta.family == family::V4 {
-            addr.set_ip4(meta.addr[0]);
-            addr.set_port_be(meta.port_be);
-        }
+    if let Some(meta) = dns_record(&addr, addr.ip4() == spread_address(0, 0))
+        && meta.family == family::V4
+    {
+        addr.set_ip4(meta.addr[0]);
+        addr.set_port_be(meta.port_be);
     }
     PROCEED
 }

@@ -107,7 +107,7 @@ fn healthcheck(args: &HealthcheckArgs) -> ExitCode {
     match crate::admin::healthcheck(args.addr) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            let _ = writeln!(io::stderr(), "pipelock: {}", crate::error_chain(&error));
+            let _ = writeln!(io::stderr(), "pipelock: {}", crate::model::error_chain(&error));
             ExitCode::FAILURE
         }
     }

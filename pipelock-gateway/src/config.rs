@@ -197,6 +197,7 @@ impl Config {
 
     fn read(top: &Section<'_>, source: ConfigSource) -> Result<Self, Error> {
         check_version(top)?;
+        refuse_kill_switch(top)?;
         let config = Self {
             source,
             mode: top.read("mode", Mode::default(), |mode| {
@@ -284,6 +285,17 @@ fn hex(bytes: &[u8]) -> String {
         let _ = write!(text, "{byte:02x}");
         text
     })
+}
+
+/// Someone who asks for everything to be refused must not get a gateway that lets things through.
+fn refuse_kill_switch(top: &Section<'_>) -> Result<(), Error> {
+    let Some(kill_switch) = top.field("kill_switch") else { return Ok(()) };
+    match kill_switch.member("enabled") {
+        Some(enabled) if enabled.boolean()? => Err(enabled.refuse(
+            "asks for everything to be refused, which this version cannot do yet; stop the workload instead, or remove it",
+        )),
+        _ => Ok(()),
+    }
 }
 
 fn check_version(top: &Section<'_>) -> Result<(), Error> {

@@ -207,7 +207,7 @@ impl Acceptor {
         match self.datapath.take(FlowTuple { netns: self.netns, peer, local }) {
             Ok(steered) => steered,
             Err(error) => {
-                tracing::error!(error = %crate::error_chain(&error), "reading an original destination");
+                tracing::error!(error = %crate::model::error_chain(&error), "reading an original destination");
                 None
             }
         }

@@ -17,16 +17,3 @@ pub mod scan;
 pub mod sniff;
 pub mod tls;
 pub mod verdict;
-
-/// An error and its causes on one line, as it is printed where it is handled.
-#[must_use]
-pub fn error_chain(error: &dyn std::error::Error) -> String {
-    let mut line = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        line.push_str(": ");
-        line.push_str(&error.to_string());
-        cause = error.source();
-    }
-    line
-}

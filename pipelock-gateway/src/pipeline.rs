@@ -234,18 +234,21 @@ impl Gateway {
 
     /// Asks policy; where only a missing binding of name to address stands against a rule, finds out and asks again.
     async fn decide(&self, snapshot: &Snapshot, input: NameInput<'_>) -> Decision {
-        let binding = match input.connect_host {
-            // The explicit door resolved this name itself and dialled what it got.
-            Some(_) => Binding::Bound,
-            None => Binding::Unknown,
-        };
+        let peer = input.peer();
+        let PeerName::Dns(name) = &peer else { return snapshot.rules.name(&input) };
+        // The explicit door resolved the host of a CONNECT itself and dialled what it got; a name inside that differs from
+        // it, or one inside a CONNECT to an address, has no such proof.
+        let resolved_here = input.connect_host == Some(&peer);
+        let binding = if resolved_here { Binding::Bound } else { Binding::Unknown };
         let decision = snapshot.rules.name(&NameInput { binding, ..input });
-        let (Decision::Intercept(InterceptReason::NameNotBound), Binding::Unknown, PeerName::Dns(name)) =
-            (decision, binding, input.peer())
-        else {
+        let hangs_on_binding = matches!(
+            decision,
+            Decision::Intercept(InterceptReason::NameNotBound) | Decision::Deny(DenyReason::NameNotBound)
+        );
+        if resolved_here || !hangs_on_binding {
             return decision;
-        };
-        let bound = self.bindings.is_bound(&name, input.dst.ip()).await;
+        }
+        let bound = self.bindings.is_bound(name, input.dst.ip()).await;
         snapshot.rules.name(&NameInput { binding: if bound { Binding::Bound } else { Binding::NotBound }, ..input })
     }
 
@@ -349,7 +352,7 @@ impl Gateway {
         // Nothing is ever sent on it: the judge refuses each head. Kept open so that it does not look like a failure.
         let (upstream, _held) = tokio::io::duplex(64 * 1024);
         if let Err(error) = Box::pin(http::serve(downstream, upstream, session)).await {
-            tracing::debug!(error = %crate::error_chain(&error), "telling a workload that its upstream is not to be trusted");
+            tracing::debug!(error = %crate::model::error_chain(&error), "telling a workload that its upstream is not to be trusted");
         }
         draft.requests(judge.judged());
     }
@@ -474,5 +477,5 @@ fn upstream_unreachable(downstream: Downstream, error: &connection::Error) -> Co
 }
 
 fn failed(side: Side, error: &dyn std::error::Error) -> ConnectionEnd {
-    ConnectionEnd::Failed { side, detail: crate::error_chain(error) }
+    ConnectionEnd::Failed { side, detail: crate::model::error_chain(error) }
 }

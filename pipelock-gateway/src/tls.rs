@@ -25,7 +25,7 @@ use std::time::Duration;
 pub use ca::{CertificateAuthority, Fingerprint};
 pub use downstream::{Downstream, DownstreamTls};
 pub use error::{CaProblem, Error, UpstreamFailure};
-pub use leaf::{KeyKind, Leaves};
+pub use leaf::{KeyKind, LeafSettings, Leaves};
 pub use prefixed::Prefixed;
 pub use roots::{RootLocations, RootSource, Roots};
 pub use upstream::{Upstream, UpstreamTls};

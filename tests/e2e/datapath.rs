@@ -21,6 +21,8 @@ use pipelock_gateway::capture::probe::{ThisKernel, probe};
 use pipelock_gateway::capture::{
     Armed, Datapath, DenialReason, FlowTuple, Layout, LocalDatapath, Run, Steered, TargetSpec, sweep_stale,
 };
+use pipelock_tests::harness::Case;
+use pipelock_tests::need::Need;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -28,12 +30,10 @@ const DEADLINE: Duration = Duration::from_secs(10);
 /// First argument of the binary when it is to be a gateway that will be killed.
 const CHILD_FLAG: &str = "--datapath-gateway";
 
-/// A case: its name, which is a claim, and its proof.
-pub(crate) type Case = (&'static str, fn() -> Result<()>);
-
-/// Every case of this file.
+/// Every case of this file. They bring a namespace of their own and leave the harness's node alone.
 pub(crate) fn cases() -> Vec<Case> {
-    vec![
+    type Proof = fn() -> Result<()>;
+    let cases: Vec<(&str, Proof)> = vec![
         ("connect4_is_steered_with_destination_and_workload", connect4),
         ("connect6_is_steered", connect6),
         ("mapped_connect_is_steered_as_ipv4", mapped),
@@ -58,10 +58,17 @@ pub(crate) fn cases() -> Vec<Case> {
         ("failed_arm_leaves_nothing_attached", failed_arm),
         ("file_system_mounted_for_the_run_goes_with_it", own_bpffs),
         ("killed_gateway_leaves_connects_refused_and_the_sweep_leaves_nothing", killed_gateway),
-    ]
+    ];
+    let needs = [Need::Bpf, Need::CgroupV2, Need::Python3, Need::Bpftool];
+    // Runs are counted and swept machine-wide, so nobody else's may come and go in between.
+    cases
+        .into_iter()
+        .map(|(name, case)| Case::new(format!("datapath::{name}"), needs, move |_| case()).alone())
+        .collect()
 }
 
 /// Runs the gateway of the last case when the binary was started for it; `None` otherwise.
+#[expect(clippy::print_stdout, reason = "its standard output is read by the case that started it")]
 pub(crate) fn child_main() -> Option<Result<()>> {
     let mut args = std::env::args_os().skip(1);
     (args.next()? == CHILD_FLAG).then(|| {

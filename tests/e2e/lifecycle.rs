@@ -18,6 +18,7 @@ pub(crate) fn cases() -> Vec<Case> {
         e2e!(standard_streams_belong_to_the_command, needs: [Bpf, CgroupV2, Pipelock], streams),
         e2e!(command_that_is_not_there_is_127, needs: [Bpf, CgroupV2, Pipelock], no_command).alone(),
         e2e!(trust_variables_name_a_bundle_with_old_and_new_roots, needs: [Bpf, CgroupV2, Pipelock], trust_variables),
+        e2e!(java_trusts_every_entry_of_the_store, needs: [Bpf, CgroupV2, Pipelock, Keytool], java_store),
         e2e!(sigterm_reaches_the_command, needs: [Bpf, CgroupV2, Pipelock], sigterm),
         e2e!(health_and_metrics_answer_on_the_explicit_door, needs: [Bpf, CgroupV2, Pipelock, Curl], health),
         e2e!(no_trace_after_a_normal_end, needs: [Bpf, CgroupV2, Pipelock, Curl], normal_end).alone(),
@@ -67,6 +68,18 @@ fn trust_variables(node: &Node) -> Result<()> {
         let least = if *variable == "NODE_EXTRA_CA_CERTS" { 1 } else { 2 };
         ensure!(count >= least, "{variable} names a bundle of {count} certificates");
     }
+    Ok(())
+}
+
+/// With and without a password, because Java versions differ in which they ask for.
+fn java_store(node: &Node) -> Result<()> {
+    let script = "store=${SSL_CERT_FILE%/*}/truststore.p12; grep -c 'BEGIN CERTIFICATE' \"$SSL_CERT_FILE\"; unset JAVA_TOOL_OPTIONS; \
+         keytool -list -storetype PKCS12 -keystore \"$store\" </dev/null 2>/dev/null | grep -c trustedCertEntry; \
+         keytool -list -storetype PKCS12 -keystore \"$store\" -storepass changeit 2>/dev/null | grep -c trustedCertEntry";
+    let outcome = Exec::on(node).run(shell(script))?;
+    let counts: Vec<&str> = outcome.finished.stdout.split_whitespace().collect();
+    let [roots, without, with] = counts[..] else { anyhow::bail!("{outcome:#?}") };
+    ensure!(roots != "0" && roots == without && roots == with, "of {roots} roots Java trusts {without} and {with}");
     Ok(())
 }
 

@@ -6,6 +6,7 @@
 mod bodies;
 mod clients;
 mod control;
+mod datapath;
 mod lifecycle;
 mod policy;
 mod refusals;
@@ -14,8 +15,18 @@ mod sockets;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    // One case of `datapath` starts this very binary as a gateway that it can kill.
+    match datapath::child_main() {
+        Some(Ok(())) => return ExitCode::SUCCESS,
+        Some(Err(error)) => {
+            eprintln!("{error:?}");
+            return ExitCode::FAILURE;
+        }
+        None => {}
+    }
     let cases = [
         control::cases(),
+        datapath::cases(),
         clients::cases(),
         sockets::cases(),
         bodies::cases(),

@@ -9,6 +9,8 @@ use std::process::Command;
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use pipelock_gateway::capture::probe;
+
 use crate::{gateway, process};
 
 /// Something a machine may lack.
@@ -46,6 +48,8 @@ pub enum Need {
     Setpriv,
     /// `bpftool`, for the statistics the kernel keeps on programs.
     Bpftool,
+    /// Java's `keytool`, which reads a trust store as Java does.
+    Keytool,
 }
 
 /// The answer to one need.
@@ -76,6 +80,7 @@ impl Need {
         Self::StaticClient,
         Self::Setpriv,
         Self::Bpftool,
+        Self::Keytool,
     ];
 
     /// The word used in `PIPELOCK_REQUIRE`.
@@ -98,6 +103,7 @@ impl Need {
             Self::StaticClient => "static-client",
             Self::Setpriv => "setpriv",
             Self::Bpftool => "bpftool",
+            Self::Keytool => "keytool",
         }
     }
 
@@ -121,6 +127,7 @@ impl Need {
             Self::StaticClient => "cargo xtask e2e links it into target/e2e (-C target-feature=+crt-static)",
             Self::Setpriv => "apt-get install util-linux",
             Self::Bpftool => "apt-get install bpftool",
+            Self::Keytool => "apt-get install default-jre-headless",
         }
     }
 
@@ -138,8 +145,8 @@ impl Need {
                 Answer { present: uid == 0, evidence: format!("effective user id {uid}") }
             }
             Self::Namespaces => namespaces(),
-            Self::Bpf => bpf(),
-            Self::CgroupV2 => cgroup_v2(),
+            Self::Bpf => kernel(probe::Need::Bpf),
+            Self::CgroupV2 => kernel(probe::Need::CgroupV2),
             Self::Ipv6 => exists(Path::new("/proc/sys/net/ipv6")),
             Self::Pipelock => exists(&gateway::binary()),
             Self::Curl => output("curl", &["--version"], |text| text.contains("HTTP2")),
@@ -156,6 +163,7 @@ impl Need {
             Self::StaticClient => static_client_answer(),
             Self::Setpriv => output("setpriv", &["--version"], |_| true),
             Self::Bpftool => output("bpftool", &["version"], |_| true),
+            Self::Keytool => output("keytool", &["-help"], |_| true),
         }
     }
 }
@@ -227,21 +235,14 @@ fn namespaces() -> Answer {
     }
 }
 
-// The next two are to become `pipelock_gateway::capture::probe`, the same code as in the daemon, once it is here.
-
-fn bpf() -> Answer {
-    match aya::programs::loaded_programs().next() {
-        Some(Err(error)) => Answer { present: false, evidence: format!("bpf(PROG_GET_NEXT_ID): {error}") },
-        _ => Answer { present: true, evidence: "bpf(PROG_GET_NEXT_ID) answers".to_owned() },
-    }
-}
-
-fn cgroup_v2() -> Answer {
-    let mounts = std::fs::read_to_string("/proc/self/mounts").unwrap_or_default();
-    let at = mounts.lines().find(|line| line.split(' ').nth(2) == Some("cgroup2"));
-    match at.and_then(|line| line.split(' ').nth(1)) {
-        Some(path) => Answer { present: true, evidence: format!("cgroup2 on {path}") },
-        None => Answer { present: false, evidence: "no cgroup2 in /proc/self/mounts".to_owned() },
+/// What the daemon itself would find: the same code, asked here.
+fn kernel(need: probe::Need) -> Answer {
+    let report = probe::probe(&probe::ThisKernel);
+    let state = report.states().find(|(other, _)| *other == need).map(|(_, state)| state.clone());
+    match state {
+        Some(probe::State::Present { evidence }) => Answer { present: true, evidence },
+        Some(probe::State::Missing { evidence, .. }) => Answer { present: false, evidence },
+        None => Answer { present: false, evidence: "the probe does not ask for it".to_owned() },
     }
 }
 

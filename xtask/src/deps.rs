@@ -40,6 +40,13 @@ const BUILD: &[Package] = &[
 const CLIENTS: &[Package] = &[
     Package { name: "iproute2", why: "network namespaces", sign: Sign::Runs(&["ip", "-V"]) },
     Package { name: "bpftool", why: "statistics of programs", sign: Sign::Runs(&["bpftool", "version"]) },
+    Package { name: "ca-certificates", why: "roots for clients", sign: Sign::Installed },
+    Package { name: "openssl", why: "judges certificates", sign: Sign::Runs(&["openssl", "version"]) },
+    Package {
+        name: "default-jre-headless",
+        why: "Java reads the trust store",
+        sign: Sign::Runs(&["keytool", "-help"]),
+    },
     Package { name: "curl", why: "a client", sign: Sign::Runs(&["curl", "--version"]) },
     Package {
         name: "ruby",

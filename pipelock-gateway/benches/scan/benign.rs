@@ -12,7 +12,7 @@ const SENTENCES: [&str; 8] = [
     "Error: connection to 10.0.0.7:5432 timed out after 30000 ms",
     "see https://example.test/path?page=2&sort=desc#section-4.1",
     "const secret_access_key = process.env.KEY; // never hard-code it",
-    "postgres://localhost:5432/app and redis://cache:6379 are local",
+    "The database listens on localhost:5432 and the cache on 6379.",
     "SELECT id, name FROM accounts WHERE created_at > '2026-11-21';",
 ];
 

@@ -181,7 +181,9 @@ pub fn sweep_stale(layout: &Layout) -> Result<Swept, Error> {
     let _machine = MachineLock::acquire(layout)?;
     let mut swept = Swept::default();
     let mut failure = None;
-    for id in list(&layout.runs())? {
+    // The last run may have ended, and taken the directory along, before we had the lock.
+    let ids = if layout.runs().exists() { list(&layout.runs())? } else { Vec::new() };
+    for id in ids {
         match sweep_one(layout, &id) {
             Ok(true) => swept.runs.push(id),
             Ok(false) => {}

@@ -1,15 +1,17 @@
 //! `pipelock check`: reads a configuration as the daemon would, and says what it means or what is wrong with it.
 //!
-//! Touches nothing: no socket, no kernel program, no key is opened. What only the other stages can know (whether a key
-//! fits its certificate, whether the scanner compiles a pattern) they say when they start.
+//! It builds everything a gateway would put in force (rules compiled, certificates and keys read and matched) and throws it
+//! away: a file that passes here starts. No socket is opened and no kernel program loaded.
 
-use std::error::Error as _;
 use std::fmt::Display;
 use std::io::{self, Write};
 use std::path::Path;
+use std::time::SystemTime;
 
 use crate::config::{self, Config, LogFormat, LogOutput, TlsInterception, Warning};
 use crate::model::Mode;
+use crate::pipeline::{Snapshot, SnapshotOptions};
+use crate::tls::RootLocations;
 
 /// The file is valid, perhaps with warnings.
 const VALID: u8 = 0;
@@ -24,9 +26,25 @@ const INVALID: u8 = 2;
 /// The policy in force goes to `out`; warnings and errors go to `err`, one line each.
 pub fn check(path: Option<&Path>, out: &mut impl Write, err: &mut impl Write) -> u8 {
     let loaded = path.map_or_else(|| Ok((Config::default(), Vec::new())), Config::load);
-    match loaded {
-        Ok((config, warnings)) => report(&config, &warnings, out, err).map_or(NOT_WRITTEN, |()| VALID),
-        Err(error) => explain(&error, err).map_or(NOT_WRITTEN, |()| INVALID),
+    let (config, warnings) = match loaded {
+        Ok(loaded) => loaded,
+        Err(error) => return explain(&error, err).map_or(NOT_WRITTEN, |()| INVALID),
+    };
+    match Snapshot::build(&config, &build_options(&config)) {
+        Ok(_) => report(&config, &warnings, out, err).map_or(NOT_WRITTEN, |()| VALID),
+        Err(error) => {
+            let placed = write!(err, "error: {}: ", config.source);
+            placed.and_then(|()| explain_chain(&error, err)).map_or(NOT_WRITTEN, |()| INVALID)
+        }
+    }
+}
+
+/// What a gateway started with this file would ask for.
+fn build_options(config: &Config) -> SnapshotOptions {
+    SnapshotOptions {
+        open_tls: config.tls_interception.enabled.unwrap_or(true),
+        roots: RootLocations::from_variables(|name| std::env::var_os(name)),
+        now: SystemTime::now(),
     }
 }
 
@@ -43,13 +61,12 @@ fn report(config: &Config, warnings: &[Warning], out: &mut impl Write, err: &mut
 
 /// The error and its causes, outermost first.
 fn explain(error: &config::Error, err: &mut impl Write) -> io::Result<()> {
-    write!(err, "error: {error}")?;
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        write!(err, ": {error}")?;
-        cause = error.source();
-    }
-    writeln!(err)
+    write!(err, "error: ")?;
+    explain_chain(error, err)
+}
+
+fn explain_chain(error: &dyn std::error::Error, err: &mut impl Write) -> io::Result<()> {
+    writeln!(err, "{}", crate::model::error_chain(error))
 }
 
 /// The policy in force, in the order in which a connection meets it.

@@ -13,14 +13,16 @@ use std::process::ExitCode;
 
 use super::{EXIT_CONFIG, ExecArgs};
 
-/// Runs the command; the exit code is the command's own, or [`EXIT_CONFIG`] when it never ran.
+/// Runs the command; the exit code is the command's own, a shell's 126 or 127 when it could not be started, or
+/// [`EXIT_CONFIG`] when it was not even tried.
 #[must_use]
 pub fn run(args: &ExecArgs) -> ExitCode {
     match setup::prepare(args).and_then(session::run) {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
             say(&format!("{error:#}"));
-            ExitCode::from(EXIT_CONFIG)
+            let code = error.downcast_ref::<command::NotStarted>().map_or(EXIT_CONFIG, command::NotStarted::exit_code);
+            ExitCode::from(code)
         }
     }
 }

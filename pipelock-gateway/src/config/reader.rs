@@ -207,6 +207,13 @@ impl<'a> Value<'a> {
         matches!(self.node.kind, Kind::Scalar { .. })
     }
 
+    /// The value of one key of a map whose other keys nobody reads yet.
+    pub(super) fn member(&self, key: &str) -> Option<Self> {
+        let Kind::Map(entries) = &self.node.kind else { return None };
+        let entry = entries.iter().find(|entry| entry.key == key)?;
+        Some(Self { source: self.source, node: &entry.value, key: join(&self.key, key) })
+    }
+
     /// A map with these keys; warns of those that have no effect, refuses those that do not exist.
     pub(super) fn section(&self, keys: &Keys) -> Result<Section<'a>, Error> {
         let Kind::Map(entries) = &self.node.kind else {

@@ -287,11 +287,18 @@ fn files_are_found_beside_the_configuration() {
 }
 
 #[test]
+fn a_kill_switch_that_cannot_be_honoured_is_refused() {
+    assert_snapshot!(refusals(&["kill_switch:\n  enabled: true\n"]), @r#"
+    pipelock.yaml:2:12: kill_switch.enabled: "true" asks for everything to be refused, which this version cannot do yet; stop the workload instead, or remove it
+    "#);
+}
+
+#[test]
 fn what_is_accepted_without_effect_is_said() {
     assert_snapshot!(warnings(
         "mode: audit\n\
          enforce: true\n\
-         kill_switch: {enabled: true, nonsense: [1, 2]}\n\
+         kill_switch: {enabled: false, nonsense: [1, 2]}\n\
          sandbox:\n  enabled: true\n\
          license_key: abc\n\
          tls_interception:\n  max_response_bytes: 5\n\

@@ -49,7 +49,9 @@ impl Dialer {
             Ok(socket)
         };
         let socket = prepare().map_err(|source| Error::PrepareSocket { address, source })?;
-        self.datapath.mark_own(socket.as_fd()).map_err(|source| Error::MarkOwn { address, source: Box::new(source) })?;
+        self.datapath
+            .mark_own(socket.as_fd())
+            .map_err(|source| Error::MarkOwn { address, source: Box::new(source) })?;
         Ok(TcpSocket::from_std_stream(socket.into()))
     }
 }

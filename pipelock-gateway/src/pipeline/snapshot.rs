@@ -117,9 +117,10 @@ impl Opener {
             Some(files) => tls::CertificateAuthority::load(&files.cert, &files.key, options.now)?,
             None => tls::CertificateAuthority::generate(options.now)?,
         });
+        let leaf_settings = tls::LeafSettings { ttl: settings.cert_ttl, capacity: settings.cert_cache_size.get() };
         let roots = tls::Roots::load(&options.roots, &settings.upstream_ca_files, &ca)?;
         Ok(Self {
-            leaves: tls::Leaves::new(Arc::clone(&ca)),
+            leaves: tls::Leaves::with_settings(Arc::clone(&ca), leaf_settings),
             upstream: tls::Upstream::new(&roots)?,
             downstream: tls::Downstream::new()?,
             ca,

@@ -110,6 +110,8 @@ pub(super) enum Class {
     WordDashDot,
     /// Base64 in either alphabet, with padding.
     Base64,
+    /// What an address is made of, as people write it: everything but blanks, quotes, brackets and escapes.
+    Address,
 }
 
 impl Class {
@@ -120,6 +122,7 @@ impl Class {
             Self::Word => byte.is_ascii_alphanumeric() || byte == b'_',
             Self::WordDash => Self::Word.contains(byte) || byte == b'-',
             Self::WordDashDot => Self::WordDash.contains(byte) || byte == b'.',
+            Self::Address => byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\'' | b'`' | b'<' | b'>' | b'\\'),
             Self::Base64 => Self::WordDash.contains(byte) || matches!(byte, b'+' | b'/' | b'='),
         }
     }

@@ -230,13 +230,24 @@ pub(super) fn mixed(token: &[u8]) -> Check {
     Check::pass_if(has(u8::is_ascii_digit) && has(u8::is_ascii_uppercase) && has(u8::is_ascii_lowercase))
 }
 
-/// A database address whose password is a placeholder of documentation, or a variable still to be filled in.
+/// The address of a database with a password in it. One that is a variable to be filled in is none, and one that is a
+/// placeholder of documentation is a doubt.
 pub(super) fn database_url(url: &[u8]) -> Check {
     const PLACEHOLDERS: [&[u8]; 8] =
         [b"password", b"pass", b"passwd", b"pwd", b"changeme", b"secret", b"postgres", b"example"];
-    let Some(colon) = memchr::memrchr(b':', url) else { return Check::Reject };
-    let password = url.get(colon + 1..url.len().saturating_sub(1)).unwrap_or_default();
-    if password.starts_with(b"$") || password.iter().all(|byte| matches!(byte, b'*' | b'x' | b'X' | b'.')) {
+    let Some(authority) = memchr::memmem::find(url, b"://").and_then(|scheme| url.get(scheme + 3..)) else {
+        return Check::Reject;
+    };
+    // RFC 3986 §3.2: user information ends at the last `@` before the path; the password begins at its first colon.
+    let authority = authority.split(|byte| matches!(byte, b'/' | b'?' | b'#')).next().unwrap_or_default();
+    let Some(user_info) = memchr::memrchr(b'@', authority).and_then(|at| authority.get(..at)) else {
+        return Check::Reject;
+    };
+    let Some(password) = memchr::memchr(b':', user_info).and_then(|colon| user_info.get(colon + 1..)) else {
+        return Check::Reject;
+    };
+    let variable = [b"$".as_slice(), b"{", b"%("].iter().any(|sign| password.starts_with(sign));
+    if variable || password.iter().all(|byte| matches!(byte, b'*' | b'x' | b'X' | b'.')) {
         return Check::Reject;
     }
     let placeholder = PLACEHOLDERS.iter().any(|word| password.eq_ignore_ascii_case(word));
@@ -335,11 +346,17 @@ mod tests {
     #[test]
     fn database_passwords_that_are_placeholders_are_told_apart() {
         for (url, expected) in [
-            ("postgres://app:hT4!x9@", Check::Pass),
-            ("postgres://app:a:b@", Check::Pass),
-            ("postgres://app:Password@", Check::Doubt(Severity::Medium)),
-            ("postgres://app:****@", Check::Reject),
-            ("postgres://app:$DB_PASSWORD@", Check::Reject),
+            ("postgres://app:hT4!x9@db/app", Check::Pass),
+            ("postgres://app:a:b@db", Check::Pass),
+            ("redis://:hT4x9@cache:6379/0", Check::Pass),
+            ("postgres://app:p@ss@db", Check::Pass),
+            ("postgres://app:%24ecret@db", Check::Pass),
+            ("postgres://app:Password@db", Check::Doubt(Severity::Medium)),
+            ("postgres://app:****@db", Check::Reject),
+            ("postgres://app:@db", Check::Reject),
+            ("postgres://app@db:5432/x?y=a:b@c", Check::Reject),
+            ("postgres://app:$DB_PASSWORD@db", Check::Reject),
+            ("postgres://app:%(password)s@db", Check::Reject),
         ] {
             assert_eq!(database_url(url.as_bytes()), expected, "{url}");
         }

@@ -196,7 +196,11 @@ impl Window {
         self.first += forget as u64;
         self.first_raw += match &mut self.raw_lengths {
             None => forget as u64,
-            Some(lengths) => lengths.drain(..forget).map(u64::from).sum(),
+            Some(lengths) => {
+                let raw = lengths.iter().take(forget).map(|&length| u64::from(length)).sum();
+                lengths.drain(..forget);
+                raw
+            }
         };
         self.kept.drain(..forget);
         debug_assert!(self.kept.len() + more <= self.kept.capacity(), "the bound of a view's memory is wrong");

@@ -24,17 +24,14 @@ use super::ca::{CertificateAuthority, random_serial};
 use super::error::Error;
 use crate::model::PeerName;
 
-/// Entries kept; a node talks to far fewer names.
-const CACHE_CAPACITY: usize = 4096;
-
-/// How long a leaf is served, and how long a leaf key lives. With 72 h of validity a served leaf always has 48 h left.
-const LEAF_TTL: Duration = Duration::from_hours(24);
+/// How long a leaf key lives.
+const KEY_TTL: Duration = Duration::from_hours(24);
 
 /// Absorbs clients whose clock is behind.
 const BACKDATE: Duration = Duration::from_hours(24);
 
-/// Validity from now on.
-const LIFETIME: Duration = Duration::from_hours(72);
+/// Validity beyond the time a leaf is served, so that one served last still has this left.
+const MARGIN: Duration = Duration::from_hours(48);
 
 /// The longest common name (X.520 `ub-common-name`).
 const MAX_COMMON_NAME_BYTES: usize = 64;
@@ -63,11 +60,27 @@ impl KeyKind {
     }
 }
 
+/// `tls_interception.cert_ttl` and `cert_cache_size`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LeafSettings {
+    /// How long a leaf is served before another is minted for the name.
+    pub ttl: Duration,
+    /// Leaves kept at once.
+    pub capacity: usize,
+}
+
+impl Default for LeafSettings {
+    fn default() -> Self {
+        Self { ttl: Duration::from_hours(24), capacity: 4096 }
+    }
+}
+
 type Clock = Arc<dyn Fn() -> SystemTime + Send + Sync>;
 type CacheKey = (u64, PeerName, KeyKind);
 
 /// Mints leaves and keeps them.
 pub struct Leaves {
+    settings: LeafSettings,
     signer: ArcSwap<Signer>,
     cache: Cache<CacheKey, Arc<Minted>>,
     p256: LeafKeySlot,
@@ -91,13 +104,20 @@ impl Leaves {
     /// An empty cache in front of `ca`. The P-256 key is made at the first use, the RSA key at the first client that needs it.
     #[must_use]
     pub fn new(ca: Arc<CertificateAuthority>) -> Self {
-        Self::with_clock(ca, Arc::new(SystemTime::now))
+        Self::with_settings(ca, LeafSettings::default())
     }
 
-    fn with_clock(ca: Arc<CertificateAuthority>, clock: Clock) -> Self {
+    /// The same with other bounds.
+    #[must_use]
+    pub fn with_settings(ca: Arc<CertificateAuthority>, settings: LeafSettings) -> Self {
+        Self::with_clock(ca, settings, Arc::new(SystemTime::now))
+    }
+
+    fn with_clock(ca: Arc<CertificateAuthority>, settings: LeafSettings, clock: Clock) -> Self {
         Self {
+            settings,
             signer: ArcSwap::from_pointee(Signer { epoch: 0, ca }),
-            cache: Cache::new(CACHE_CAPACITY),
+            cache: Cache::new(settings.capacity),
             p256: LeafKeySlot::default(),
             rsa: LeafKeySlot::default(),
             budget: Budget::new(clock()),
@@ -131,7 +151,7 @@ impl Leaves {
         let now = (self.clock)();
         loop {
             match self.cache.get_value_or_guard_async(&key).await {
-                Ok(minted) if minted.is_fresh(now) => return Ok(Arc::clone(&minted.leaf)),
+                Ok(minted) if minted.is_fresh(now, self.settings.ttl) => return Ok(Arc::clone(&minted.leaf)),
                 // Removed only when it is still the stale one, so that two callers do not throw away each other's fresh leaf.
                 Ok(stale) => drop(self.cache.remove_if(&key, |found| Arc::ptr_eq(found, &stale))),
                 Err(guard) => {
@@ -160,7 +180,7 @@ impl Leaves {
             KeyKind::Rsa2048 => &self.rsa,
         };
         let key = slot.current(kind, now).await?;
-        let certificate = sign_leaf(ca, name, &key.pair, now)?;
+        let certificate = sign_leaf(ca, name, &key.pair, now, now + self.settings.ttl + MARGIN)?;
         let chain: Vec<CertificateDer<'static>> =
             std::iter::once(certificate).chain(ca.intermediates().iter().cloned()).collect();
         Ok(CertifiedKey::new(chain, Arc::clone(&key.signing)))
@@ -178,8 +198,8 @@ impl fmt::Debug for Leaves {
 
 impl Minted {
     /// A clock that jumped back makes a leaf stale, too: its dates may lie in the future.
-    fn is_fresh(&self, now: SystemTime) -> bool {
-        now.duration_since(self.at).is_ok_and(|age| age < LEAF_TTL)
+    fn is_fresh(&self, now: SystemTime, ttl: Duration) -> bool {
+        now.duration_since(self.at).is_ok_and(|age| age < ttl)
     }
 }
 
@@ -189,11 +209,12 @@ fn sign_leaf(
     name: &PeerName,
     key: &KeyPair,
     now: SystemTime,
+    not_after: SystemTime,
 ) -> Result<CertificateDer<'static>, Error> {
     let mut params = CertificateParams::default();
     params.serial_number = Some(random_serial()?);
     params.not_before = (now - BACKDATE).max(ca.not_before()).into();
-    params.not_after = (now + LIFETIME).min(ca.not_after()).into();
+    params.not_after = not_after.min(ca.not_after()).into();
     params.distinguished_name = DistinguishedName::new();
     let text = name.to_string();
     let common_name = if text.len() <= MAX_COMMON_NAME_BYTES { text.as_str() } else { LONG_NAME_PLACEHOLDER };
@@ -226,7 +247,7 @@ struct LeafKeySlot(Mutex<Option<Arc<LeafKey>>>);
 impl LeafKeySlot {
     async fn current(&self, kind: KeyKind, now: SystemTime) -> Result<Arc<LeafKey>, Error> {
         let mut slot = self.0.lock().await;
-        if let Some(key) = slot.as_ref().filter(|k| now.duration_since(k.made).is_ok_and(|age| age < LEAF_TTL)) {
+        if let Some(key) = slot.as_ref().filter(|k| now.duration_since(k.made).is_ok_and(|age| age < KEY_TTL)) {
             return Ok(Arc::clone(key));
         }
         let key = Arc::new(LeafKey::generate(kind, now).await?);

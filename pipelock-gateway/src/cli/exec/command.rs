@@ -1,6 +1,7 @@
 //! The command under `exec`: started inside the cgroup, given our signals, asked for its exit code.
 
 use std::ffi::OsString;
+use std::io;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Command, ExitStatus};
 
@@ -14,6 +15,22 @@ use crate::cli::privilege;
 
 /// What is passed on to the command when somebody sends it to us.
 const FORWARDED: [Signal; 6] = [Signal::INT, Signal::TERM, Signal::HUP, Signal::QUIT, Signal::USR1, Signal::USR2];
+
+/// The command could not be started.
+#[derive(Debug, thiserror::Error)]
+#[error("running {}", .program.display())]
+pub(super) struct NotStarted {
+    program: OsString,
+    #[source]
+    source: io::Error,
+}
+
+impl NotStarted {
+    /// What a shell answers: 127 when there is no such command, 126 when it cannot be run (POSIX XCU 2.8.2).
+    pub(super) fn exit_code(&self) -> u8 {
+        if self.source.kind() == io::ErrorKind::NotFound { 127 } else { 126 }
+    }
+}
 
 /// Starts the command inside `cgroup`, with `environment` on top of ours, as the user who called.
 pub(super) fn start(
@@ -32,7 +49,7 @@ pub(super) fn start(
     }
     cgroup.enter_on_exec(&mut child)?;
     let mut child = tokio::process::Command::from(child);
-    child.spawn().with_context(|| format!("running {}", program.display()))
+    Ok(child.spawn().map_err(|source| NotStarted { program: program.clone(), source })?)
 }
 
 /// Exit code as a shell would give it: the command's own, or 128 and the signal that ended it.

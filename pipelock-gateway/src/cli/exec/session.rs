@@ -45,7 +45,7 @@ pub(super) fn run(prepared: Prepared) -> anyhow::Result<u8> {
     let code = runtime.block_on(serve(prepared));
     runtime.shutdown_timeout(Duration::from_secs(1));
     if let Err(error) = report.close(CLOSE_REPORT) {
-        say(&crate::error_chain(&error));
+        say(&crate::model::error_chain(&error));
     }
     code
 }
@@ -67,7 +67,7 @@ async fn serve(prepared: Prepared) -> anyhow::Result<u8> {
         let counters = move || {
             kernel
                 .counters()
-                .inspect_err(|e| tracing::warn!(error = %crate::error_chain(e), "reading kernel counters"))
+                .inspect_err(|e| tracing::warn!(error = %crate::model::error_chain(e), "reading kernel counters"))
                 .ok()
         };
         report.metrics().watch_kernel(Box::new(counters)).context("registering kernel metrics")?;

@@ -1,3 +1,5 @@
+//! Content-codings: what decodes, what is refused, and the bounds on both.
+
 use std::io::Write;
 
 use flate2::Compression;

@@ -23,7 +23,7 @@ fn leaves() -> (Leaves, Arc<std::sync::Mutex<SystemTime>>) {
     let ca = Arc::new(CertificateAuthority::generate(noon() - Duration::from_hours(7 * 24)).unwrap());
     let time = Arc::new(std::sync::Mutex::new(noon()));
     let clock = { Arc::clone(&time) };
-    (Leaves::with_clock(ca, Arc::new(move || *clock.lock().unwrap())), time)
+    (Leaves::with_clock(ca, LeafSettings::default(), Arc::new(move || *clock.lock().unwrap())), time)
 }
 
 fn ca_of(leaves: &Leaves) -> Arc<CertificateAuthority> {
@@ -99,7 +99,10 @@ async fn a_leaf_has_exactly_the_fields_of_the_profile() {
     assert_ne!(ski, ca_ski);
     assert_ne!(certificate.public_key().raw, authority.public_key().raw, "the leaf key is never the CA key");
     assert_eq!(SystemTime::from(certificate.validity().not_before.to_datetime()), noon() - BACKDATE);
-    assert_eq!(SystemTime::from(certificate.validity().not_after.to_datetime()), noon() + LIFETIME);
+    assert_eq!(
+        SystemTime::from(certificate.validity().not_after.to_datetime()),
+        noon() + (LeafSettings::default().ttl + MARGIN)
+    );
 }
 
 #[tokio::test]
@@ -107,8 +110,8 @@ async fn a_leaf_never_outlives_its_authority() {
     let made = noon() - Duration::from_mins(1);
     let ca = Arc::new(CertificateAuthority::generate(made).unwrap());
     let (not_before, not_after) = (ca.not_before(), ca.not_after());
-    for now in [made, not_after - LIFETIME / 2] {
-        let leaves = Leaves::with_clock(Arc::clone(&ca), Arc::new(move || now));
+    for now in [made, not_after - (LeafSettings::default().ttl + MARGIN) / 2] {
+        let leaves = Leaves::with_clock(Arc::clone(&ca), LeafSettings::default(), Arc::new(move || now));
         let leaf = leaves.leaf(&dns("a.test"), KeyKind::P256).await.unwrap();
         let (_, certificate) = X509Certificate::from_der(&leaf.cert[0]).unwrap();
         assert!(SystemTime::from(certificate.validity().not_before.to_datetime()) >= not_before);
@@ -152,9 +155,9 @@ async fn leaf_and_key_are_replaced_after_a_day() {
     let (leaves, time) = leaves();
     let name = dns("api.example.test");
     let first = leaves.leaf(&name, KeyKind::P256).await.unwrap();
-    *time.lock().unwrap() += LEAF_TTL / 2;
+    *time.lock().unwrap() += LeafSettings::default().ttl / 2;
     assert!(Arc::ptr_eq(&first, &leaves.leaf(&name, KeyKind::P256).await.unwrap()));
-    *time.lock().unwrap() += LEAF_TTL / 2;
+    *time.lock().unwrap() += LeafSettings::default().ttl / 2;
     let second = leaves.leaf(&name, KeyKind::P256).await.unwrap();
     assert!(!Arc::ptr_eq(&first, &second));
     assert_ne!(first.key.public_key(), second.key.public_key());

@@ -1,3 +1,5 @@
+//! Which roots are believed, from where, and that our own never is.
+
 use std::fs;
 
 use tempfile::TempDir;

@@ -119,25 +119,6 @@ fn the_pkcs12_store_is_read_by_openssl() {
     assert!(text.contains("friendlyName: ") && text.contains("pipelock-ebpf egress ca"), "{}", &text[..500]);
 }
 
-/// The claim needs Java to be proven; where there is none it is listed as ignored, and `--ignored` runs it.
-#[test]
-#[ignore = "needs Java's keytool (package default-jre-headless)"]
-fn java_trusts_every_entry_of_the_store_with_and_without_a_password() {
-    let rendered = rendered(&RootLocations::default());
-    let count = certificates(&rendered.bundle.bundle).len();
-    for password in [&[][..], &["-storepass", "changeit"]] {
-        let output = Command::new("keytool")
-            .args(["-list", "-storetype", "PKCS12", "-keystore"])
-            .arg(&rendered.bundle.java_store)
-            .args(password)
-            .stdin(std::process::Stdio::null())
-            .output()
-            .expect("the `keytool` command is required by this test; install default-jre-headless");
-        let text = String::from_utf8_lossy(&output.stdout);
-        assert_eq!(text.matches("trustedCertEntry").count(), count, "{text}");
-    }
-}
-
 #[test]
 fn everybody_may_read_and_a_second_run_replaces_everything() {
     let rendered = rendered(&RootLocations::default());
