@@ -5,11 +5,13 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use http::request::Parts;
 use http::uri::{PathAndQuery, Uri};
 use http::{HeaderMap, Method, Request, Response, StatusCode, header};
 use http_body::Body;
+use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 use tokio::time::timeout;
@@ -24,6 +26,11 @@ use super::tasks::Tasks;
 use super::upstream::Upstream;
 use super::{BodyBudget, Error, Exchange, Inspect, Limits, RequestIds, framing, upgrade};
 use crate::model::{BlockReason, HttpVersion, RequestId, Side, Verdict};
+
+/// How much of a refused HTTP/2 body is read: the window a client may fill before it hears anything (RFC 9113 §6.9.2).
+const READ_OUT_BYTES: usize = 65_535;
+/// How long that may take; a client that waits for the answer before it sends loses no more than this.
+const READ_OUT_TIME: Duration = Duration::from_millis(500);
 
 /// What the requests of one connection share.
 pub(super) struct Connection {
@@ -93,7 +100,11 @@ impl Running {
     ) -> Result<Response<ToWorkload>, Error> {
         let switching = self.asks_to_switch(&head.headers);
         if !self.admit(&head) || (switching && self.cannot_show(BlockReason::UpgradeUninspectable)) {
-            return Ok(self.refuse(!body.is_end_stream()));
+            let unread = !body.is_end_stream();
+            if unread && !self.is_http1() {
+                read_out(body).await;
+            }
+            return Ok(self.refuse(unread));
         }
         let (body, stopped) = match self.upload(&head, body).await? {
             Upload::Forward { body, stopped } => (body, stopped),
@@ -228,4 +239,23 @@ impl Running {
         self.log.answered(answer.status());
         answer.map(|body| ToWorkload::Own { body, log: Arc::clone(&self.log) })
     }
+}
+
+/// Reads what is left of a refused HTTP/2 request, within bounds, before it is answered.
+///
+/// A body that is dropped makes h2 send `RST_STREAM` right behind the answer. RFC 9113 §8.1 allows that and asks clients to
+/// keep the answer, but curl 7.88 that was about to send more reports `CURLE_HTTP2_STREAM` and loses it. HTTP/1 has no
+/// such frame; what [`Unread`] does there comes after the answer.
+async fn read_out(mut body: Incoming) {
+    let mut left = READ_OUT_BYTES;
+    let reading = async {
+        while let Some(Ok(frame)) = body.frame().await {
+            left = left.saturating_sub(frame.data_ref().map_or(0, bytes::Bytes::len));
+            if left == 0 {
+                break;
+            }
+        }
+    };
+    // Time out or not, the answer follows.
+    let _ = timeout(READ_OUT_TIME, reading).await;
 }
