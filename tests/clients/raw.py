@@ -134,6 +134,47 @@ def two_frames(body, cut):
     say(**facts)
 
 
+def refused_head(secret):
+    """HTTP/2: a head that is refused, and a body a moment later, as a client sends it that is slow to read it from disk.
+
+    Tells the answer and whether the stream was reset before its body was through.
+    """
+    from h2.config import H2Configuration
+    from h2.connection import H2Connection
+    from h2.events import ResponseReceived, StreamEnded, StreamReset
+
+    secure = tls(connect("plain", "203.0.113.10", 443), alpn=("h2",))
+    connection = H2Connection(H2Configuration(client_side=True, header_encoding="utf-8"))
+    connection.initiate_connection()
+    fields = [(":method", "POST"), (":scheme", "https"), (":authority", NAME), (":path", "/raw"), ("x-api-key", secret)]
+    connection.send_headers(1, fields)
+    secure.sendall(connection.data_to_send())
+    facts = {"status": 0, "blocked": None, "reset": False}
+
+    def listen():
+        """Takes in what arrives; true while the stream is open."""
+        ended = False
+        for event in connection.receive_data(secure.recv(65536)):
+            if isinstance(event, ResponseReceived):
+                fields = dict(event.headers)
+                facts.update(status=int(fields[":status"]), blocked=fields.get("x-pipelock-blocked"))
+            facts["reset"] |= isinstance(event, StreamReset)
+            ended |= isinstance(event, (StreamEnded, StreamReset))
+        secure.sendall(connection.data_to_send())
+        return not ended
+
+    open_yet = True
+    # A fifth of a second in which an answer that does not wait for the body would come, reset and all.
+    while open_yet and (secure.pending() or select.select([secure], [], [], 0.2)[0]):
+        open_yet = listen()
+    if not facts["reset"]:
+        connection.send_data(1, b"a body nobody will judge", end_stream=True)
+        secure.sendall(connection.data_to_send())
+    while open_yet:
+        open_yet = listen()
+    say(**facts)
+
+
 def wait_acknowledged(sock):
     """Until the peer's kernel has everything written so far (SIOCOUTQ is 0): what comes next is another segment."""
     import array

@@ -28,6 +28,8 @@ pub(crate) fn cases() -> Vec<Case> {
     cases.push(e2e!(every_kind_of_key_is_stopped, needs: [Bpf, CgroupV2, Pipelock, Curl], every_kind));
     cases.push(e2e!(cleartext_http_is_judged_too, needs: [Bpf, CgroupV2, Pipelock, Curl], cleartext));
     cases.push(e2e!(secret_in_a_header_is_stopped, needs: [Bpf, CgroupV2, Pipelock, Curl], header));
+    cases
+        .push(e2e!(h2_body_behind_a_refused_head_is_not_reset, needs: [Bpf, CgroupV2, Pipelock, Python], refused_head));
     cases.push(e2e!(secret_in_a_gzip_body_is_stopped, needs: [Bpf, CgroupV2, Pipelock, Curl], gzip));
     cases.push(
         e2e!(two_requests_on_one_connection_are_judged_apart, needs: [Bpf, CgroupV2, Pipelock, Curl], keep_alive),
@@ -85,6 +87,15 @@ fn header(node: &Node) -> Result<()> {
     let field = format!("X-Api-Key: {}", secret.value);
     let outcome = Exec::on(node).run(curl_argv(&["-H", &field], "https://api.example.test/", "clean"))?;
     stopped(&outcome, &secret, node)
+}
+
+/// A reset right behind the answer makes curl 7.88 lose the answer when it was about to send the body.
+fn refused_head(node: &Node) -> Result<()> {
+    let secret = Secret::github();
+    let outcome = Exec::on(node).run(raw_argv(&["refused_head", &secret.value]))?;
+    stopped(&outcome, &secret, node)?;
+    ensure!(outcome.finished.stdout.contains(r#""reset": false"#), "the stream was reset: {outcome:#?}");
+    Ok(())
 }
 
 fn gzip(node: &Node) -> Result<()> {
