@@ -60,7 +60,7 @@ impl Tunnel for Entrance {
                 draft.finish(ConnectionEnd::Denied);
                 return Err(TunnelError::Denied(reason));
             }
-            match self.0.dialer.connect(address).await {
+            match self.0.dial(address).await {
                 Ok(upstream) => {
                     let relay_unopened = match decision {
                         AddressDecision::Passthrough(reason) => {
