@@ -55,6 +55,7 @@ pub(crate) fn cases() -> Vec<Case> {
     cases.push(e2e!(missing_configuration_file_is_named, needs: [Bpf, CgroupV2, Pipelock], missing_file).alone());
     cases
         .push(e2e!(missing_capability_is_named, needs: [Bpf, CgroupV2, Pipelock, Setpriv], missing_capability).alone());
+    cases.push(e2e!(kernel_without_cgroup_v2_is_refused, needs: [Bpf, CgroupV2, Pipelock], no_cgroup_v2).alone());
     cases.push(e2e!(check_agrees_with_exec, needs: [Pipelock], check_agrees));
     cases
 }
@@ -104,6 +105,22 @@ fn missing_capability(node: &Node) -> Result<()> {
         ensure!(finished.status.code() == Some(2), "without {name}: {finished:#?}");
         ensure!(finished.stderr.contains(&name), "{name} is not named: {}", finished.stderr);
     }
+    before.expect_none_new()
+}
+
+/// A machine that lacks a feature, made by taking its mount away in a copy of the mount tree. What cannot be taken away
+/// from a running kernel is faked in the tests of `capture::probe`.
+fn no_cgroup_v2(node: &Node) -> Result<()> {
+    let before = Traces::take()?;
+    let marker = node.directory().join("the-command-ran");
+    let script = "for at in $(awk '$3 == \"cgroup2\" { print $2 }' /proc/self/mounts); do umount -l \"$at\" || exit 99; \
+                  done; exec \"$@\"";
+    let mut command = node.command("unshare");
+    command.args(["--mount", "sh", "-c", script, "sh"]).arg(binary()).args(["exec", "--", "touch"]).arg(&marker);
+    let finished = process::run(command, DEADLINE)?;
+    ensure!(finished.status.code() == Some(2), "{finished:#?}");
+    ensure!(finished.stderr.to_lowercase().contains("cgroup"), "the missing feature is not named: {finished:#?}");
+    ensure!(!marker.exists(), "the command ran all the same");
     before.expect_none_new()
 }
 

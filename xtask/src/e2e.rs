@@ -124,7 +124,12 @@ pub(crate) fn build_binary(package: &str, kind: Kind, options: &[&str]) -> Resul
 /// as a flag for all of the graph it would also reach procedural macros, which must be dynamic.
 fn build_static_client() -> Result<PathBuf> {
     let cmd = Cmd::cargo("rustc --package pipelock-tests --bin static-client --message-format=json-render-diagnostics");
-    executable(&cmd.args(["--", "-C", "target-feature=+crt-static"]), "static-client")
+    let built = executable(&cmd.args(["--", "-C", "target-feature=+crt-static"]), "static-client")?;
+    // Building the tests builds this binary once more, dynamically, in the same place; the copy is out of its way.
+    let kept = workspace::target_dir().join("e2e").join("static-client");
+    std::fs::create_dir_all(workspace::target_dir().join("e2e")).context("making target/e2e")?;
+    std::fs::copy(&built, &kept).with_context(|| format!("copying {} to {}", built.display(), kept.display()))?;
+    Ok(kept)
 }
 
 fn executable(cmd: &Cmd, name: &str) -> Result<PathBuf> {

@@ -1,17 +1,20 @@
 //! Usage: `static-client URL BODY`: posts over TLS and prints one JSON line, as the scripts in `tests/clients/` do.
 //!
 //! Exists to be linked statically: no preloaded library, no shim of the C library and no runtime hook can steer it, so
-//! what captures it is the kernel. It looks at no proxy variable; it trusts what `SSL_CERT_FILE` names.
+//! what captures it is the kernel. It looks at no proxy variable; it trusts what `SSL_CERT_FILE` names. For
+//! the same reason it uses nothing of this crate's library: that knows the gateway, and with it a C++ library.
 #![expect(clippy::print_stdout, reason = "the line on standard output is its purpose")]
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use pipelock_tests::pki;
-use rustls::{ClientConnection, StreamOwned};
-use rustls_pki_types::ServerName;
+use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, ServerName};
 
 fn main() {
     let line = match post() {
@@ -29,7 +32,7 @@ fn post() -> Result<(u16, Option<String>)> {
     let socket = TcpStream::connect((host.as_str(), url.port_u16().unwrap_or(443))).context("connect")?;
     socket.set_read_timeout(Some(Duration::from_secs(30)))?;
     let trusted = std::env::var_os("SSL_CERT_FILE").context("SSL_CERT_FILE")?;
-    let session = ClientConnection::new(pki::trusting(&[trusted])?, ServerName::try_from(host.clone())?)?;
+    let session = ClientConnection::new(trusting(trusted.as_ref())?, ServerName::try_from(host.clone())?)?;
     let mut stream = StreamOwned::new(session, socket);
     let path = url.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
     let head = format!(
@@ -50,4 +53,18 @@ fn post() -> Result<(u16, Option<String>)> {
         .lines()
         .find_map(|line| line.to_ascii_lowercase().strip_prefix("x-pipelock-blocked: ").map(str::to_owned));
     Ok((status, blocked))
+}
+
+fn trusting(file: &Path) -> Result<Arc<ClientConfig>> {
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_file_iter(file).with_context(|| format!("reading {}", file.display()))? {
+        // A system's bundle may hold roots rustls does not understand; the one that matters shows in the handshake.
+        roots.add(certificate?).ok();
+    }
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Ok(Arc::new(config))
 }
