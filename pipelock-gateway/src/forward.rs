@@ -151,11 +151,11 @@ pub trait Rules: Send + Sync + 'static {
     /// Why not.
     fn admit(&self, host: &PeerName, port: u16) -> Result<(), DenyReason>;
 
-    /// Whether the name is in `trusted_domains`, and may therefore live at a loopback, private or shared address.
-    fn may_be_private(&self, host: &ServerName) -> bool;
-
-    /// Whether an address is a listener of this gateway. The door's own address need not be known here.
-    fn is_own_listener(&self, address: SocketAddr) -> bool;
+    /// Whether an address that `host` is, or resolved to, may be dialled. The door's own address need not be known here.
+    ///
+    /// # Errors
+    /// Why not.
+    fn check_address(&self, host: &PeerName, address: SocketAddr) -> Result<(), DenyReason>;
 }
 
 /// Answers requests for the gateway itself.

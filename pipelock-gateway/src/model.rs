@@ -14,6 +14,7 @@ mod name;
 mod network;
 mod no_proxy;
 mod record;
+mod validator;
 mod verdict;
 mod workload;
 
@@ -28,5 +29,6 @@ pub use name::{InvalidName, PeerName, ServerName};
 pub use network::{InvalidNetwork, parse_network};
 pub use no_proxy::{InvalidNoProxy, NoProxyEntry, NoProxyList};
 pub use record::{ConnectionEnd, ConnectionRecord, RequestRecord};
+pub use validator::Validator;
 pub use verdict::{Action, BlockReason, Verdict};
 pub use workload::{CgroupId, NetnsCookie, Workload};

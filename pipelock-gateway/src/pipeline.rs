@@ -13,13 +13,13 @@ mod door;
 mod draft;
 mod first_bytes;
 mod heard;
+mod intercept;
 mod judge;
 mod snapshot;
 
-use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
@@ -29,23 +29,21 @@ use tokio_util::task::TaskTracker;
 
 use crate::capture::Datapath;
 use crate::connection::{self, Accepted, ConnIds, Connection, Counted, Dialer, NameBindings, Refused, relay, reset};
-use crate::http::{BodyBudget, Inspect, Io, Redial, RequestIds, Session};
+use crate::http::BodyBudget;
 use crate::model::{
-    Alpn, BlockReason, ConnectionEnd, Decision, DenyReason, FrontDoor, HttpVersion, InterceptReason, OriginalDst,
-    PassthroughReason, PeerName, Protocol, Side,
+    ConnectionEnd, Decision, DenyReason, FrontDoor, InterceptReason, OriginalDst, PassthroughReason, PeerName,
+    Protocol, Side,
 };
 use crate::policy::{AddressDecision, Binding, NameInput};
 use crate::report::Report;
-use crate::report::metrics::TlsIntercept;
-use crate::sniff::ClientHello;
+use crate::report::metrics::UpstreamError;
 use crate::tls::Prefixed;
-use crate::{http, tls};
 
 pub use door::Entrance;
 use draft::Draft;
 use first_bytes::{FirstBytes, first_bytes};
 use heard::{Greeting, Heard};
-use judge::{Judge, RefuseAll};
+use intercept::Opening;
 pub use snapshot::{Error, Opener, Snapshot, SnapshotOptions};
 
 /// The workload's side: always a socket, whichever door it came through.
@@ -145,12 +143,12 @@ impl Gateway {
             }
             AddressDecision::Passthrough(reason) => {
                 draft.decide(Decision::Passthrough(reason));
-                match self.dialer.connect(original_dst.socket_addr()).await {
+                match self.dial(original_dst.socket_addr()).await {
                     Ok(upstream) => relayed(downstream, upstream).await,
                     Err(error) => upstream_unreachable(downstream, &error),
                 }
             }
-            AddressDecision::Continue => match self.dialer.connect(original_dst.socket_addr()).await {
+            AddressDecision::Continue => match self.dial(original_dst.socket_addr()).await {
                 Ok(upstream) => {
                     self.converse(
                         &snapshot,
@@ -164,6 +162,23 @@ impl Gateway {
         };
         draft.finish(end);
         drop(permit);
+    }
+
+    /// Connects to an upstream, and counts how that went.
+    async fn dial(&self, address: SocketAddr) -> Result<TcpStream, connection::Error> {
+        let begun = Instant::now();
+        let dialled = self.dialer.connect(address).await;
+        match &dialled {
+            Ok(_) => self.report.metrics().upstream_connected(begun.elapsed()),
+            Err(connection::Error::Connect { source, .. }) => {
+                self.report.metrics().upstream_error(UpstreamError::of(source));
+            }
+            Err(connection::Error::ConnectTimeout { .. }) => {
+                self.report.metrics().upstream_error(UpstreamError::Timeout);
+            }
+            Err(_) => self.report.metrics().upstream_error(UpstreamError::Other),
+        }
+        dialled
     }
 
     /// From two connected sockets on; both front doors meet here.
@@ -213,11 +228,14 @@ impl Gateway {
             }
             (Decision::Passthrough(_), _) => relayed(downstream, Prefixed::new(from_upstream, upstream)).await,
             (Decision::Intercept(_), Greeting::Tls(hello)) => {
-                self.intercept_tls(snapshot, draft, (&peer, dst), &hello, downstream, upstream).await
+                let upstream = Prefixed::new(from_upstream, upstream);
+                let opening = Opening { snapshot, draft, name: Some(peer), dst, downstream, upstream };
+                self.intercept_tls(opening, &hello).await
             }
             (Decision::Intercept(_), Greeting::Http(version)) => {
-                let redial = self.redial_tcp(dst);
-                self.serve_http(snapshot, draft, version, Scheme::Http, downstream, upstream, redial).await
+                let upstream = Prefixed::new(from_upstream, upstream);
+                let opening = Opening { snapshot, draft, name: heard.name, dst, downstream, upstream };
+                self.intercept_http(opening, version).await
             }
             // Broken TLS: policy means it to be opened, and it cannot be. Only where nothing is enforced may it pass.
             (Decision::Intercept(_), Greeting::Other) if !snapshot.verdict.enforce => {
@@ -251,159 +269,6 @@ impl Gateway {
         let bound = self.bindings.is_bound(name, input.dst.ip()).await;
         snapshot.rules.name(&NameInput { binding: if bound { Binding::Bound } else { Binding::NotBound }, ..input })
     }
-
-    /// Upstream TLS first, so that its choice of ALPN can be given to the workload, then downstream TLS, then HTTP.
-    async fn intercept_tls(
-        self: &Arc<Self>,
-        snapshot: &Arc<Snapshot>,
-        draft: &mut Draft,
-        (name, dst): (&PeerName, OriginalDst),
-        hello: &ClientHello,
-        downstream: Prefixed<Downstream>,
-        upstream: TcpStream,
-    ) -> ConnectionEnd {
-        let Some(opener) = &snapshot.tls else {
-            reset(downstream.into_parts().1.into_inner());
-            return failed(
-                Side::Gateway,
-                &io::Error::other("interception was decided without a certificate authority"),
-            );
-        };
-        let offer = hello.http_alpn();
-        let key_kind = tls::KeyKind::for_client(hello.accepts_ecdsa());
-        let (leg, upstream_error) = match opener.upstream.connect(upstream, name, &offer).await {
-            Ok(leg) => (Some(leg), None),
-            Err(error @ tls::Error::UpstreamCertificate { .. }) => (None, Some(error)),
-            Err(error) => {
-                reset(downstream.into_parts().1.into_inner());
-                return failed(Side::Upstream, &error);
-            }
-        };
-        // Without an upstream there is nothing to mirror; the workload's own first choice carries the 502.
-        let alpn = leg.as_ref().map_or_else(|| offer.first().copied(), |leg| leg.alpn);
-        let leaf = match opener.leaves.leaf(name, key_kind).await {
-            Ok(leaf) => leaf,
-            Err(error) => {
-                reset(downstream.into_parts().1.into_inner());
-                return failed(Side::Gateway, &error);
-            }
-        };
-        let downstream = match opener.downstream.accept(downstream, leaf, alpn).await {
-            Ok(stream) => stream,
-            Err(tls::Error::ClientRejected { detail }) => {
-                self.report.metrics().tls_intercept(TlsIntercept::HandshakeError);
-                return ConnectionEnd::DownstreamRejectedCertificate { detail };
-            }
-            Err(error) => {
-                self.report.metrics().tls_intercept(TlsIntercept::HandshakeError);
-                return failed(Side::Downstream, &error);
-            }
-        };
-        let version = if alpn == Some(Alpn::H2) { HttpVersion::Http2 } else { HttpVersion::Http1 };
-        self.report.metrics().tls_intercept(TlsIntercept::Intercepted);
-        match (leg, upstream_error) {
-            (Some(leg), _) => {
-                let redial = self.redial_tls(Arc::clone(snapshot), name.clone(), dst, leg.alpn);
-                self.serve_http(snapshot, draft, version, Scheme::Https, downstream, leg.stream, redial).await
-            }
-            (None, error) => {
-                self.refuse_all(draft, version, BlockReason::UpstreamTls, downstream).await;
-                error.map_or(ConnectionEnd::Closed, |error| failed(Side::Upstream, &error))
-            }
-        }
-    }
-
-    /// Serves HTTP between two opened legs, every request before the judge.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "each is one thing the caller has just made; a struct would be used once"
-    )]
-    async fn serve_http(
-        &self,
-        snapshot: &Arc<Snapshot>,
-        draft: &mut Draft,
-        version: HttpVersion,
-        scheme: Scheme,
-        downstream: impl Io + 'static,
-        upstream: impl Io + 'static,
-        redial: Redial,
-    ) -> ConnectionEnd {
-        let judge = Arc::new(Judge::new(Arc::clone(snapshot), self.report.clone()));
-        let session = self.session(draft, version, scheme, Arc::clone(&judge) as _, Some(redial));
-        // Boxed: the HTTP state machines are tens of KiB that a relayed or refused connection must not carry.
-        let served = Box::pin(http::serve(downstream, upstream, session)).await;
-        draft.requests(judge.judged());
-        match served {
-            Ok(_) => ConnectionEnd::Closed,
-            Err(error) => failed(error.side(), &error),
-        }
-    }
-
-    /// Answers every request with a block: the upstream cannot be trusted, and a reset would only make clients retry.
-    async fn refuse_all(
-        &self,
-        draft: &mut Draft,
-        version: HttpVersion,
-        reason: BlockReason,
-        downstream: impl Io + 'static,
-    ) {
-        let judge = Arc::new(RefuseAll::new(reason, self.report.clone()));
-        let session = self.session(draft, version, Scheme::Https, Arc::clone(&judge) as _, None);
-        // Nothing is ever sent on it: the judge refuses each head. Kept open so that it does not look like a failure.
-        let (upstream, _held) = tokio::io::duplex(64 * 1024);
-        if let Err(error) = Box::pin(http::serve(downstream, upstream, session)).await {
-            tracing::debug!(error = %crate::model::error_chain(&error), "telling a workload that its upstream is not to be trusted");
-        }
-        draft.requests(judge.judged());
-    }
-
-    fn session(
-        &self,
-        draft: &Draft,
-        version: HttpVersion,
-        scheme: Scheme,
-        inspect: Arc<dyn Inspect>,
-        redial: Option<Redial>,
-    ) -> Session {
-        Session {
-            exchange: Arc::new(draft.exchange(version, scheme.as_str())),
-            inspect,
-            limits: http::Limits::default(),
-            budget: self.budget.clone(),
-            ids: RequestIds::new(self.instance, draft.id()),
-            redial,
-            shutdown: self.drain.clone(),
-        }
-    }
-
-    /// Another cleartext connection to the same address.
-    fn redial_tcp(self: &Arc<Self>, dst: OriginalDst) -> Redial {
-        let dialer = self.dialer.clone();
-        Arc::new(move || {
-            let dialer = dialer.clone();
-            Box::pin(async move {
-                let stream = dialer.connect(dst.socket_addr()).await.map_err(io::Error::other)?;
-                Ok(Box::new(stream) as Box<dyn Io>)
-            })
-        })
-    }
-
-    /// Another TLS connection to the same address, verified for the same name, speaking the same protocol.
-    fn redial_tls(&self, snapshot: Arc<Snapshot>, name: PeerName, dst: OriginalDst, alpn: Option<Alpn>) -> Redial {
-        let dialer = self.dialer.clone();
-        Arc::new(move || {
-            let (dialer, snapshot, name) = (dialer.clone(), Arc::clone(&snapshot), name.clone());
-            Box::pin(async move {
-                let opener = snapshot.tls.as_ref().ok_or(io::ErrorKind::Unsupported)?;
-                let stream = dialer.connect(dst.socket_addr()).await.map_err(io::Error::other)?;
-                let leg = opener.upstream.connect(stream, &name, alpn.as_slice()).await.map_err(io::Error::other)?;
-                if leg.alpn != alpn {
-                    return Err(io::Error::other("the upstream chose another protocol than before"));
-                }
-                Ok(Box::new(leg.stream) as Box<dyn Io>)
-            })
-        })
-    }
 }
 
 /// Two connected sockets and what is known about them.
@@ -430,27 +295,12 @@ impl Accepted for Arc<Gateway> {
 
     fn refused(&self, refused: Refused) {
         let Refused { id, peer, steered, reason } = refused;
-        let mut draft = Draft::new(self.report.clone(), id, FrontDoor::Captured, peer, std::time::Instant::now());
+        let mut draft = Draft::new(self.report.clone(), id, FrontDoor::Captured, peer, Instant::now());
         if let Some(steered) = steered {
             draft.steered(steered.original_dst, steered.workload);
         }
         draft.decide(Decision::Deny(reason));
         draft.finish(ConnectionEnd::Denied);
-    }
-}
-
-#[derive(Clone, Copy)]
-enum Scheme {
-    Http,
-    Https,
-}
-
-impl Scheme {
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Http => "http",
-            Self::Https => "https",
-        }
     }
 }
 

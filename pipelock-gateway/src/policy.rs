@@ -139,14 +139,21 @@ impl Rules {
             AddressClass::Metadata => Some(DenyReason::AddressClass),
             _ => None,
         };
-        self.by_address(dst, own_listeners, refused)
+        match self.by_address(dst, own_listeners, refused) {
+            // The workload could have gone there without us; blocking off means that it may.
+            AddressDecision::Deny(DenyReason::AddressClass) if !self.0.enforce => {
+                AddressDecision::Passthrough(PassthroughReason::Audit)
+            }
+            decision => decision,
+        }
     }
 
     /// Decides whether the explicit proxy may dial an address that `host` resolved to. Check every address of the answer,
     /// then dial one that was checked without resolving again (DNS rebinding).
     ///
     /// Unlike on captured connections the gateway reaches further than the workload may, so private, shared, link-local,
-    /// loopback and multicast addresses are refused; `trusted_domains` lifts that for private and shared ones only.
+    /// loopback and multicast addresses are refused, also with blocking off: a watched proxy must not become a way into
+    /// the machine's own networks. `trusted_domains` lifts that for private and shared ones only.
     #[must_use]
     pub fn connect_address(&self, host: &PeerName, dst: OriginalDst, own_listeners: &[SocketAddr]) -> AddressDecision {
         let refused = match AddressClass::of(dst.ip()) {
@@ -176,8 +183,7 @@ impl Rules {
         // `*` says nothing about an address that needs a rule of its own; only an entry that names it does.
         let named = listed.is_some_and(|entry| !entry.is_everything()) || self.is_bypassed(dst);
         match refused {
-            Some(reason) if !named && self.0.enforce => AddressDecision::Deny(reason),
-            Some(_) if !named => AddressDecision::Passthrough(PassthroughReason::Audit),
+            Some(reason) if !named => AddressDecision::Deny(reason),
             _ if named || listed.is_some() => AddressDecision::Passthrough(PassthroughReason::NoProxyAddress),
             _ => AddressDecision::Continue,
         }
@@ -206,12 +212,6 @@ impl Rules {
     #[must_use]
     pub fn admits_host(&self, host: &PeerName) -> bool {
         !(self.is_strict() && self.0.enforce) || self.0.api_allowlist.matches(host)
-    }
-
-    /// Whether `trusted_domains` lets this name live at a private address.
-    #[must_use]
-    pub fn trusts(&self, host: &PeerName) -> bool {
-        self.0.trusted_domains.matches(host)
     }
 
     /// How the connection is handled if nothing refuses it.

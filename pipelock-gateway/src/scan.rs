@@ -20,7 +20,7 @@ mod stream;
 mod validate;
 mod window;
 
-pub use engine::{Engine, Error, RuleSpec, UnknownValidator, UserRule, Validator};
+pub use engine::{Engine, Error, RuleSpec, UserRule};
 pub use hyperscan::Error as MatcherError;
 pub use stream::{Encoding, Progress, StreamOptions, StreamScan};
 

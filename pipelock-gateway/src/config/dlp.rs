@@ -9,7 +9,7 @@ use regex::RegexBuilder;
 
 use super::error::Error;
 use super::reader::{Keys, Value};
-use crate::model::{DomainList, Severity};
+use crate::model::{DomainList, Severity, Validator};
 
 const KEYS: Keys = Keys {
     read: &["include_defaults", "patterns"],
@@ -42,35 +42,6 @@ pub struct DlpPattern {
     pub exempt_domains: DomainList,
     /// `action: warn`: matches are reported and never enforced.
     pub warn_only: bool,
-}
-
-/// A checksum that a match must satisfy to be a finding.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Validator {
-    /// Payment card numbers (ISO/IEC 7812-1).
-    Luhn,
-    /// International bank account numbers (ISO 13616, ISO/IEC 7064 MOD 97-10).
-    Mod97,
-    /// US bank routing numbers.
-    Aba,
-    /// Bitcoin private keys in wallet import format (`Base58Check`).
-    Wif,
-}
-
-impl Validator {
-    const ALL: [(&'static str, Self); 4] =
-        [("luhn", Self::Luhn), ("mod97", Self::Mod97), ("aba", Self::Aba), ("wif", Self::Wif)];
-
-    /// The word used in configuration.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Luhn => "luhn",
-            Self::Mod97 => "mod97",
-            Self::Aba => "aba",
-            Self::Wif => "wif",
-        }
-    }
 }
 
 impl Default for Dlp {
@@ -123,7 +94,8 @@ impl DlpPattern {
             severity: section.read("severity", Severity::High, |severity| {
                 severity.choice(&severities.map(|severity| (severity.as_str(), severity)))
             })?,
-            validator: section.read("validator", None, |word| word.choice(&Validator::ALL).map(Some))?,
+            validator: section
+                .read("validator", None, |word| word.choice(&Validator::ALL.map(|v| (v.as_str(), v))).map(Some))?,
             exempt_domains: section.read("exempt_domains", DomainList::default(), Value::parse_list)?,
             warn_only: section.read("action", false, |action| action.choice(&[("warn", true)]))?,
         })

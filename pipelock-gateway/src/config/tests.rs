@@ -430,7 +430,10 @@ fn a_full_file_is_read_as_written() {
     assert!(config.no_proxy.find_address(OriginalDst::new("127.0.0.1:1".parse().unwrap())).is_some());
     assert_eq!(config.capture.cidr_bypass.len(), 2);
     let [card, ticket] = config.dlp.patterns.as_slice() else { panic!("{:?}", config.dlp) };
-    assert_eq!((card.severity, card.validator, card.warn_only), (Severity::Low, Some(Validator::Luhn), true));
+    assert_eq!(
+        (card.severity, card.validator, card.warn_only),
+        (Severity::Low, Some(crate::model::Validator::Luhn), true)
+    );
     assert_eq!((ticket.severity, ticket.validator, ticket.warn_only), (Severity::High, None, false));
     assert_eq!(ticket.regex, "TKT-\\d+");
     assert_eq!(config.logging.output, LogOutput::File(std::env::current_dir().unwrap().join("logs/audit.log")));

@@ -255,12 +255,14 @@ impl<T: Tunnel> Shared<T> {
         let permit = Arc::clone(&self.tunnels)
             .try_acquire_owned()
             .map_err(|_| Failure::Denied(DenyReason::TooManyConnections))?;
-        let (addresses, may_be_private) = match host {
-            PeerName::Ip(ip) => (vec![*ip], false),
-            PeerName::Dns(name) => (self.resolve(name).await?, self.rules.may_be_private(name)),
+        let addresses = match host {
+            PeerName::Ip(ip) => vec![*ip],
+            PeerName::Dns(name) => self.resolve(name).await?,
         };
-        let is_own = |address| is_door(address, local) || self.rules.is_own_listener(address);
-        let addrs = target::check(&addresses, *port, may_be_private, is_own).map_err(Failure::Denied)?;
+        let check = |address| {
+            if is_door(address, local) { Err(DenyReason::Loop) } else { self.rules.check_address(host, address) }
+        };
+        let addrs = target::check_all(&addresses, *port, check).map_err(Failure::Denied)?;
         Ok((permit, addrs))
     }
 

@@ -26,8 +26,8 @@ pub struct ConnectionRecord {
     pub name: Option<PeerName>,
     /// What it spoke; `None` when it was refused before a byte was read.
     pub protocol: Option<Protocol>,
-    /// What policy chose.
-    pub decision: Decision,
+    /// What policy chose; `None` when the connection ended before it was asked.
+    pub decision: Option<Decision>,
     /// Requests served on it; 0 unless intercepted.
     pub requests: u32,
     /// Bytes the workload sent.
@@ -38,6 +38,14 @@ pub struct ConnectionRecord {
     pub duration: Duration,
     /// How it ended.
     pub end: ConnectionEnd,
+}
+
+impl ConnectionRecord {
+    /// The decision and its reason as logs and metric labels print them; `none` for both where none was taken.
+    #[must_use]
+    pub fn decision_words(&self) -> (&'static str, &'static str) {
+        self.decision.map_or(("none", "none"), |decision| (decision.as_str(), decision.reason()))
+    }
 }
 
 /// How a connection ended.

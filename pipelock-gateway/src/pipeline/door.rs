@@ -2,6 +2,7 @@
 //! bytes, with one thing more known: the host the client asked for.
 
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -9,9 +10,7 @@ use super::draft::Draft;
 use super::{Gateway, Parties, Snapshot, failed};
 use crate::connection::{self, Counted};
 use crate::forward::{ConnectRequest, Opened, RefusedConnect, Rules, Tunnel, TunnelError, Tunnelled};
-use crate::model::{
-    AddressClass, ConnectionEnd, Decision, DenyReason, FrontDoor, OriginalDst, PeerName, ServerName, Side,
-};
+use crate::model::{ConnectionEnd, Decision, DenyReason, FrontDoor, OriginalDst, PeerName, Side};
 use crate::policy::AddressDecision;
 
 /// Opens tunnels into a gateway, by that gateway's rules.
@@ -36,7 +35,7 @@ impl Entrance {
         Self(gateway)
     }
 
-    fn draft(&self, peer: std::net::SocketAddr) -> Draft {
+    fn draft(&self, peer: SocketAddr) -> Draft {
         Draft::new(self.0.report.clone(), self.0.ids.next(), FrontDoor::Explicit, peer, Instant::now())
     }
 }
@@ -60,7 +59,7 @@ impl Tunnel for Entrance {
                 draft.finish(ConnectionEnd::Denied);
                 return Err(TunnelError::Denied(reason));
             }
-            match self.0.dialer.connect(address).await {
+            match self.0.dial(address).await {
                 Ok(upstream) => {
                     let relay_unopened = match decision {
                         AddressDecision::Passthrough(reason) => {
@@ -113,14 +112,11 @@ impl Rules for Entrance {
         if self.0.snapshot.load().rules.admits_host(host) { Ok(()) } else { Err(DenyReason::NotInAllowlist) }
     }
 
-    fn may_be_private(&self, host: &ServerName) -> bool {
-        self.0.snapshot.load().rules.trusts(&PeerName::Dns(host.clone()))
-    }
-
-    fn is_own_listener(&self, address: std::net::SocketAddr) -> bool {
-        let own = self.0.own_listeners();
-        own.contains(&address)
-            || (AddressClass::of(address.ip()) == AddressClass::Loopback
-                && own.iter().any(|o| o.port() == address.port()))
+    fn check_address(&self, host: &PeerName, address: SocketAddr) -> Result<(), DenyReason> {
+        let rules = &self.0.snapshot.load().rules;
+        match rules.connect_address(host, OriginalDst::new(address), &self.0.own_listeners()) {
+            AddressDecision::Deny(reason) => Err(reason),
+            AddressDecision::Continue | AddressDecision::Passthrough(_) => Ok(()),
+        }
     }
 }

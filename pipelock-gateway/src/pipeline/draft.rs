@@ -8,8 +8,8 @@ use std::time::Instant;
 use crate::connection::ByteCounts;
 use crate::http::Exchange;
 use crate::model::{
-    ConnId, ConnectionEnd, ConnectionRecord, Decision, DenyReason, FrontDoor, HttpVersion, OriginalDst, PeerName,
-    Protocol, Side, Workload,
+    ConnId, ConnectionEnd, ConnectionRecord, Decision, FrontDoor, HttpVersion, OriginalDst, PeerName, Protocol, Side,
+    Workload,
 };
 use crate::report::Report;
 
@@ -37,8 +37,7 @@ impl Draft {
             original_dst: None,
             name: None,
             protocol: None,
-            // Stands until something else is decided: a connection that never got that far was refused.
-            decision: Decision::Deny(DenyReason::NotSteered),
+            decision: None,
             requests: 0,
             bytes_up: 0,
             bytes_down: 0,
@@ -86,20 +85,20 @@ impl Draft {
     }
 
     pub(super) fn decide(&mut self, decision: Decision) {
-        self.edit(|record| record.decision = decision);
+        self.edit(|record| record.decision = Some(decision));
     }
 
     pub(super) fn requests(&mut self, requests: u32) {
         self.edit(|record| record.requests = requests);
     }
 
-    /// What the judge may know about this connection.
-    pub(super) fn exchange(&self, version: HttpVersion, scheme: &'static str) -> Exchange {
+    /// What the judge may know about this connection. `name` is what requests must be for; `None` lets `Host` say it.
+    pub(super) fn exchange(&self, version: HttpVersion, scheme: &'static str, name: Option<PeerName>) -> Exchange {
         Exchange {
             front_door: self.front_door,
             workload: self.workload.clone(),
             original_dst: self.original_dst,
-            name: self.name.clone(),
+            name,
             scheme,
             version,
         }
@@ -132,6 +131,9 @@ impl Draft {
 
 impl Drop for Draft {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.report.metrics().panicked();
+        }
         self.report_with(ConnectionEnd::Failed {
             side: Side::Gateway,
             detail: "the connection's task was cut or panicked".to_owned(),

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use crate::config::{self, Config, DlpPattern};
+use crate::config::{Config, DlpPattern};
 use crate::model::{DomainList, PeerName, ServerName};
 use crate::{policy, scan, tls, verdict};
 
@@ -129,16 +129,10 @@ impl Opener {
 }
 
 fn user_rule(pattern: &DlpPattern) -> scan::UserRule {
-    let validator = pattern.validator.map(|validator| match validator {
-        config::Validator::Luhn => scan::Validator::Luhn,
-        config::Validator::Mod97 => scan::Validator::Mod97,
-        config::Validator::Aba => scan::Validator::Aba,
-        config::Validator::Wif => scan::Validator::Wif,
-    });
     scan::UserRule {
         name: pattern.name.clone(),
         expression: pattern.regex.clone(),
         severity: pattern.severity,
-        validator,
+        validator: pattern.validator,
     }
 }

@@ -253,14 +253,14 @@ impl Metrics {
     /// Counts a finished connection. [`super::Report::connection`] calls it.
     pub fn connection(&self, record: &ConnectionRecord) {
         let f = &*self.0;
-        let decision = record.decision.as_str();
+        let (decision, reason) = record.decision_words();
         let protocol = record.protocol.map_or("none", crate::model::Protocol::as_str);
         f.connections.with_label_values(&[record.front_door.as_str(), protocol, decision]).inc();
         f.connection_duration.with_label_values(&[decision]).observe(record.duration.as_secs_f64());
         f.bytes.with_label_values(&["up", decision]).inc_by(record.bytes_up);
         f.bytes.with_label_values(&["down", decision]).inc_by(record.bytes_down);
-        f.policy_decisions.with_label_values(&[decision, record.decision.reason()]).inc();
-        if record.decision == Decision::Deny(DenyReason::NotSteered) {
+        f.policy_decisions.with_label_values(&[decision, reason]).inc();
+        if record.decision == Some(Decision::Deny(DenyReason::NotSteered)) {
             f.orig_dst_missing.inc();
         }
         if matches!(record.end, ConnectionEnd::DownstreamRejectedCertificate { .. }) {

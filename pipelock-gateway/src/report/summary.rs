@@ -168,15 +168,18 @@ pub(super) fn line(record: &ConnectionRecord, tally: &Tally, options: SummaryOpt
         (ConnectionEnd::DownstreamRejectedCertificate { detail }, _) => {
             write!(out, "{}", paint(Colour::Red, &rejected(record, detail)))
         }
-        (_, Decision::Deny(reason)) => write!(out, "{}", paint(Colour::Red, &format!("denied: {}", reason.as_str()))),
-        (_, Decision::Passthrough(reason)) => write!(
+        (_, Some(Decision::Deny(reason))) => {
+            write!(out, "{}", paint(Colour::Red, &format!("denied: {}", reason.as_str())))
+        }
+        (_, Some(Decision::Passthrough(reason))) => write!(
             out,
             "passthrough ({}): {} up, {} down",
             reason.as_str(),
             Size(record.bytes_up),
             Size(record.bytes_down)
         ),
-        (_, Decision::Intercept(_)) => write!(out, "intercept: {}", requests(record, tally, paint)),
+        (_, Some(Decision::Intercept(_))) => write!(out, "intercept: {}", requests(record, tally, paint)),
+        (_, None) => write!(out, "ended before anything was decided"),
     };
     if let ConnectionEnd::Failed { side, detail } = &record.end {
         let failure = format!("failed ({}): {}", side.as_str(), clean(detail, MAX_TEXT_BYTES));

@@ -34,7 +34,7 @@ pub(super) fn connection(id: u64) -> ConnectionRecord {
         original_dst: Some(OriginalDst::new("203.0.113.10:443".parse().unwrap())),
         name: Some(dns("api.example.test")),
         protocol: Some(Protocol::Tls),
-        decision: Decision::Intercept(InterceptReason::Default),
+        decision: Some(Decision::Intercept(InterceptReason::Default)),
         requests: 2,
         bytes_up: 1500,
         bytes_down: 900,

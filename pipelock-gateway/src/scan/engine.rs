@@ -4,7 +4,6 @@
 //! clone; a scan holds the one it began with, so a reload never pulls a database from under a stream.
 
 use std::fmt;
-use std::str::FromStr;
 use std::sync::Arc;
 
 use regex::bytes::{Regex, RegexBuilder};
@@ -14,7 +13,7 @@ use super::rules::{self, Begin, Class, Lane, Left, RunKind, Tail};
 use super::runs;
 use super::stream::{Encoding, StreamOptions, StreamScan};
 use super::validate::{self, Check};
-use crate::model::{Finding, Severity, Surface};
+use crate::model::{Finding, Severity, Surface, Validator};
 
 /// Widest expression in bytes. A match is not decided before its last byte, so this is what a stream must hold back.
 pub(super) const MAX_WIDTH: u32 = 512;
@@ -47,46 +46,13 @@ pub struct UserRule {
     pub validator: Option<Validator>,
 }
 
-/// A checksum that a user's rule can ask for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Validator {
-    /// Payment cards: issuer, length, Luhn.
-    Luhn,
-    /// IBAN: country, length, remainder.
-    Mod97,
-    /// Routing numbers of US banks.
-    Aba,
-    /// Bitcoin private keys.
-    Wif,
-}
-
-impl Validator {
-    fn check(self) -> fn(&[u8]) -> Check {
-        match self {
-            Self::Luhn => validate::card,
-            Self::Mod97 => validate::iban,
-            Self::Aba => validate::aba,
-            Self::Wif => validate::wif,
-        }
-    }
-}
-
-/// The word names no validator.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("validator must be luhn, mod97, aba or wif, not {0:?}")]
-pub struct UnknownValidator(pub String);
-
-impl FromStr for Validator {
-    type Err = UnknownValidator;
-
-    fn from_str(word: &str) -> Result<Self, Self::Err> {
-        match word {
-            "luhn" => Ok(Self::Luhn),
-            "mod97" => Ok(Self::Mod97),
-            "aba" => Ok(Self::Aba),
-            "wif" => Ok(Self::Wif),
-            _ => Err(UnknownValidator(word.to_owned())),
-        }
+/// The check behind a validator's name.
+fn check_of(validator: Validator) -> fn(&[u8]) -> Check {
+    match validator {
+        Validator::Luhn => validate::card,
+        Validator::Mod97 => validate::iban,
+        Validator::Aba => validate::aba,
+        Validator::Wif => validate::wif,
     }
 }
 
@@ -311,7 +277,7 @@ impl Loading {
         let expression = Expression { source: rule.expression.clone(), caseless: true };
         let (min, max) = bounded_width(&rule.name, &expression)?;
         let start = Start::Search { regex: searcher(&rule.name, &expression)?, min, max };
-        let check = rule.validator.map(Validator::check);
+        let check = rule.validator.map(check_of);
         let confirm = Confirm { start, left: Left::Any, tail: Tail::Exact(Class::Nothing), check };
         self.trigger(&rule.name, rule.severity, expression, confirm);
         Ok(())

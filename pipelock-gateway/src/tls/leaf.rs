@@ -138,6 +138,12 @@ impl Leaves {
         self.minted.load(Ordering::Relaxed)
     }
 
+    /// How many leaves are kept now.
+    #[must_use]
+    pub fn cached(&self) -> usize {
+        self.cache.len()
+    }
+
     /// The leaf for a name, from the cache or freshly minted; concurrent calls for one name mint once.
     ///
     /// Dropping the future hands the work to the next caller that waits for the same name.

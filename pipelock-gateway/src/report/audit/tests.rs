@@ -45,7 +45,7 @@ fn one_of_each() -> Vec<Record> {
         original_dst: None,
         name: None,
         protocol: None,
-        decision: Decision::Deny(DenyReason::NotSteered),
+        decision: Some(Decision::Deny(DenyReason::NotSteered)),
         end: ConnectionEnd::Denied,
         ..connection(4)
     };

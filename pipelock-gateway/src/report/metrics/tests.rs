@@ -132,11 +132,11 @@ fn an_open_connection_is_active_until_its_guard_is_dropped() {
 fn an_unsteered_socket_counts_as_missing_its_destination() {
     let metrics = Metrics::new("t");
     let mut record = connection(1);
-    record.decision = Decision::Deny(DenyReason::NotSteered);
+    record.decision = Some(Decision::Deny(DenyReason::NotSteered));
     record.protocol = None;
     record.end = ConnectionEnd::Denied;
     metrics.connection(&record);
-    record.decision = Decision::Passthrough(PassthroughReason::Opaque);
+    record.decision = Some(Decision::Passthrough(PassthroughReason::Opaque));
     metrics.connection(&record);
     let text = metrics.render();
     assert!(text.contains("pipelock_orig_dst_missing_total 1\n"), "{text}");

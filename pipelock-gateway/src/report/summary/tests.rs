@@ -37,7 +37,7 @@ fn every_outcome_has_its_words() {
     let head = "pipelock: c3 ruby[1234] -> api.example.test (203.0.113.10:443) ";
     let one = ConnectionRecord { requests: 1, ..connection(3) };
     let with = |decision, end| ConnectionRecord { decision, end, requests: 0, ..connection(3) };
-    let passthrough = Decision::Passthrough(PassthroughReason::NoProxyName);
+    let passthrough = Some(Decision::Passthrough(PassthroughReason::NoProxyName));
     let rejected = ConnectionEnd::DownstreamRejectedCertificate { detail: "alert unknown_ca".into() };
     let failed = ConnectionEnd::Failed { side: Side::Upstream, detail: "refused\u{1b}[1m".into() };
     for (record, records, want) in [
@@ -61,7 +61,11 @@ fn every_outcome_has_its_words() {
             "intercept: 3 requests, 3 blocked (secret: A, B, C; body_too_large)",
         ),
         (with(passthrough, ConnectionEnd::Closed), vec![], "passthrough (no_proxy_name): 1.4 KiB up, 900 B down"),
-        (with(Decision::Deny(DenyReason::NotInAllowlist), ConnectionEnd::Denied), vec![], "denied: not_in_allowlist"),
+        (
+            with(Some(Decision::Deny(DenyReason::NotInAllowlist)), ConnectionEnd::Denied),
+            vec![],
+            "denied: not_in_allowlist",
+        ),
         (
             with(connection(3).decision, rejected),
             vec![],

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::process::Command;
 
 use rustls_pki_types::pem::PemObject as _;
 use tempfile::TempDir;

@@ -1,0 +1,224 @@
+//! Opening a connection: TLS on both legs, then HTTP, every request before the judge.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Instant;
+
+use tokio::net::TcpStream;
+use tokio_util::sync::CancellationToken;
+
+use super::draft::Draft;
+use super::judge::{Judge, RefuseAll};
+use super::{Downstream, Gateway, Snapshot, failed};
+use crate::connection::reset;
+use crate::http::{self, BodyBudget, Exchange, Inspect, Io, Redial, RequestIds, Session};
+use crate::model::{Alpn, BlockReason, ConnectionEnd, HttpVersion, OriginalDst, PeerName, Side};
+use crate::report::metrics::{TlsIntercept, UpstreamError};
+use crate::sniff::ClientHello;
+use crate::tls::{self, Prefixed};
+
+/// A connection that is to be opened, as far as both ways of opening share it.
+pub(super) struct Opening<'a> {
+    pub(super) snapshot: &'a Arc<Snapshot>,
+    pub(super) draft: &'a mut Draft,
+    /// Whom the workload believes it talks to; `None` on cleartext that has not said so yet.
+    pub(super) name: Option<PeerName>,
+    pub(super) dst: OriginalDst,
+    pub(super) downstream: Prefixed<Downstream>,
+    pub(super) upstream: Prefixed<TcpStream>,
+}
+
+#[derive(Clone, Copy)]
+enum Scheme {
+    Http,
+    Https,
+}
+
+impl Scheme {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Https => "https",
+        }
+    }
+}
+
+impl Gateway {
+    /// Upstream TLS first, so that its choice of ALPN can be given to the workload, then downstream TLS, then HTTP.
+    pub(super) async fn intercept_tls(&self, opening: Opening<'_>, hello: &ClientHello) -> ConnectionEnd {
+        let Opening { snapshot, draft, name, dst, downstream, upstream } = opening;
+        let metrics = self.report.metrics();
+        let name = name.unwrap_or(PeerName::Ip(dst.ip()));
+        let Some(opener) = &snapshot.tls else {
+            reset(downstream.into_parts().1.into_inner());
+            return failed(
+                Side::Gateway,
+                &io::Error::other("interception was decided without a certificate authority"),
+            );
+        };
+        let offer = hello.http_alpn();
+        let key_kind = tls::KeyKind::for_client(hello.accepts_ecdsa());
+        let begun = Instant::now();
+        let (leg, upstream_error) = match opener.upstream.connect(upstream, &name, &offer).await {
+            Ok(leg) => {
+                metrics.tls_handshake(Side::Upstream, begun.elapsed());
+                (Some(leg), None)
+            }
+            Err(error @ tls::Error::UpstreamCertificate { .. }) => {
+                metrics.upstream_error(UpstreamError::Certificate);
+                (None, Some(error))
+            }
+            Err(error) => {
+                metrics.upstream_error(UpstreamError::Tls);
+                reset(downstream.into_parts().1.into_inner());
+                return failed(Side::Upstream, &error);
+            }
+        };
+        // Without an upstream there is nothing to mirror; the workload's own first choice carries the 502.
+        let alpn = leg.as_ref().map_or_else(|| offer.first().copied(), |leg| leg.alpn);
+        let (begun, minted) = (Instant::now(), opener.leaves.minted());
+        let leaf = match opener.leaves.leaf(&name, key_kind).await {
+            Ok(leaf) => {
+                if opener.leaves.minted() > minted {
+                    metrics.leaf_minted(begun.elapsed());
+                    metrics.tls_cert_cache_size(opener.leaves.cached());
+                }
+                leaf
+            }
+            Err(error) => {
+                reset(downstream.into_parts().1.into_inner());
+                return failed(Side::Gateway, &error);
+            }
+        };
+        let begun = Instant::now();
+        let downstream = match opener.downstream.accept(downstream, leaf, alpn).await {
+            Ok(stream) => {
+                metrics.tls_handshake(Side::Downstream, begun.elapsed());
+                stream
+            }
+            Err(tls::Error::ClientRejected { detail }) => {
+                metrics.tls_intercept(TlsIntercept::HandshakeError);
+                return ConnectionEnd::DownstreamRejectedCertificate { detail };
+            }
+            Err(error) => {
+                metrics.tls_intercept(TlsIntercept::HandshakeError);
+                return failed(Side::Downstream, &error);
+            }
+        };
+        let version = if alpn == Some(Alpn::H2) { HttpVersion::Http2 } else { HttpVersion::Http1 };
+        metrics.tls_intercept(TlsIntercept::Intercepted);
+        match (leg, upstream_error) {
+            (Some(leg), _) => {
+                let redial = self.redial_tls(Arc::clone(snapshot), name.clone(), dst, leg.alpn);
+                let session = self.session(draft, version, Scheme::Https, Some(name), Some(redial));
+                self.serve_http(snapshot, draft, session, downstream, leg.stream).await
+            }
+            (None, error) => {
+                let session = self.session(draft, version, Scheme::Https, Some(name), None);
+                self.refuse_all(draft, BlockReason::UpstreamTls, session, downstream).await;
+                error.map_or(ConnectionEnd::Closed, |error| failed(Side::Upstream, &error))
+            }
+        }
+    }
+
+    /// Cleartext HTTP: nothing to open, everything to judge.
+    pub(super) async fn intercept_http(&self, opening: Opening<'_>, version: HttpVersion) -> ConnectionEnd {
+        let Opening { snapshot, draft, name, dst, downstream, upstream } = opening;
+        let session = self.session(draft, version, Scheme::Http, name, Some(self.redial_tcp(dst)));
+        self.serve_http(snapshot, draft, session, downstream, upstream).await
+    }
+
+    /// Serves HTTP between two opened legs.
+    async fn serve_http(
+        &self,
+        snapshot: &Arc<Snapshot>,
+        draft: &mut Draft,
+        session: Opened,
+        downstream: impl Io + 'static,
+        upstream: impl Io + 'static,
+    ) -> ConnectionEnd {
+        let judge = Arc::new(Judge::new(Arc::clone(snapshot), self.report.clone()));
+        let session = session.before(Arc::clone(&judge) as _);
+        // Boxed: the HTTP state machines are tens of KiB that a relayed or refused connection must not carry.
+        let served = Box::pin(http::serve(downstream, upstream, session)).await;
+        draft.requests(judge.judged());
+        match served {
+            Ok(_) => ConnectionEnd::Closed,
+            Err(error) => failed(error.side(), &error),
+        }
+    }
+
+    /// Answers every request with a block: the upstream cannot be trusted, and a reset would only make clients retry.
+    async fn refuse_all(&self, draft: &mut Draft, reason: BlockReason, session: Opened, downstream: impl Io + 'static) {
+        let judge = Arc::new(RefuseAll::new(reason, self.report.clone()));
+        let session = session.before(Arc::clone(&judge) as _);
+        // Nothing is ever sent on it: the judge refuses each head. Kept open so that it does not look like a failure.
+        let (upstream, _held) = tokio::io::duplex(64 * 1024);
+        if let Err(error) = Box::pin(http::serve(downstream, upstream, session)).await {
+            tracing::debug!(
+                error = %crate::model::error_chain(&error),
+                "telling a workload that its upstream is not to be trusted"
+            );
+        }
+        draft.requests(judge.judged());
+    }
+
+    /// All that HTTP needs to know but its judge.
+    fn session(
+        &self,
+        draft: &Draft,
+        version: HttpVersion,
+        scheme: Scheme,
+        name: Option<PeerName>,
+        redial: Option<Redial>,
+    ) -> Opened {
+        let exchange = Arc::new(draft.exchange(version, scheme.as_str(), name));
+        let ids = RequestIds::new(self.instance, draft.id());
+        Opened { exchange, budget: self.budget.clone(), ids, redial, shutdown: self.drain.clone() }
+    }
+
+    /// Another cleartext connection to the same address.
+    fn redial_tcp(&self, dst: OriginalDst) -> Redial {
+        let dialer = self.dialer.clone();
+        Arc::new(move || {
+            let dialer = dialer.clone();
+            Box::pin(async move {
+                let stream = dialer.connect(dst.socket_addr()).await.map_err(io::Error::other)?;
+                Ok(Box::new(stream) as Box<dyn Io>)
+            })
+        })
+    }
+
+    /// Another TLS connection to the same address, verified for the same name, speaking the same protocol.
+    fn redial_tls(&self, snapshot: Arc<Snapshot>, name: PeerName, dst: OriginalDst, alpn: Option<Alpn>) -> Redial {
+        let dialer = self.dialer.clone();
+        Arc::new(move || {
+            let (dialer, snapshot, name) = (dialer.clone(), Arc::clone(&snapshot), name.clone());
+            Box::pin(async move {
+                let opener = snapshot.tls.as_ref().ok_or(io::ErrorKind::Unsupported)?;
+                let stream = dialer.connect(dst.socket_addr()).await.map_err(io::Error::other)?;
+                let leg = opener.upstream.connect(stream, &name, alpn.as_slice()).await.map_err(io::Error::other)?;
+                if leg.alpn != alpn {
+                    return Err(io::Error::other("the upstream chose another protocol than before"));
+                }
+                Ok(Box::new(leg.stream) as Box<dyn Io>)
+            })
+        })
+    }
+}
+
+/// A [`Session`] without its judge.
+struct Opened {
+    exchange: Arc<Exchange>,
+    budget: BodyBudget,
+    ids: RequestIds,
+    redial: Option<Redial>,
+    shutdown: CancellationToken,
+}
+
+impl Opened {
+    fn before(self, inspect: Arc<dyn Inspect>) -> Session {
+        let Self { exchange, budget, ids, redial, shutdown } = self;
+        Session { exchange, inspect, limits: http::Limits::default(), budget, ids, redial, shutdown }
+    }
+}
