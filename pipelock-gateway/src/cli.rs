@@ -97,9 +97,11 @@ pub fn run(cli: Cli) -> ExitCode {
     }
 }
 
-/// Log lines go to stderr; `PIPELOCK_LOG` takes what `tracing_subscriber::EnvFilter` does, and is `warn` when not set.
+/// Log lines go to stderr; `PIPELOCK_LOG` takes what `tracing_subscriber::EnvFilter` does, and is `warn` when not set
+/// (with everything the BPF object logs, in builds that carry the one that does).
 pub fn init_log() {
-    let filter = EnvFilter::try_from_env("PIPELOCK_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
+    let unset = if cfg!(feature = "ebpf-log") { "warn,pipelock_ebpf=trace" } else { "warn" };
+    let filter = EnvFilter::try_from_env("PIPELOCK_LOG").unwrap_or_else(|_| EnvFilter::new(unset));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_target(false).compact().init();
 }
 

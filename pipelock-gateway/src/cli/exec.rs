@@ -17,7 +17,7 @@ use super::{EXIT_CONFIG, ExecArgs};
 /// [`EXIT_CONFIG`] when it was not even tried.
 #[must_use]
 pub fn run(args: &ExecArgs) -> ExitCode {
-    match setup::prepare(args).and_then(session::run) {
+    match setup::prepare(args).and_then(|(runtime, prepared)| session::run(runtime, prepared)) {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
             say(&format!("{error:#}"));

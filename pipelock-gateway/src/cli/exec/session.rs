@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
@@ -35,12 +36,7 @@ const TOLD_DENIALS: usize = 64;
 type Loops = JoinSet<anyhow::Result<()>>;
 
 /// Runs the command to its end.
-pub(super) fn run(prepared: Prepared) -> anyhow::Result<u8> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(workers())
-        .enable_all()
-        .build()
-        .context("starting the runtime")?;
+pub(super) fn run(runtime: Runtime, prepared: Prepared) -> anyhow::Result<u8> {
     let report = prepared.report.clone();
     let code = runtime.block_on(serve(prepared));
     runtime.shutdown_timeout(Duration::from_secs(1));
@@ -48,11 +44,6 @@ pub(super) fn run(prepared: Prepared) -> anyhow::Result<u8> {
         say(&crate::model::error_chain(&error));
     }
     code
-}
-
-/// One worker a processor, at most four: the work is short, and the command needs processors too.
-fn workers() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from).min(4)
 }
 
 async fn serve(prepared: Prepared) -> anyhow::Result<u8> {

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::hash::{BuildHasher, Hasher};
+use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::Path;
 use std::sync::Arc;
@@ -9,6 +10,8 @@ use std::time::SystemTime;
 
 use anyhow::Context;
 use rustix::process::{DumpableBehavior, Resource, Rlimit, getrlimit, set_dumpable_behavior, setrlimit};
+
+use tokio::runtime::Runtime;
 
 use super::say;
 use crate::capture::probe::{self, Need, ThisKernel};
@@ -20,7 +23,7 @@ use crate::report::{AuditFormat, AuditOptions, AuditOutput, Options, Report, Sum
 use crate::tls::RootLocations;
 use crate::tls::trust::{self, TrustBundle};
 
-/// A gateway that is armed and waits for its runtime.
+/// A gateway that is armed and waits to be run.
 pub(super) struct Prepared {
     pub(super) args: ExecArgs,
     pub(super) config: Config,
@@ -34,7 +37,7 @@ pub(super) struct Prepared {
 }
 
 /// Does all that can fail before the command may run.
-pub(super) fn prepare(args: &ExecArgs) -> anyhow::Result<Prepared> {
+pub(super) fn prepare(args: &ExecArgs) -> anyhow::Result<(Runtime, Prepared)> {
     let config = configuration(args)?;
     let probed = capabilities()?;
     let layout = Layout::system()?;
@@ -55,6 +58,9 @@ pub(super) fn prepare(args: &ExecArgs) -> anyhow::Result<Prepared> {
         Some(opener) => Some(trust::render(&run.directory().join("trust"), &opener.ca, &locations)?),
         None => None,
     };
+    let runtime = runtime().context("starting the runtime")?;
+    // What watches descriptors of the kernel's side registers with the runtime as soon as it is made.
+    let inside = runtime.enter();
     let datapath = Arc::new(LocalDatapath::load(run.pins(), &probed).context("loading the kernel programs")?);
     let gateway = Gateway::new(Arc::clone(&datapath) as Arc<dyn Datapath>, snapshot, report.clone(), random_instance());
     let target = TargetSpec {
@@ -67,7 +73,15 @@ pub(super) fn prepare(args: &ExecArgs) -> anyhow::Result<Prepared> {
     for listener in armed.listeners.iter().chain([&door]) {
         gateway.add_own_listener(listener.local_addr().context("reading a listener's address")?);
     }
-    Ok(Prepared { args: args.clone(), config, run, datapath, gateway, report, trust, door, armed })
+    drop(inside);
+    let prepared = Prepared { args: args.clone(), config, run, datapath, gateway, report, trust, door, armed };
+    Ok((runtime, prepared))
+}
+
+/// One worker a processor, at most four: the work is short, and the command needs processors too.
+fn runtime() -> io::Result<Runtime> {
+    let workers = std::thread::available_parallelism().map_or(1, usize::from).min(4);
+    tokio::runtime::Builder::new_multi_thread().worker_threads(workers).enable_all().build()
 }
 
 /// The file's configuration, or the defaults, with the command line on top.
@@ -132,7 +146,7 @@ fn door_listener(args: &ExecArgs, config: &Config) -> anyhow::Result<TcpListener
     let wanted = args.admin_listen.unwrap_or(config.fetch_proxy.listen);
     let by_default = args.admin_listen.is_none() && args.config.is_none();
     let listener = match TcpListener::bind(wanted) {
-        Err(error) if error.kind() == std::io::ErrorKind::AddrInUse && by_default => {
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse && by_default => {
             let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("choosing an admin port")?;
             let chosen: SocketAddr = listener.local_addr().context("reading the admin port")?;
             say(&format!("{wanted} is taken; /health, /metrics and the proxy are on {chosen}"));
