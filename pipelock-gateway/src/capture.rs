@@ -276,6 +276,9 @@ impl Error {
 /// a process which took the pid since; it is for people to read, not to decide by.
 fn workload(cgroup: CgroupId, netns: NetnsCookie, pid: u32, uid: u32) -> Workload {
     let executable = std::fs::read_link(format!("/proc/{pid}/exe")).ok();
-    let executable = executable.map(|path| path.to_string_lossy().into());
+    // The name is the workload's choice and is printed: no control character of it may reach a terminal or a log.
+    let printable =
+        |path: PathBuf| path.to_string_lossy().chars().filter(|c| !c.is_control()).collect::<String>().into();
+    let executable = executable.map(printable);
     Workload { cgroup, netns, pid, uid, executable }
 }

@@ -84,14 +84,17 @@ impl OpaqueKind {
 #[must_use]
 pub fn classify(prefix: &[u8]) -> Sniff {
     match prefix {
-        [] | [0x16] | [0x16, 0x03] => Sniff::NeedMore,
-        // Record versions up to 0x0304 occur in the wild; RFC 8446 §5.1 says to ignore the field, but a bound keeps other
-        // binary protocols that begin with 0x16 out.
-        [0x16, 0x03, 0x00..=0x04, ..] => match client_hello::parse(prefix) {
+        [] | [0x14..=0x17 | 0x80..=0xff] | [0x16, 0x03] | [0x80..=0xff, _] | [0x80..=0xff, _, 0x01] => Sniff::NeedMore,
+        // RFC 8446 §5.1 tells servers to ignore the minor version, and OpenSSL does: a bound here would be a way past us.
+        [0x16, 0x03, _, ..] => match client_hello::parse(prefix) {
             Ok(Some(hello)) => Sniff::Tls(Box::new(hello)),
             Ok(None) => Sniff::NeedMore,
             Err(malformed) => Sniff::MalformedTls(malformed),
         },
+        // Records that no connection begins with, but after which some servers still take a hello, and the hello of SSLv2
+        // (RFC 5246 §E.2), which OpenSSL still parses. None of them is opened, so none may pass for an unknown protocol.
+        [0x14 | 0x15 | 0x17, 0x03, ..] => Sniff::MalformedTls(Malformed::Record),
+        [0x80..=0xff, _, 0x01, 0x02 | 0x03, ..] => Sniff::MalformedTls(Malformed::NotClientHello),
         _ => classify_cleartext(prefix),
     }
 }

@@ -13,6 +13,8 @@
 mod placement;
 
 pub use placement::is_expected as is_expected_placement;
+#[cfg(test)]
+pub(crate) use placement::rules_with_a_placement;
 
 use crate::model::{Action, BlockReason, Family, Finding, Mode, Severity, Verdict};
 

@@ -13,10 +13,17 @@ const REEXECUTED: &str = "PIPELOCK_REEXECUTED";
 pub(super) const HIDDEN_VARIABLES: [&str; 5] = [REEXECUTED, "SUDO_UID", "SUDO_GID", "SUDO_USER", "SUDO_COMMAND"];
 
 /// The user and group to run the command as; `None` to stay who we are.
-pub(super) fn calling_user() -> Option<(u32, u32)> {
-    std::env::var_os(REEXECUTED)?;
+///
+/// # Errors
+/// When sudo ran us for somebody and does not say for whom: the command must not become root's by accident.
+pub(super) fn calling_user() -> anyhow::Result<Option<(u32, u32)>> {
+    if std::env::var_os(REEXECUTED).is_none() {
+        return Ok(None);
+    }
     let id = |name| std::env::var(name).ok()?.parse().ok();
-    Some((id("SUDO_UID")?, id("SUDO_GID")?))
+    let user = id("SUDO_UID").zip(id("SUDO_GID"));
+    anyhow::ensure!(user.is_some(), "sudo did not say who called (SUDO_UID, SUDO_GID); run as root instead");
+    Ok(user)
 }
 
 /// Runs this very command line again under sudo, if that can help. Returns only if it cannot, with the reason.

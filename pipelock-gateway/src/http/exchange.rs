@@ -139,7 +139,7 @@ impl Running {
             }
         }
         let verdict = self.log.timed(|| self.connection.inspect.request_head(exchange, self.id, head));
-        !self.log.judged(verdict).is_block()
+        !self.log.judged_head(verdict).is_block()
     }
 
     /// Asks what to do with something that cannot be judged; `true` when it must not pass.

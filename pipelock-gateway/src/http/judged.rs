@@ -18,7 +18,7 @@ use super::Error;
 use super::body::Held;
 use super::inspect::{BodyInspect, Exchange, Inspect, Step};
 use super::log::ExchangeLog;
-use crate::model::{BlockReason, RequestId};
+use crate::model::{Action, BlockReason, RequestId, Verdict};
 
 /// A body, its judge, and what the judge holds back.
 pub(super) struct JudgedStream {
@@ -54,7 +54,7 @@ impl JudgedStream {
                 Some(Err(error)) => return Poll::Ready(Some(Err(Error::downstream(error)))),
                 None => {
                     self.ended = true;
-                    self.conclude()
+                    self.conclude(false)
                 }
             };
             if let Err(stopped) = step {
@@ -86,7 +86,7 @@ impl JudgedStream {
         };
         self.held.push(data);
         match step {
-            Step::Stop => self.conclude(),
+            Step::Stop => self.conclude(true),
             Step::Hold(back) => {
                 self.released = self.held.bytes().saturating_sub(back);
                 if self.held.bytes() - self.released > self.max_held { self.give_up() } else { Ok(()) }
@@ -95,12 +95,16 @@ impl JudgedStream {
     }
 
     /// The judge has seen all it wants: either everything may go, or nothing more.
-    fn conclude(&mut self) -> Result<(), Error> {
+    fn conclude(&mut self, stopped: bool) -> Result<(), Error> {
         let Some(judge) = self.judge.take() else {
             self.released = self.held.bytes();
             return Ok(());
         };
         let verdict = self.log.timed(|| judge.finish());
+        // A stop means block. Only a warning, said in so many words by audit mode, lets the body pass.
+        if stopped && verdict.action == Action::Allow {
+            self.log.judged(Verdict::block(BlockReason::ScanLimit));
+        }
         if self.log.judged(verdict).is_block() {
             return Err(Error::Stopped);
         }
@@ -113,6 +117,6 @@ impl JudgedStream {
         if self.log.judged(verdict).is_block() {
             return Err(Error::Stopped);
         }
-        self.conclude()
+        self.conclude(false)
     }
 }

@@ -37,6 +37,8 @@ pub(super) struct ExchangeLog {
     response_bytes: AtomicU64,
     scan_nanos: AtomicU64,
     verdict: Mutex<Verdict>,
+    /// Whether a judge that looks has looked at the request line.
+    target_judged: AtomicBool,
 }
 
 impl ExchangeLog {
@@ -94,6 +96,7 @@ impl ExchangeLog {
             response_bytes: AtomicU64::new(0),
             scan_nanos: AtomicU64::new(0),
             verdict: Mutex::new(Verdict::allow()),
+            target_judged: AtomicBool::new(false),
         }
     }
 
@@ -108,6 +111,14 @@ impl ExchangeLog {
         let outcome = judge();
         self.scan_nanos.fetch_add(u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX), Relaxed);
         outcome
+    }
+
+    /// The request line was shown to the judge, and this is what it said.
+    pub(super) fn judged_head(&self, verdict: Verdict) -> Verdict {
+        // A block for another reason than what was found means that the judge had no need to look.
+        let looked = verdict.action < Action::Block || !verdict.findings.is_empty();
+        self.target_judged.store(looked, Relaxed);
+        self.judged(verdict)
     }
 
     /// Joins a verdict on a part and says what the whole has come to.
@@ -145,9 +156,12 @@ impl Drop for ExchangeLog {
             self.tally.blocked.fetch_add(1, Relaxed);
         }
         self.tally.awaiting_head.store(true, Relaxed);
-        // What was found in the target may be in its path, and a record holds no secret.
-        let leaked = verdict.findings.iter().any(|finding| finding.surface == Surface::Url);
-        let path = if leaked { "/<redacted>".to_owned() } else { std::mem::take(&mut self.path) };
+        // A record holds no secret: what was found in the request line may be in it, and what nobody has judged may hold
+        // anything.
+        let found = verdict.findings.iter().any(|finding| finding.surface == Surface::Url);
+        let shown = self.target_judged.load(Relaxed) && !found;
+        let word = |text: &mut String, hidden: &str| if shown { std::mem::take(text) } else { hidden.to_owned() };
+        let (path, method) = (word(&mut self.path, "/<redacted>"), word(&mut self.method, "<redacted>"));
         self.inspect.exchange_done(RequestRecord {
             id: self.id,
             front_door: self.exchange.front_door,
@@ -156,7 +170,7 @@ impl Drop for ExchangeLog {
             host: std::mem::take(self.host.get_mut().unwrap_or_else(PoisonError::into_inner)),
             scheme: self.exchange.scheme,
             version: self.exchange.version,
-            method: std::mem::take(&mut self.method),
+            method,
             path,
             status: Some(self.status.load(Relaxed)).filter(|status| *status != 0),
             request_bytes: self.request_bytes.load(Relaxed),

@@ -12,7 +12,7 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::time::Instant;
 
 use crate::model::Side;
-use crate::sniff::{self, HostHint, OpaqueKind, Sniff};
+use crate::sniff::{self, HostHint, MAX_HEAD_BYTES, Sniff, http1_host};
 
 /// A started greeting must be complete after this (gateway.md §11).
 const GREETING_TIMEOUT: Duration = Duration::from_secs(30);
@@ -55,46 +55,119 @@ where
     D: AsyncRead + Unpin,
     U: AsyncRead + Unpin,
 {
-    let mut from_downstream = BytesMut::with_capacity(2048);
-    // Replayed in front, so that a greeting that came along with a CONNECT head is classified before anything is read.
-    let downstream = &mut read.chain(downstream);
+    let mut greeting = Greeting { bytes: BytesMut::from(read.as_ref()), head_ends: HeadEnd::default() };
     let mut from_upstream = BytesMut::new();
     let mut deadline = Instant::now() + SILENCE_TIMEOUT;
+    let mut upstream_spoke = false;
     loop {
-        let spoken = tokio::select! {
+        let spoken = greeting.spoken(false);
+        if let Some(spoken) = spoken {
+            return Ok(greeting.done(spoken, from_upstream));
+        }
+        if !greeting.bytes.is_empty() {
+            deadline = deadline.min(Instant::now() + GREETING_TIMEOUT);
+        }
+        tokio::select! {
             biased;
-            read = downstream.read_buf(&mut from_downstream) => {
-                let ended = read.map_err(|e| (Side::Downstream, e))? == 0;
-                match sniff::classify(&from_downstream) {
-                    _ if ended && from_downstream.is_empty() => Some(Spoken::Nothing),
-                    Sniff::NeedMore if ended => return Err((Side::Downstream, io::ErrorKind::UnexpectedEof.into())),
-                    Sniff::NeedMore => None,
-                    // Rules go by host, so the whole head is awaited; a head cut short is the HTTP parser's to refuse.
-                    Sniff::Http1 if !ended && sniff::http1_host(&from_downstream) == HostHint::NeedMore => None,
-                    sniffed => Some(Spoken::Downstream(sniffed)),
+            read = downstream.read_buf(&mut greeting.bytes) => {
+                if read.map_err(|e| (Side::Downstream, e))? == 0 {
+                    let spoken = greeting.spoken(true).ok_or((Side::Downstream, io::ErrorKind::UnexpectedEof.into()))?;
+                    return Ok(greeting.done(spoken, from_upstream));
                 }
             }
-            read = upstream.read_buf(&mut from_upstream) => {
-                match (read.map_err(|e| (Side::Upstream, e))?, from_downstream.is_empty()) {
-                    (0, _) => Some(Spoken::Nothing),
-                    (_, true) => Some(Spoken::ServerFirst),
-                    (_, false) => Some(Spoken::Downstream(match sniff::classify(&from_downstream) {
-                        // An answer before the end of the question does not make it another protocol.
-                        Sniff::Http1 => Sniff::Http1,
-                        // It answers half a greeting; whatever that protocol is, it is none that is opened here.
-                        _ => Sniff::Opaque(OpaqueKind::Unknown),
-                    })),
+            // Once it has spoken it is not asked again: what counts is what the workload has begun to say.
+            read = upstream.read_buf(&mut from_upstream), if !upstream_spoke => {
+                match (read.map_err(|e| (Side::Upstream, e))?, greeting.bytes.is_empty()) {
+                    (0, true) => return Ok(greeting.done(Spoken::Nothing, from_upstream)),
+                    (_, true) => return Ok(greeting.done(Spoken::ServerFirst, from_upstream)),
+                    // An answer, or an end, before the end of the question does not make it another protocol.
+                    (_, false) => upstream_spoke = true,
                 }
             }
             () = tokio::time::sleep_until(deadline) => return Err((Side::Downstream, io::ErrorKind::TimedOut.into())),
-        };
-        if let Some(spoken) = spoken {
-            return Ok(FirstBytes {
-                spoken,
-                from_downstream: from_downstream.freeze(),
-                from_upstream: from_upstream.freeze(),
-            });
         }
-        deadline = deadline.min(Instant::now() + GREETING_TIMEOUT);
+    }
+}
+
+/// What the workload has said so far.
+struct Greeting {
+    bytes: BytesMut,
+    head_ends: HeadEnd,
+}
+
+impl Greeting {
+    /// What it is; `None` while that is not certain. `ended` when nothing more will come.
+    fn spoken(&mut self, ended: bool) -> Option<Spoken> {
+        match sniff::classify(&self.bytes) {
+            _ if self.bytes.is_empty() => ended.then_some(Spoken::Nothing),
+            Sniff::NeedMore => None,
+            // Rules go by host, so the whole head is awaited; a head cut short is the HTTP parser's to refuse.
+            Sniff::Http1 if !ended && !self.head_ends.seen(&self.bytes) => None,
+            sniffed => Some(Spoken::Downstream(sniffed)),
+        }
+    }
+
+    fn done(self, spoken: Spoken, from_upstream: BytesMut) -> FirstBytes {
+        FirstBytes { spoken, from_downstream: self.bytes.freeze(), from_upstream: from_upstream.freeze() }
+    }
+}
+
+/// Finds the end of an HTTP/1 head without looking at a byte twice, however it trickles in.
+#[derive(Default)]
+struct HeadEnd {
+    looked_at: usize,
+}
+
+impl HeadEnd {
+    /// Whether an empty line has come, or more than a head may have.
+    fn seen(&mut self, bytes: &[u8]) -> bool {
+        // Three bytes back, because an empty line may straddle two reads.
+        let news = bytes.get(self.looked_at.saturating_sub(3)..).unwrap_or_default();
+        self.looked_at = bytes.len();
+        let ends = |mark: &[u8]| memchr::memmem::find(news, mark).is_some();
+        bytes.len() >= MAX_HEAD_BYTES || ((ends(b"\n\r\n") || ends(b"\n\n")) && http1_host(bytes) != HostHint::NeedMore)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncWriteExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn an_early_answer_does_not_make_a_half_said_greeting_opaque() {
+        let (mut client, mut downstream) = tokio::io::duplex(1024);
+        let (mut server, mut upstream) = tokio::io::duplex(1024);
+        let classified = tokio::spawn(async move {
+            first_bytes(&mut downstream, &mut upstream, Bytes::new())
+                .await
+                .map(|first| (first.spoken, first.from_upstream))
+        });
+        client.write_all(b"POST /").await.unwrap();
+        server.write_all(b"!").await.unwrap();
+        client.write_all(b" HTTP/1.1\r\nHost: a.test\r\n\r\n").await.unwrap();
+        let (spoken, from_upstream) = classified.await.unwrap().unwrap();
+        assert!(matches!(spoken, Spoken::Downstream(Sniff::Http1)), "{spoken:?}");
+        assert!(from_upstream.is_empty() || from_upstream.as_ref() == b"!");
+    }
+
+    #[tokio::test]
+    async fn bytes_that_came_with_connect_are_all_kept() {
+        let (_client, mut downstream) = tokio::io::duplex(16);
+        let (_server, mut upstream) = tokio::io::duplex(16);
+        let request = [b"POST / HTTP/1.1\r\nHost: a.test\r\n\r\n".as_slice(), &[b'x'; 10_000]].concat();
+        let first = first_bytes(&mut downstream, &mut upstream, Bytes::from(request.clone())).await.unwrap();
+        assert_eq!(first.from_downstream, request);
+    }
+
+    #[tokio::test]
+    async fn a_banner_is_heard_at_once() {
+        let (_client, mut downstream) = tokio::io::duplex(16);
+        let (mut server, mut upstream) = tokio::io::duplex(16);
+        server.write_all(b"220 ready\r\n").await.unwrap();
+        let first = first_bytes(&mut downstream, &mut upstream, Bytes::new()).await.unwrap();
+        assert!(matches!(first.spoken, Spoken::ServerFirst));
+        assert_eq!(first.from_upstream.as_ref(), b"220 ready\r\n");
     }
 }

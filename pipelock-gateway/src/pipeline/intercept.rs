@@ -2,7 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
@@ -16,6 +16,9 @@ use crate::model::{Alpn, BlockReason, ConnectionEnd, HttpVersion, OriginalDst, P
 use crate::report::metrics::{TlsIntercept, UpstreamError};
 use crate::sniff::ClientHello;
 use crate::tls::{self, Prefixed};
+
+/// How long a connection lives on which every request is refused.
+const REFUSAL_LIFETIME: Duration = Duration::from_secs(30);
 
 /// A connection that is to be opened, as far as both ways of opening share it.
 pub(super) struct Opening<'a> {
@@ -154,7 +157,9 @@ impl Gateway {
         let session = session.before(Arc::clone(&judge) as _);
         // Nothing is ever sent on it: the judge refuses each head. Kept open so that it does not look like a failure.
         let (upstream, _held) = tokio::io::duplex(64 * 1024);
-        if let Err(error) = Box::pin(http::serve(downstream, upstream, session)).await {
+        let serving = Box::pin(http::serve(downstream, upstream, session));
+        // Bounded, so that a client which keeps the connection notices when the upstream has been mended.
+        if let Ok(Err(error)) = tokio::time::timeout(REFUSAL_LIFETIME, serving).await {
             tracing::debug!(
                 error = %crate::model::error_chain(&error),
                 "telling a workload that its upstream is not to be trusted"

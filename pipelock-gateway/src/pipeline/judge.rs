@@ -1,6 +1,5 @@
 //! The judge that HTTP asks: scans what it is shown, folds findings into verdicts, and hands records to the report.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -9,7 +8,7 @@ use http::{HeaderMap, HeaderValue};
 
 use super::snapshot::Snapshot;
 use crate::http::{BodyInspect, Exchange, Inspect, Step};
-use crate::model::{Action, BlockReason, Finding, PeerName, RequestId, RequestRecord, Surface, Verdict};
+use crate::model::{Action, BlockReason, Finding, RequestId, RequestRecord, Surface, Verdict};
 use crate::report::Report;
 use crate::scan::{Encoding, StreamOptions, StreamScan};
 use crate::verdict::{self, is_expected_placement};
@@ -48,15 +47,16 @@ impl Scanner {
         verdict
     }
 
-    /// Findings in the request target; patterns may be exempt for some hosts there.
-    fn target_findings(&self, host: &str, target: &str) -> Vec<Finding> {
-        let mut findings = self.0.engine.scan(Surface::Url, target.as_bytes());
-        findings.retain(|f| !self.0.patterns.is_exempt(&f.rule, host));
-        findings
+    /// Findings in the request line: method, and the whole target with its authority. The second part are those of patterns
+    /// that are exempt for this host: never enforced, but known, so that the path they stand in is not written down.
+    fn request_line_findings(&self, peer: &Peer, head: &Parts) -> (Vec<Finding>, Vec<Finding>) {
+        let line = format!("{} {}", head.method, head.uri);
+        let findings = self.0.engine.scan(Surface::Url, line.as_bytes());
+        findings.into_iter().partition(|f| !peer.proven().is_some_and(|host| self.0.patterns.is_exempt(&f.rule, host)))
     }
 
     /// Findings in a set of header fields, those left out that are credentials on their way to their own provider.
-    fn header_findings(&self, host: &str, headers: &HeaderMap, surface: Surface) -> Vec<Finding> {
+    fn header_findings(&self, peer: &Peer, headers: &HeaderMap, surface: Surface) -> Vec<Finding> {
         let mut findings = Vec::new();
         let mut line = Vec::new();
         for (name, value) in headers {
@@ -66,7 +66,9 @@ impl Scanner {
             line.extend_from_slice(b": ");
             line.extend_from_slice(value.as_bytes());
             let found = self.0.engine.scan(surface, &line);
-            findings.extend(found.into_iter().filter(|f| !is_expected_placement(&f.rule, name.as_str(), host)));
+            let expected =
+                |f: &Finding| is_expected_placement(&f.rule, name.as_str(), peer.proven().unwrap_or_default());
+            findings.extend(found.into_iter().filter(|f| !expected(f)));
         }
         findings
     }
@@ -74,18 +76,24 @@ impl Scanner {
 
 impl Inspect for Judge {
     fn request_head(&self, exchange: &Exchange, _id: RequestId, head: &Parts) -> Verdict {
-        let host = host_of(exchange, head);
-        let target = head.uri.path_and_query().map_or("", |target| target.as_str());
-        let mut findings = self.scanner.target_findings(&host, target);
-        findings.extend(self.scanner.header_findings(&host, &head.headers, Surface::RequestHeader));
-        self.scanner.fold(findings)
+        let peer = Peer::of(exchange);
+        let (mut findings, exempt) = self.scanner.request_line_findings(&peer, head);
+        findings.extend(self.scanner.header_findings(&peer, &head.headers, Surface::RequestHeader));
+        let mut verdict = self.scanner.fold(findings);
+        verdict.join(Verdict { findings: exempt, ..Verdict::allow() });
+        verdict
     }
 
     fn request_body(&self, exchange: &Exchange, _id: RequestId, head: &Parts) -> Box<dyn BodyInspect> {
-        let encoding = encoding_of(head.headers.get(http::header::CONTENT_TYPE));
-        let stream = self.scanner.0.engine.stream(Surface::RequestBody, StreamOptions { encoding });
-        let host = host_of(exchange, head).into_owned();
-        Box::new(BodyJudge { scanner: self.scanner.clone(), stream, host, found: 0, trailers: Vec::new() })
+        let open = |encoding| self.scanner.0.engine.stream(Surface::RequestBody, StreamOptions { encoding });
+        // The type is the workload's word, and a wrong one must not hide an escape: every body is read as JSON text, too,
+        // which is harmless on other text, and what may be a form also as one.
+        let mut streams = vec![open(Encoding::Json)];
+        if head.headers.get_all(http::header::CONTENT_TYPE).iter().any(is_form) {
+            streams.push(open(Encoding::Percent));
+        }
+        let peer = Peer::of(exchange);
+        Box::new(BodyJudge { scanner: self.scanner.clone(), streams, peer, found: 0, trailers: Vec::new() })
     }
 
     fn uninspectable(&self, _exchange: &Exchange, _id: RequestId, reason: BlockReason) -> Verdict {
@@ -98,11 +106,11 @@ impl Inspect for Judge {
     }
 }
 
-/// Judges one body.
+/// Judges one body, in one or two readings.
 struct BodyJudge {
     scanner: Scanner,
-    stream: StreamScan,
-    host: String,
+    streams: Vec<StreamScan>,
+    peer: Peer,
     /// Matches at the last look; more of them are a reason to fold again.
     found: usize,
     trailers: Vec<Finding>,
@@ -110,23 +118,35 @@ struct BodyJudge {
 
 impl BodyInspect for BodyJudge {
     fn push(&mut self, bytes: &[u8]) -> Step {
-        let progress = self.stream.push(bytes);
-        if progress.found > self.found {
-            self.found = progress.found;
+        let (mut hold, mut found) = (0, 0);
+        for stream in &mut self.streams {
+            let progress = stream.push(bytes);
+            hold = hold.max(progress.hold);
+            found += progress.found;
+        }
+        if found > self.found {
+            self.found = found;
             // A body that streams on must stop now; one that is held loses nothing by it.
-            if self.scanner.fold(self.stream.so_far()).is_block() {
+            let so_far = self.streams.iter().flat_map(StreamScan::so_far).collect();
+            if self.scanner.fold(so_far).is_block() {
                 return Step::Stop;
             }
         }
-        Step::Hold(progress.hold)
+        Step::Hold(hold)
     }
 
     fn trailers(&mut self, trailers: &HeaderMap) {
-        self.trailers = self.scanner.header_findings(&self.host, trailers, Surface::RequestTrailer);
+        self.trailers = self.scanner.header_findings(&self.peer, trailers, Surface::RequestTrailer);
     }
 
     fn finish(self: Box<Self>) -> Verdict {
-        let mut findings = self.stream.finish();
+        let mut findings: Vec<Finding> = Vec::new();
+        for found in self.streams.into_iter().flat_map(StreamScan::finish) {
+            // Two readings of one body find what is not escaped twice.
+            if !findings.iter().any(|f| f.rule == found.rule && f.span == found.span) {
+                findings.push(found);
+            }
+        }
         findings.extend(self.trailers);
         self.scanner.fold(findings)
     }
@@ -183,26 +203,89 @@ impl BodyInspect for RefuseBody {
     }
 }
 
-/// The host a credential is on its way to: the verified name of the session, or `Host` in cleartext.
-fn host_of<'a>(exchange: &'a Exchange, head: &'a Parts) -> Cow<'a, str> {
-    match &exchange.name {
-        Some(PeerName::Dns(name)) => Cow::Borrowed(name.as_str()),
-        Some(PeerName::Ip(ip)) => Cow::Owned(ip.to_string()),
-        None => {
-            let from_header = head.headers.get(http::header::HOST).and_then(|v| v.to_str().ok());
-            let host = head.uri.host().or(from_header).unwrap_or_default();
-            Cow::Owned(host.rsplit_once(':').map_or(host, |(name, _port)| name).to_ascii_lowercase())
+/// Whom a message is for, as far as that is proven.
+#[derive(Debug)]
+struct Peer(Option<String>);
+
+impl Peer {
+    /// Only a session that was opened for a name has proof of it: the upstream's certificate. `Host` in cleartext is the
+    /// workload's word, and no leak becomes a delivery by it.
+    fn of(exchange: &Exchange) -> Self {
+        match &exchange.name {
+            Some(name) if exchange.scheme == "https" => Self(Some(name.to_string())),
+            _ => Self(None),
         }
+    }
+
+    fn proven(&self) -> Option<&str> {
+        self.0.as_deref()
     }
 }
 
-/// How the text of a body is wrapped. The type is the workload's word, so all but forms are read as JSON text, too: that
-/// view is harmless on other text, and a wrong type must not hide an escape.
-fn encoding_of(content_type: Option<&HeaderValue>) -> Encoding {
-    let essence = content_type.and_then(|v| v.to_str().ok()).and_then(|v| v.split(';').next()).unwrap_or_default();
-    if essence.trim().eq_ignore_ascii_case("application/x-www-form-urlencoded") {
-        Encoding::Percent
-    } else {
-        Encoding::Json
+/// `application/x-www-form-urlencoded`, parameters ignored.
+fn is_form(content_type: &HeaderValue) -> bool {
+    let essence = content_type.as_bytes().split(|b| *b == b';').next().unwrap_or_default();
+    essence.trim_ascii().eq_ignore_ascii_case(b"application/x-www-form-urlencoded")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{FrontDoor, HttpVersion, PeerName, ServerName};
+
+    fn exchange(scheme: &'static str) -> Exchange {
+        Exchange {
+            front_door: FrontDoor::Captured,
+            workload: None,
+            original_dst: None,
+            name: Some(PeerName::Dns(ServerName::parse("api.openai.com").unwrap())),
+            scheme,
+            version: HttpVersion::Http1,
+        }
+    }
+
+    #[test]
+    fn a_host_header_in_cleartext_proves_nothing() {
+        assert_eq!(Peer::of(&exchange("https")).proven(), Some("api.openai.com"));
+        assert_eq!(Peer::of(&exchange("http")).proven(), None);
+    }
+
+    #[test]
+    fn forms_are_known_by_any_spelling_of_their_type() {
+        for (text, form) in [
+            ("application/x-www-form-urlencoded", true),
+            ("Application/X-WWW-Form-URLEncoded ; charset=utf-8", true),
+            ("application/json", false),
+            ("", false),
+        ] {
+            assert_eq!(is_form(&HeaderValue::from_static(text)), form, "{text}");
+        }
+    }
+
+    #[test]
+    fn every_rule_with_a_placement_exists() {
+        let engine = crate::scan::Engine::compile(&crate::scan::RuleSpec::default()).unwrap();
+        let known: Vec<&str> = engine.rule_names().collect();
+        for rule in verdict::rules_with_a_placement() {
+            assert!(
+                known.contains(&rule),
+                "{rule} is no rule: its key would be blocked on its way to its own provider"
+            );
+        }
+    }
+
+    #[test]
+    fn a_form_hides_neither_json_nor_its_own_escapes() {
+        let engine = crate::scan::Engine::compile(&crate::scan::RuleSpec::default()).unwrap();
+        let key = concat!("lin_api_", "k7Rq2VxLm9Tz0Bw4Hs6Jd8Fp1Gn3Ke5Yc7Ua9QWz");
+        let pem = concat!("-----BEGIN+RSA+PRIV", "ATE+KEY-----%0AMIIEpAIBAAKCAQEA");
+        for body in [format!(r#"{{"t":"\u006c{}"}}"#, &key[1..]), format!("t=%6c{}", &key[1..]), format!("t={pem}")] {
+            let streams = [Encoding::Json, Encoding::Percent].map(|encoding| {
+                let mut stream = engine.stream(Surface::RequestBody, StreamOptions { encoding });
+                stream.push(body.as_bytes());
+                stream.finish()
+            });
+            assert!(streams.iter().any(|found| !found.is_empty()), "{body}");
+        }
     }
 }

@@ -14,7 +14,8 @@ const LONGEST: usize = 12;
 pub(super) enum Escapes {
     /// RFC 8259 §7: `\n`, `\/`, `\u0041`, surrogate pairs.
     Json,
-    /// RFC 3986 §2.1: `%41`. A plus sign stays one, because base64 secrets contain it.
+    /// RFC 3986 §2.1: `%41`, and the plus sign of forms, which stands for a blank (WHATWG URL §5.1). A base64 secret that
+    /// was sent with bare plus signs is found in the bytes as sent.
     Percent,
 }
 
@@ -98,7 +99,7 @@ impl Decoder {
             if self.held_len == 0 {
                 let plain = memchr::memchr(self.introducer(), raw).unwrap_or(raw.len());
                 let (before, rest) = raw.split_at(plain);
-                out.plain(before);
+                unescaped(self.escapes, out, before);
                 raw = rest;
                 if let Some((&introducer, rest)) = raw.split_first() {
                     self.hold(introducer);
@@ -137,7 +138,7 @@ impl Decoder {
                 match parsed {
                     Parsed::Incomplete if !last => return,
                     Parsed::Incomplete => {
-                        out.plain(&held[..1]);
+                        unescaped(self.escapes, out, &held[..1]);
                         1
                     }
                     Parsed::Character(character, used) => {
@@ -149,12 +150,12 @@ impl Decoder {
                         usize::from(used)
                     }
                     Parsed::Verbatim(used) => {
-                        out.plain(&held[..used]);
+                        unescaped(self.escapes, out, &held[..used]);
                         used
                     }
                 }
             } else {
-                out.plain(&held[..1]);
+                unescaped(self.escapes, out, &held[..1]);
                 1
             };
             self.held.copy_within(used..self.held_len, 0);
@@ -241,6 +242,17 @@ fn parse_percent(held: &[u8]) -> Parsed {
     }
 }
 
+/// Bytes that are no escape; in a form a plus sign among them stands for a blank.
+fn unescaped(escapes: Escapes, out: &mut Decoded, bytes: &[u8]) {
+    let before = out.bytes.len();
+    out.plain(bytes);
+    if escapes == Escapes::Percent {
+        for byte in out.bytes.iter_mut().skip(before).filter(|byte| **byte == b'+') {
+            *byte = b' ';
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -289,9 +301,16 @@ mod tests {
 
     #[test]
     fn percent_escapes_are_undone() {
-        for (raw, decoded) in
-            [("a%20b%2F", "a b/"), ("%", "%"), ("%4", "%4"), ("%g1%41", "%g1A"), ("%4%41", "%4A"), ("%%41", "%A")]
-        {
+        for (raw, decoded) in [
+            ("a%20b%2F", "a b/"),
+            ("%", "%"),
+            ("%4", "%4"),
+            ("%g1%41", "%g1A"),
+            ("%4%41", "%4A"),
+            ("%%41", "%A"),
+            ("a+b%2B", "a b+"),
+            ("%+", "% "),
+        ] {
             assert_eq!(decode(Escapes::Percent, &[raw.as_bytes()]).0, decoded.as_bytes(), "{raw}");
         }
     }

@@ -224,6 +224,11 @@ impl Engine {
         self.set.rules.len()
     }
 
+    /// The names of the rules that are loaded.
+    pub fn rule_names(&self) -> impl Iterator<Item = &str> {
+        self.set.rules.iter().map(|rule| &*rule.name)
+    }
+
     /// Scans a complete, short input: a request target, or a header field. Sorted by place; a target is also scanned with
     /// its percent-encoding undone.
     #[must_use]

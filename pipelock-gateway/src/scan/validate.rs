@@ -183,11 +183,15 @@ fn base58check(text: &[u8]) -> Option<Vec<u8>> {
     digest.starts_with(checksum).then(|| payload.to_vec())
 }
 
+/// Tokens are followed about as far as this; one that reaches it may go on.
+const LONG_TOKEN_BYTES: usize = 4096;
+
 /// A signed token by RFC 7519: three parts, the first a JSON object with `alg`. Without that it only looks like one.
 pub(super) fn jwt(token: &[u8]) -> Check {
     let mut parts = token.split(|&byte| byte == b'.');
     let (Some(header), Some(_claims), Some(signature)) = (parts.next(), parts.next(), parts.next()) else {
-        return Check::Reject;
+        // Claims longer than a token is followed: what was seen so far is all there is to go by.
+        return if token.len() >= LONG_TOKEN_BYTES { Check::Doubt(Severity::High) } else { Check::Reject };
     };
     if signature.len() < 10 {
         return Check::Reject;
@@ -196,9 +200,13 @@ pub(super) fn jwt(token: &[u8]) -> Check {
         // Its beginning is further back than was looked, as when the header carries a certificate.
         return Check::Doubt(Severity::Medium);
     }
-    let header = base64url(header);
-    let names_algorithm = memchr::memmem::find(&header, b"\"alg\"").is_some();
-    if header.starts_with(b"{") && names_algorithm { Check::Pass } else { Check::Doubt(Severity::Low) }
+    // A name may be glued to the token (`key_eyJ…`): each `ey` may be where it begins.
+    let begins = memchr::memmem::find_iter(header, b"ey").take(16).filter_map(|at| header.get(at..));
+    let is_header = |candidate: &[u8]| {
+        let decoded = base64url(candidate);
+        decoded.starts_with(b"{") && memchr::memmem::find(&decoded, b"\"alg\"").is_some()
+    };
+    if begins.into_iter().any(is_header) { Check::Pass } else { Check::Doubt(Severity::Low) }
 }
 
 /// Decodes base64url without padding as far as it goes.
@@ -246,7 +254,13 @@ pub(super) fn database_url(url: &[u8]) -> Check {
     let Some(password) = memchr::memchr(b':', user_info).and_then(|colon| user_info.get(colon + 1..)) else {
         return Check::Reject;
     };
-    let variable = [b"$".as_slice(), b"{", b"%("].iter().any(|sign| password.starts_with(sign));
+    // A whole reference and nothing else: a password may well begin with such a sign.
+    let is_name = |name: &[u8]| !name.is_empty() && name.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'_');
+    let within = |open: &[u8], close: &[u8]| password.strip_prefix(open).and_then(|rest| rest.strip_suffix(close));
+    let variable = within(b"$", b"").is_some_and(is_name)
+        || [(&b"${"[..], &b"}"[..]), (b"{", b"}"), (b"{{", b"}}"), (b"%(", b")s")]
+            .iter()
+            .any(|(o, c)| within(o, c).is_some());
     if variable || password.iter().all(|byte| matches!(byte, b'*' | b'x' | b'X' | b'.')) {
         return Check::Reject;
     }

@@ -190,7 +190,7 @@ fn complete_fragments(prefix: &[u8]) -> Result<Option<Vec<&[u8]>>, Malformed> {
 /// The length of a handshake record, from its header.
 fn record_length(header: &[u8]) -> Result<usize, Malformed> {
     match *header {
-        [0x16, 0x03, 0x00..=0x04, high, low] => {
+        [0x16, 0x03, _, high, low] => {
             let length = usize::from(u16::from_be_bytes([high, low]));
             // Zero-length handshake fragments are forbidden (RFC 8446 §5.1).
             if (1..=MAX_RECORD_BYTES).contains(&length) { Ok(length) } else { Err(Malformed::Record) }

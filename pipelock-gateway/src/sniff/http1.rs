@@ -13,8 +13,15 @@ pub const MAX_HEAD_BYTES: usize = 64 * 1024;
 /// The most header fields a head may have, as in `http`.
 const MAX_HEADERS: usize = 128;
 
-/// The longest method taken for one. The longest registered, `UPDATEREDIRECTREF`, has 17 bytes.
-const MAX_METHOD_BYTES: usize = 32;
+/// The longest method taken for one. The longest registered, `UPDATEREDIRECTREF`, has 17 bytes; some servers hand any
+/// token to the application, so this is generous.
+const MAX_METHOD_BYTES: usize = 256;
+
+/// Bytes of line ends in front of a request that are read past.
+const MAX_BLANK_LINE_BYTES: usize = 256;
+
+/// Blanks between method and target that are read past.
+const MAX_BLANKS: usize = 256;
 
 /// The longest URI scheme taken for one; `https` has 5 bytes, the longest registered ones about 36.
 const MAX_SCHEME_BYTES: usize = 40;
@@ -42,26 +49,31 @@ pub(super) enum RequestLine {
     Not,
 }
 
-/// Recognises a method, one space, and the beginning of a request target.
+/// Recognises a method, blanks, and the beginning of a request target.
 ///
 /// A target in origin form or asterisk form shows at its first byte. A letter may as well be the argument of a line-based
 /// protocol (`EHLO example.com`, `USER anonymous`, `SET key 1`), so there the whole scheme up to `://` is awaited; authority
-/// form belongs to `CONNECT` alone (RFC 9112 §3.2.3).
+/// form belongs to `CONNECT` alone (RFC 9112 §3.2.3). Blank lines in front (RFC 9112 §2.2) and more blanks than one are
+/// what lenient servers read past: whatever *they* would take for a request must be one here, and the parser behind this
+/// refuses what it does not like.
 pub(super) fn request_line(prefix: &[u8]) -> RequestLine {
-    let method_bytes = prefix.iter().take_while(|b| is_token_char(**b)).count();
-    if method_bytes > MAX_METHOD_BYTES {
+    let blank_lines = prefix.iter().take_while(|b| matches!(b, b'\r' | b'\n')).count();
+    let line = prefix.get(blank_lines..).unwrap_or_default();
+    if line.is_empty() {
+        return if blank_lines > MAX_BLANK_LINE_BYTES { RequestLine::Not } else { RequestLine::Incomplete };
+    }
+    let method_bytes = line.iter().take_while(|b| is_token_char(**b)).count();
+    let (method, rest) = line.split_at(method_bytes);
+    let blanks = rest.iter().take_while(|b| matches!(b, b' ' | b'\t')).count();
+    if method_bytes > MAX_METHOD_BYTES || blanks > MAX_BLANKS || (method.is_empty() && rest.first() != Some(&b' ')) {
         return RequestLine::Not;
     }
-    let (method, rest) = prefix.split_at(method_bytes);
-    match rest {
-        [b' ', ..] if method.is_empty() => RequestLine::Not,
-        [] | [b' '] => RequestLine::Incomplete,
-        [b' ', b'/' | b'*', ..] => RequestLine::Http,
-        [b' ', first, ..] if method == b"CONNECT" && (*first == b'[' || first.is_ascii_alphanumeric()) => {
-            RequestLine::Http
-        }
-        [b' ', target @ ..] => absolute_form(target),
-        _ => RequestLine::Not,
+    match rest.get(blanks..).unwrap_or_default() {
+        [] => RequestLine::Incomplete,
+        _ if blanks == 0 || method.is_empty() => RequestLine::Not,
+        [b'/' | b'*', ..] => RequestLine::Http,
+        [first, ..] if method == b"CONNECT" && (*first == b'[' || first.is_ascii_alphanumeric()) => RequestLine::Http,
+        target => absolute_form(target),
     }
 }
 

@@ -147,10 +147,9 @@ fn one_byte_records_are_read_up_to_sixteen_records() {
 #[test]
 fn record_versions_of_every_client_are_accepted() {
     let message = message(&hello("api.example.test", &[], false));
-    for minor in 0..=4 {
+    for minor in 0..=255 {
         tls(&record(minor, &message));
     }
-    assert_eq!(classify(&record(5, &message)), Sniff::Opaque(OpaqueKind::Unknown));
 }
 
 #[test]
@@ -248,6 +247,11 @@ fn http1_is_recognised_by_shape() {
         "PUT h2+unix.x-1://",
         "CONNECT a",
         "CONNECT [",
+        "\r\nPOST /",
+        "\n\n\r\nGET /",
+        "GET  /",
+        "GET\t/",
+        "A-METHOD-OF-MORE-THAN-THIRTY-TWO-BYTES-THAT-SOME-SERVERS-TAKE /",
     ] {
         for cut in 0..text.len() {
             assert_eq!(classify(&text.as_bytes()[..cut]), Sniff::NeedMore, "{text:?} at {cut}");
@@ -263,13 +267,9 @@ fn line_protocols_are_not_taken_for_http() {
         "USER anonymous\r",
         "SET key ",
         "MAIL FROM:<",
-        "GET  /",
-        "GET\t/",
         " GET /",
         "PING\r",
-        "\r\n",
         "CONNECT -",
-        "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
         "\0",
         "{",
     ] {
@@ -409,5 +409,20 @@ proptest! {
         } else if damage.is_none() {
             prop_assert!(false, "one of the two refused an undamaged hello");
         }
+    }
+}
+
+#[test]
+fn what_lenient_servers_take_for_a_hello_is_never_opaque() {
+    let hello = record(1, &message_with(&[]));
+    let mut strange = hello.clone();
+    for minor in [0x00, 0x04, 0x05, 0xff] {
+        strange[2] = minor;
+        assert!(matches!(classify(&strange), Sniff::Tls(_)), "record version 3.{minor}");
+    }
+    for prefix in
+        [&[0x15, 3, 1, 0, 2, 1, 0][..], &[0x14, 3, 3, 0, 1, 1], &[0x17, 3, 3, 0, 1, 0], &[0x80, 0x2e, 1, 3, 1]]
+    {
+        assert!(matches!(classify(prefix), Sniff::MalformedTls(_)), "{prefix:?}");
     }
 }

@@ -299,7 +299,7 @@ impl Budget {
         // A clock that jumped back earns nothing until it has caught up.
         let earned = now.duration_since(*last).unwrap_or_default().as_secs_f64() * f64::from(MINT_RATE);
         *tokens = (*tokens + earned).min(f64::from(MINT_BURST));
-        *last = now;
+        *last = (*last).max(now);
         if *tokens < 1.0 {
             return false;
         }

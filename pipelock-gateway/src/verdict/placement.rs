@@ -25,7 +25,7 @@ const BEARER: &[&str] = &["authorization"];
 
 const PLACEMENTS: &[Placement] = &[
     Placement {
-        rules: &["OpenAI API Key", "OpenAI Service Key", "OpenAI Legacy API Key"],
+        rules: &["OpenAI API Key", "OpenAI Service Key", "OpenAI Legacy Key"],
         headers: BEARER,
         hosts: Hosts::Own(&["api.openai.com"]),
     },
@@ -83,6 +83,12 @@ const PLACEMENTS: &[Placement] = &[
     // The id of an AWS key is part of every SigV4 signature, also towards S3 look-alikes; the secret never is.
     Placement { rules: &["AWS Access ID"], headers: BEARER, hosts: Hosts::Any },
 ];
+
+/// The names of all rules the table speaks of, for a test that each exists.
+#[cfg(test)]
+pub(crate) fn rules_with_a_placement() -> impl Iterator<Item = &'static str> {
+    PLACEMENTS.iter().flat_map(|placement| placement.rules).copied()
+}
 
 /// Whether a credential found in a request header is on its way to its own provider, in that provider's own header.
 ///

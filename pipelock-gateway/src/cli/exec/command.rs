@@ -6,7 +6,7 @@ use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Command, ExitStatus};
 
 use anyhow::Context;
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, prlimit};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
@@ -15,6 +15,25 @@ use crate::cli::privilege;
 
 /// What is passed on to the command when somebody sends it to us.
 const FORWARDED: [Signal; 6] = [Signal::INT, Signal::TERM, Signal::HUP, Signal::QUIT, Signal::USR1, Signal::USR2];
+
+/// The resource limits the command was started under, before we changed ours.
+#[derive(Debug)]
+pub(super) struct Limits(Vec<(Resource, Rlimit)>);
+
+impl Limits {
+    /// Ours as they are now.
+    pub(super) fn now() -> Self {
+        Self([Resource::Nofile, Resource::Core].map(|resource| (resource, getrlimit(resource))).into())
+    }
+
+    /// Gives them to the command, which inherited our own. Best effort: it may have ended already.
+    fn give_back(&self, child: Option<u32>) {
+        let Some(child) = child.and_then(|pid| i32::try_from(pid).ok()).and_then(Pid::from_raw) else { return };
+        for (resource, limit) in &self.0 {
+            let _ = prlimit(Some(child), *resource, *limit);
+        }
+    }
+}
 
 /// The command could not be started.
 #[derive(Debug, thiserror::Error)]
@@ -37,11 +56,12 @@ pub(super) fn start(
     command: &[OsString],
     cgroup: &Cgroup,
     environment: Vec<(&'static str, OsString)>,
+    limits: &Limits,
 ) -> anyhow::Result<tokio::process::Child> {
     let (program, arguments) = command.split_first().context("there is no command to run")?;
     let mut child = Command::new(program);
     child.args(arguments).envs(environment);
-    if let Some((uid, gid)) = privilege::calling_user() {
+    if let Some((uid, gid)) = privilege::calling_user()? {
         child.uid(uid).gid(gid);
         for variable in privilege::HIDDEN_VARIABLES {
             child.env_remove(variable);
@@ -49,7 +69,9 @@ pub(super) fn start(
     }
     cgroup.enter_on_exec(&mut child)?;
     let mut child = tokio::process::Command::from(child);
-    Ok(child.spawn().map_err(|source| NotStarted { program: program.clone(), source })?)
+    let child = child.spawn().map_err(|source| NotStarted { program: program.clone(), source })?;
+    limits.give_back(child.id());
+    Ok(child)
 }
 
 /// Exit code as a shell would give it: the command's own, or 128 and the signal that ended it.

@@ -47,10 +47,11 @@ pub(super) fn run(runtime: Runtime, prepared: Prepared) -> anyhow::Result<u8> {
 }
 
 async fn serve(prepared: Prepared) -> anyhow::Result<u8> {
-    let Prepared { args, config, run, datapath, gateway, report, trust, door, armed } = prepared;
+    let Prepared { args, config, run, datapath, gateway, report, trust, door, armed, limits } = prepared;
     let target = armed.id;
     let shutdown = CancellationToken::new();
     let mut loops = Loops::new();
+    let mut door_task = Loops::new();
     let outcome = async {
         accept_on(&mut loops, &gateway, &datapath, armed, &shutdown)?;
         let admin = Arc::new(AdminState::new(facts(&config, &gateway), report.metrics().clone()));
@@ -62,13 +63,13 @@ async fn serve(prepared: Prepared) -> anyhow::Result<u8> {
                 .ok()
         };
         report.metrics().watch_kernel(Box::new(counters)).context("registering kernel metrics")?;
-        open_door(&mut loops, &gateway, &admin, door, &shutdown)?;
+        open_door(&mut door_task, &gateway, &admin, door, &shutdown)?;
         tell_denials(&mut loops, &datapath)?;
         let mut signals = command::signals()?;
         admin.enter(Phase::Ready);
         let java = std::env::var_os("JAVA_TOOL_OPTIONS");
         let environment = trust.map(|trust| trust.environment(java.as_deref())).unwrap_or_default();
-        let mut child = command::start(&args.command, run.cgroup(), environment)?;
+        let mut child = command::start(&args.command, run.cgroup(), environment, &limits)?;
         let status = loop {
             tokio::select! {
                 status = child.wait() => break status.context("waiting for the command")?,
@@ -81,7 +82,7 @@ async fn serve(prepared: Prepared) -> anyhow::Result<u8> {
     }
     .await;
     // Whatever happened above, nothing may stay behind.
-    let taken_down = take_down(run, &datapath, target, &gateway, &shutdown).await;
+    let taken_down = take_down(run, &datapath, target, &gateway, &mut door_task, &shutdown).await;
     let code = outcome?;
     taken_down?;
     Ok(code)
@@ -131,7 +132,7 @@ fn accept_on(
 }
 
 fn open_door(
-    loops: &mut Loops,
+    door_task: &mut Loops,
     gateway: &Arc<Gateway>,
     admin: &Arc<AdminState>,
     listener: std::net::TcpListener,
@@ -148,7 +149,7 @@ fn open_door(
         gateway.metrics().clone(),
     );
     let shutdown = shutdown.clone();
-    loops.spawn(async move {
+    door_task.spawn(async move {
         door.serve(listener, shutdown).await;
         Ok(())
     });
@@ -187,6 +188,7 @@ async fn take_down(
     datapath: &Arc<LocalDatapath>,
     target: u64,
     gateway: &Arc<Gateway>,
+    door_task: &mut Loops,
     shutdown: &CancellationToken,
 ) -> anyhow::Result<()> {
     let run = tokio::task::spawn_blocking(move || {
@@ -199,7 +201,8 @@ async fn take_down(
     .await
     .context("waiting for the command's processes")??;
     shutdown.cancel();
-    gateway.drain(DRAIN).await;
+    // Tunnels of the explicit door are the door's tasks; they get the same time. What is left then ends with this function.
+    tokio::join!(gateway.drain(DRAIN), async { tokio::time::timeout(DRAIN, door_task.join_next()).await.ok() });
     datapath.disarm(target).context("detaching the kernel programs")?;
     run.finish().context("removing the run")?;
     Ok(())

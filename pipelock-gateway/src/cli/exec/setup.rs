@@ -13,6 +13,7 @@ use rustix::process::{DumpableBehavior, Resource, Rlimit, getrlimit, set_dumpabl
 
 use tokio::runtime::Runtime;
 
+use super::command::Limits;
 use super::say;
 use crate::capture::probe::{self, Need, ThisKernel};
 use crate::capture::{Armed, Datapath, Layout, LocalDatapath, Run, TargetSpec, sweep_stale};
@@ -34,6 +35,7 @@ pub(super) struct Prepared {
     pub(super) trust: Option<TrustBundle>,
     pub(super) door: TcpListener,
     pub(super) armed: Armed,
+    pub(super) limits: Limits,
 }
 
 /// Does all that can fail before the command may run.
@@ -44,6 +46,7 @@ pub(super) fn prepare(args: &ExecArgs) -> anyhow::Result<(Runtime, Prepared)> {
     for run in sweep_stale(&layout).context("cleaning up after an earlier run")?.runs {
         say(&format!("cleaned up after run {run}, which was killed"));
     }
+    let limits = Limits::now();
     harden();
     // TLS is opened unless the file says no: `exec` makes the trust for it, too.
     let open_tls = config.tls_interception.enabled.unwrap_or(true);
@@ -74,7 +77,7 @@ pub(super) fn prepare(args: &ExecArgs) -> anyhow::Result<(Runtime, Prepared)> {
         gateway.add_own_listener(listener.local_addr().context("reading a listener's address")?);
     }
     drop(inside);
-    let prepared = Prepared { args: args.clone(), config, run, datapath, gateway, report, trust, door, armed };
+    let prepared = Prepared { args: args.clone(), config, run, datapath, gateway, report, trust, door, armed, limits };
     Ok((runtime, prepared))
 }
 
