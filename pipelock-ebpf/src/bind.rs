@@ -1,7 +1,8 @@
 //! `bind()`: keeps captured processes off the ports the gateway listens on.
 //!
-//! A live listener excludes them anyway (no `SO_REUSEPORT`); this keeps the ports out of their reach while the gateway is
-//! dead, when whoever binds one would receive the connections steered to it.
+//! A live listener excludes them anyway (no `SO_REUSEPORT`); this refuses the ports by number also while the gateway is
+//! dead, when whoever holds one would receive the connections steered to it. A port that the kernel chooses (`bind` to 0,
+//! `listen` without `bind`) is not seen here, and may by chance be one of them until the next start sweeps.
 //!
 //! Needs `cgroup/bind4` and `bind6` (4.17).
 
