@@ -27,6 +27,8 @@ pub(crate) fn cases() -> Vec<Case> {
     cases.push(Case::new("body::clean_body_in_two_pieces_arrives_whole", needs, clean_pieces));
     cases.push(e2e!(every_kind_of_key_is_stopped, needs: [Bpf, CgroupV2, Pipelock, Curl], every_kind));
     cases.push(e2e!(cleartext_http_is_judged_too, needs: [Bpf, CgroupV2, Pipelock, Curl], cleartext));
+    cases.push(e2e!(forged_host_excuses_no_key_in_cleartext, needs: [Bpf, CgroupV2, Pipelock, Curl], forged_host));
+    cases.push(e2e!(request_behind_blank_lines_is_judged, needs: [Bpf, CgroupV2, Pipelock, Python], blank_lines));
     cases.push(e2e!(secret_in_a_header_is_stopped, needs: [Bpf, CgroupV2, Pipelock, Curl], header));
     cases
         .push(e2e!(h2_body_behind_a_refused_head_is_not_reset, needs: [Bpf, CgroupV2, Pipelock, Python], refused_head));
@@ -80,6 +82,26 @@ fn cleartext(node: &Node) -> Result<()> {
     ensure!(Reply::parse(&outcome.finished.stdout)?.status == 200, "{outcome:#?}");
     ensure!(only_request(&node.upstream().journal().since(seen))?.body == b"clean", "{outcome:#?}");
     Ok(())
+}
+
+/// The key is in its own header and "for" its own provider, but only the client says so.
+fn forged_host(node: &Node) -> Result<()> {
+    let secret = Secret::openai();
+    let field = format!("Authorization: Bearer {}", secret.value);
+    let argv = curl_argv(&["-H", &field, "-H", "Host: api.openai.com"], "http://api.example.test/", "clean");
+    stopped(&Exec::on(node).run(argv)?, &secret, node)
+}
+
+/// Servers read past blank lines in front of a request; what they read past must not hide a request from the judge.
+fn blank_lines(node: &Node) -> Result<()> {
+    let secret = Secret::aws();
+    let script = "import socket, sys; s = socket.create_connection(('api.example.test', 80), 10); body = sys.argv[1].encode(); \
+        s.sendall(b'\\r\\n\\r\\nPOST /x HTTP/1.1\\r\\nHost: api.example.test\\r\\nContent-Length: %d\\r\\n\\r\\n' % len(body) + body); \
+        print(s.recv(4096).decode().split('\\r\\n')[0])";
+    let argv = ["python3", "-c", script, secret.value.as_str()];
+    let outcome = Exec::on(node).run(argv)?;
+    ensure!(!outcome.finished.stdout.contains(" 200 "), "{outcome:#?}");
+    nothing_arrived(&secret, &node.upstream().journal().connections())
 }
 
 fn header(node: &Node) -> Result<()> {

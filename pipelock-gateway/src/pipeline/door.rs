@@ -4,7 +4,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::draft::Draft;
 use super::{Gateway, Parties, Snapshot, failed};
@@ -12,6 +12,9 @@ use crate::connection::{self, Counted};
 use crate::forward::{ConnectRequest, Opened, RefusedConnect, Rules, Tunnel, TunnelError, Tunnelled};
 use crate::model::{ConnectionEnd, Decision, DenyReason, FrontDoor, OriginalDst, PeerName, Side};
 use crate::policy::AddressDecision;
+
+/// For all addresses of a name together; shorter than the door's own patience, so that the failure is told as what it is.
+const DIAL_ALL: Duration = Duration::from_secs(12);
 
 /// Opens tunnels into a gateway, by that gateway's rules.
 #[derive(Clone)]
@@ -50,6 +53,7 @@ impl Tunnel for Entrance {
         let mut draft = self.draft(peer);
         draft.asked_for(host.clone());
         let mut last = None;
+        let give_up = Instant::now() + DIAL_ALL;
         for address in addrs {
             let dst = OriginalDst::new(address);
             draft.dialled(dst);
@@ -59,7 +63,8 @@ impl Tunnel for Entrance {
                 draft.finish(ConnectionEnd::Denied);
                 return Err(TunnelError::Denied(reason));
             }
-            match self.0.dial(address).await {
+            let dialled = tokio::time::timeout_at(give_up.into(), self.0.dial(address)).await;
+            match dialled.unwrap_or(Err(connection::Error::ConnectTimeout { address, timeout: DIAL_ALL })) {
                 Ok(upstream) => {
                     let relay_unopened = match decision {
                         AddressDecision::Passthrough(reason) => {
