@@ -144,6 +144,11 @@ fn load_into_kernel(root: &Path, object: &[u8], required: bool) -> Result<()> {
 /// Compiles and strips; returns the object's bytes.
 fn compile(root: &Path, toolchain: &Toolchain, target_dir: &str, extra: &[&str]) -> Result<Vec<u8>> {
     let target_dir = root.join(target_dir);
+    // Unpacked first: their directories can only be remapped when they are there.
+    let fetched = toolchain.cargo(root, &target_dir).args(["fetch", "--locked", "--quiet"]).status();
+    if !fetched.is_ok_and(|status| status.success()) {
+        bail!("fetching the crates of the kernel programs failed");
+    }
     let status = toolchain
         .cargo(root, &target_dir)
         .args(["build", "--locked", "--package", "pipelock-ebpf", "--profile", "bpf"])

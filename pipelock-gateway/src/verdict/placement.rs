@@ -64,7 +64,6 @@ const PLACEMENTS: &[Placement] = &[
     Placement { rules: &["Notion API Key"], headers: BEARER, hosts: Hosts::Own(&["api.notion.com"]) },
     Placement { rules: &["Linear API Key"], headers: BEARER, hosts: Hosts::Own(&["api.linear.app"]) },
     Placement { rules: &["Sentry Auth Token"], headers: BEARER, hosts: Hosts::Own(&["sentry.io", ".sentry.io"]) },
-    Placement { rules: &["npm Token"], headers: BEARER, hosts: Hosts::Own(&[".npmjs.org"]) },
     // Workspaces have hosts of their own in three clouds.
     Placement {
         rules: &["Databricks Token"],

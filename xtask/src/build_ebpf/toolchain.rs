@@ -85,7 +85,7 @@ impl Toolchain {
             }
         }
         let remap = |from: &Path, to: &str| format!("--remap-path-prefix={}={to}", from.display());
-        let flags = [
+        let mut flags = vec![
             // BTF is made from debug information; `elf` removes the rest of it afterwards.
             "-Cdebuginfo=2".to_owned(),
             "-Clink-arg=--btf".to_owned(),
@@ -95,6 +95,8 @@ impl Toolchain {
             remap(&self.sysroot.join("lib/rustlib/src/rust"), "/rust"),
             remap(root, "/pipelock"),
         ];
+        // The last match wins: where a registry's sources are unpacked is named after that registry, which is nobody's business.
+        flags.extend(registry_sources().iter().map(|sources| remap(sources, "/deps")));
         let path = std::env::var_os("PATH").unwrap_or_default();
         let dirs = std::iter::once(self.linker_dir.clone()).chain(std::env::split_paths(&path));
         command
@@ -150,6 +152,12 @@ fn find_linker() -> Result<(PathBuf, String)> {
     )?;
     let version = output(Command::new(dir.join("bpf-linker")).arg("--version"))?;
     Ok((dir, version))
+}
+
+/// Where crates are unpacked, one directory a registry; there once they have been fetched.
+fn registry_sources() -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(cargo_home().join("registry/src")).into_iter().flatten();
+    entries.filter_map(|entry| Some(entry.ok()?.path())).collect()
 }
 
 fn cargo_home() -> PathBuf {
