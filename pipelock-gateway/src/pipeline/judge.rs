@@ -295,15 +295,34 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_key_is_excused_in_its_own_field_and_not_in_the_next() {
-        let config = crate::config::Config::default();
+    fn scanner() -> Scanner {
         let options = crate::pipeline::SnapshotOptions {
             open_tls: false,
             roots: crate::tls::RootLocations::default(),
             now: std::time::SystemTime::now(),
         };
-        let scanner = Scanner(Arc::new(Snapshot::build(&config, &options).unwrap()));
+        Scanner(Arc::new(Snapshot::build(&crate::config::Config::default(), &options).unwrap()))
+    }
+
+    #[test]
+    fn method_and_authority_are_judged_like_the_path() {
+        let scanner = scanner();
+        let key = concat!("AKIA", "QYLPMN5HHHFPZAM2");
+        for (method, uri, findings) in [
+            ("POST", "/clean".to_owned(), 0),
+            (key, "/".to_owned(), 1),
+            ("GET", format!("/{key}"), 1),
+            ("GET", format!("http://{key}.example.test/"), 1),
+        ] {
+            let request = http::Request::builder().method(method).uri(&uri).body(()).unwrap();
+            let (found, _) = scanner.request_line_findings(&Peer(None), &request.into_parts().0);
+            assert_eq!(found.len(), findings, "{method} {uri}");
+        }
+    }
+
+    #[test]
+    fn a_key_is_excused_in_its_own_field_and_not_in_the_next() {
+        let scanner = scanner();
         let key = concat!(
             "sk-ant-api03-",
             "k7Rq2VxLm9Tz0Bw4Hs6Jd8Fp1Gn3Ke5Yc7Ua9QWzk7Rq2VxLm9Tz0Bw4Hs6Jd8Fp1Gn3Ke5Yc7Ua9QWzAA"

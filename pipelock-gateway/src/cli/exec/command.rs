@@ -122,4 +122,16 @@ mod tests {
         assert_eq!(exit_code(ExitStatus::from_raw(7 << 8)), 7);
         assert_eq!(exit_code(ExitStatus::from_raw(9)), 137, "killed by SIGKILL");
     }
+
+    #[test]
+    fn the_command_gets_back_the_limits_it_was_started_under() {
+        let mut child = Command::new("cat").stdin(std::process::Stdio::piped()).spawn().unwrap();
+        let limit = Rlimit { current: Some(123), maximum: Some(456) };
+        Limits(vec![(Resource::Nofile, limit)]).give_back(Some(child.id()));
+        let limits = std::fs::read_to_string(format!("/proc/{}/limits", child.id())).unwrap();
+        drop(child.stdin.take());
+        child.wait().unwrap();
+        let line = limits.lines().find(|line| line.starts_with("Max open files")).unwrap();
+        assert_eq!(line.split_whitespace().skip(3).take(2).collect::<Vec<_>>(), ["123", "456"]);
+    }
 }
