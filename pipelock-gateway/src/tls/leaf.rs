@@ -154,9 +154,11 @@ impl Leaves {
     pub async fn leaf(&self, name: &PeerName, kind: KeyKind) -> Result<Arc<CertifiedKey>, Error> {
         let signer = self.signer.load_full();
         let key = (signer.epoch, name.clone(), kind);
-        let now = (self.clock)();
         loop {
-            match self.cache.get_value_or_guard_async(&key).await {
+            let found = self.cache.get_value_or_guard_async(&key).await;
+            // Read after the wait: a caller that had read it before would take the leaf it waited for as one from the future.
+            let now = (self.clock)();
+            match found {
                 Ok(minted) if minted.is_fresh(now, self.settings.ttl) => return Ok(Arc::clone(&minted.leaf)),
                 // Removed only when it is still the stale one, so that two callers do not throw away each other's fresh leaf.
                 Ok(stale) => drop(self.cache.remove_if(&key, |found| Arc::ptr_eq(found, &stale))),

@@ -197,3 +197,41 @@ async fn a_flood_of_names_is_cut_off_and_recovers() {
     }
     assert!(leaves.leaf(&dns("again.too.many.test"), KeyKind::P256).await.is_err());
 }
+
+/// Once a hundred connections minted twice: a caller that had looked at the clock before it waited for another's leaf took
+/// that leaf for one from the future.
+#[test]
+fn a_caller_that_looked_at_the_clock_first_shares_the_leaf_of_the_one_that_minted() {
+    let ca = Arc::new(CertificateAuthority::generate(noon()).unwrap());
+    let (looks, looked) = std::sync::mpsc::channel();
+    let (release, released) = std::sync::mpsc::channel();
+    let (calls, released) = (AtomicU64::new(0), std::sync::Mutex::new(released));
+    let clock = move || match calls.fetch_add(1, Ordering::SeqCst) {
+        // The cache itself, when it is made.
+        0 => noon(),
+        // The first caller is stopped in the middle of its look.
+        1 => {
+            looks.send(()).unwrap();
+            released.lock().unwrap().recv().unwrap();
+            noon()
+        }
+        _ => noon() + Duration::from_secs(1),
+    };
+    let leaves = Leaves::with_clock(ca, LeafSettings::default(), Arc::new(clock));
+    let runtime = || tokio::runtime::Builder::new_current_thread().build().unwrap();
+    std::thread::scope(|scope| {
+        let first = scope.spawn(|| runtime().block_on(leaves.leaf(&dns("one.example.test"), KeyKind::P256)).unwrap());
+        looked.recv().unwrap();
+        runtime().block_on(async {
+            let name = dns("one.example.test");
+            let mut second = std::pin::pin!(leaves.leaf(&name, KeyKind::P256));
+            let early = std::future::poll_fn(|context| std::task::Poll::Ready(second.as_mut().poll(context))).await;
+            release.send(()).unwrap();
+            if early.is_pending() {
+                second.await.unwrap();
+            }
+        });
+        first.join().unwrap();
+    });
+    assert_eq!(leaves.minted(), 1);
+}
