@@ -14,6 +14,7 @@ mod decode;
 mod engine;
 mod evidence;
 mod hyperscan;
+mod message;
 mod rules;
 mod runs;
 mod stream;
@@ -22,6 +23,7 @@ mod window;
 
 pub use engine::{Engine, Error, RuleSpec, UserRule};
 pub use hyperscan::Error as MatcherError;
+pub use message::{Message, Payload};
 pub use stream::{Encoding, Progress, StreamOptions, StreamScan};
 
 #[cfg(test)]

@@ -42,11 +42,11 @@ impl Policy {
     /// What one finding asks for, before audit mode softens it.
     fn action(self, finding: &Finding) -> Action {
         match (finding.family, finding.severity) {
-            (Family::Limit, _) | (Family::Dlp, Severity::Critical | Severity::High) => Action::Block,
-            (Family::Dlp, Severity::Medium) if self.mode == Mode::Strict => Action::Block,
-            (Family::Dlp, Severity::Medium) => Action::Warn,
-            (Family::Dlp, Severity::Low) if self.mode == Mode::Strict => Action::Warn,
-            (Family::Dlp, Severity::Low) => Action::Allow,
+            (Family::Limit, _) | (_, Severity::Critical | Severity::High) => Action::Block,
+            (_, Severity::Medium) if self.mode == Mode::Strict => Action::Block,
+            (_, Severity::Medium) => Action::Warn,
+            (_, Severity::Low) if self.mode == Mode::Strict => Action::Warn,
+            (_, Severity::Low) => Action::Allow,
         }
     }
 }

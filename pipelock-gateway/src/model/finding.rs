@@ -52,6 +52,16 @@ impl fmt::Display for Evidence {
 pub enum Family {
     /// A secret or personal number leaving.
     Dlp,
+    /// Text in an answer that gives a model orders.
+    Injection,
+    /// A tool's definition that gives orders, or that is no longer what it was.
+    ToolPoisoning,
+    /// Arguments of a tool call that do damage.
+    ToolCall,
+    /// Calls that are harmless one by one and not in this order.
+    ToolChain,
+    /// A request target that hides something in its shape.
+    Url,
     /// A bound of the scanner was reached; what lies beyond it was not judged.
     Limit,
 }
@@ -62,6 +72,11 @@ impl Family {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Dlp => "dlp",
+            Self::Injection => "injection",
+            Self::ToolPoisoning => "tool_poisoning",
+            Self::ToolCall => "tool_call",
+            Self::ToolChain => "tool_chain",
+            Self::Url => "url",
             Self::Limit => "limit",
         }
     }
@@ -104,6 +119,16 @@ pub enum Surface {
     RequestBody,
     /// Request trailer fields.
     RequestTrailer,
+    /// Response body, content-coding removed.
+    Response,
+    /// The definitions in an answer to `tools/list` (MCP).
+    ToolDefinitions,
+    /// A `tools/call` request (MCP).
+    ToolCall,
+    /// Any other answer of an MCP server.
+    ToolResult,
+    /// Calls of one session, in order.
+    ToolChain,
 }
 
 impl Surface {
@@ -115,6 +140,11 @@ impl Surface {
             Self::RequestHeader => "request_header",
             Self::RequestBody => "request_body",
             Self::RequestTrailer => "request_trailer",
+            Self::Response => "response",
+            Self::ToolDefinitions => "mcp_tools_list",
+            Self::ToolCall => "mcp_tool_call",
+            Self::ToolResult => "mcp_response",
+            Self::ToolChain => "tool_chain",
         }
     }
 }
@@ -128,6 +158,14 @@ pub enum View {
     Text,
     /// Percent-encoding undone.
     Percent,
+    /// Lower case, one blank for any white space, invisible characters and letters that only look like ASCII undone.
+    Folded,
+    /// Blanks, or what stands for them between the parts of a token, removed.
+    Squashed,
+    /// A run of base64, base32, hex or entities decoded.
+    Decoded,
+    /// Read from right to left.
+    Reversed,
 }
 
 impl View {
@@ -138,6 +176,10 @@ impl View {
             Self::Raw => "raw",
             Self::Text => "text",
             Self::Percent => "percent",
+            Self::Folded => "folded",
+            Self::Squashed => "squashed",
+            Self::Decoded => "decoded",
+            Self::Reversed => "reversed",
         }
     }
 }

@@ -152,5 +152,9 @@ fn view_order(view: View) -> u8 {
         View::Raw => 0,
         View::Text => 1,
         View::Percent => 2,
+        View::Folded => 3,
+        View::Decoded => 4,
+        View::Squashed => 5,
+        View::Reversed => 6,
     }
 }

@@ -1,0 +1,57 @@
+//! One complete message on one surface, as `pipelock scan` reads it and as the MCP listener sees it.
+//!
+//! This is only the switchboard: which analysis a surface gets. It does not know modes, hosts or actions; what is found goes
+//! to [`crate::verdict`] like everything else.
+
+use serde_json::Value;
+
+use super::engine::Engine;
+use super::stream::{Encoding, StreamOptions};
+use crate::model::{Finding, Surface};
+
+/// A message and where it was seen.
+#[derive(Clone, Copy, Debug)]
+pub struct Message<'a> {
+    /// Where.
+    pub surface: Surface,
+    /// What.
+    pub payload: Payload<'a>,
+    /// The media type of a body, parameters included (RFC 9110 §8.3).
+    pub content_type: Option<&'a str>,
+}
+
+/// The content of a message.
+#[derive(Clone, Copy, Debug)]
+pub enum Payload<'a> {
+    /// The exact body, header line or URL.
+    Bytes(&'a [u8]),
+    /// A JSON-RPC message; `{"before", "after"}` for definitions that drift; an array of calls for a chain.
+    Json(&'a Value),
+}
+
+impl Engine {
+    /// Everything that is found in a message.
+    #[must_use]
+    pub fn examine(&self, message: &Message<'_>) -> Vec<Finding> {
+        let Message { surface, payload, content_type } = *message;
+        match (surface, payload) {
+            (Surface::Url | Surface::RequestHeader | Surface::RequestTrailer, Payload::Bytes(bytes)) => {
+                self.scan(surface, bytes)
+            }
+            (_, Payload::Bytes(bytes)) => self.body(surface, bytes, content_type),
+            (_, Payload::Json(value)) => self.body(surface, value.to_string().as_bytes(), Some("application/json")),
+        }
+    }
+
+    /// A complete body, read as JSON text whatever its type says, and also as a form when it says that.
+    fn body(&self, surface: Surface, bytes: &[u8], content_type: Option<&str>) -> Vec<Finding> {
+        let form = content_type.is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded"));
+        let encodings = [Some(Encoding::Json), form.then_some(Encoding::Percent)];
+        let scan = |encoding| {
+            let mut stream = self.stream(surface, StreamOptions { encoding });
+            stream.push(bytes);
+            stream.finish()
+        };
+        encodings.into_iter().flatten().flat_map(scan).collect()
+    }
+}
