@@ -11,6 +11,7 @@
 //! carry a length and a fingerprint. Next stop: [`crate::verdict`].
 
 mod candidates;
+mod context;
 mod decode;
 mod engine;
 mod evidence;
@@ -18,6 +19,7 @@ mod hyperscan;
 mod message;
 mod rules;
 mod runs;
+mod seed;
 mod stream;
 mod validate;
 mod window;

@@ -11,11 +11,12 @@ use zeroize::Zeroizing;
 
 use super::candidates::{self, left_boundary};
 use super::decode::Decoded;
-use super::engine::{Confirm, MAX_WIDTH, Rule, RuleSet, Start};
+use super::engine::{Confirm, Finder, MAX_WIDTH, Rule, RuleSet, Start};
 use super::evidence::evidence;
 use super::hyperscan::{Fed, Hit, Hits, Stream};
-use super::rules::{Class, Left, MAX_TAIL, Tail};
+use super::rules::{Class, Judge, LOOK_AHEAD, LOOK_BEHIND, Left, MAX_TAIL, Tail};
 use super::runs;
+use super::seed;
 use super::validate::Check;
 use crate::model::{Evidence, Family, Finding, Severity, Surface, View};
 
@@ -260,7 +261,8 @@ impl Window {
         }
         let window = self.index(self.lane)..self.index(until);
         let mut reported = Vec::new();
-        runs::scan(&self.kept, window, |run| reported.push(run));
+        runs::scan(&self.kept, window.clone(), |run| reported.push(run));
+        seed::scan(&self.kept, window, &mut |run| reported.push(run));
         self.lane = until;
         for run in reported {
             let Some(rule) = self.set.run_rule(run.kind) else { continue };
@@ -275,10 +277,14 @@ impl Window {
         let mut decided = 0;
         while let Some(mut hit) = self.pending.get(decided).copied() {
             let Some(rule) = set.rules.get(usize::from(hit.rule)) else { break };
-            let Some(confirm) = rule.finder.confirm() else { break };
+            let (tail, limit) = match &rule.finder {
+                Finder::Trigger(confirm) => (confirm.tail, FINDINGS_PER_RULE),
+                Finder::Words(_) => (Tail::Ahead, u8::MAX),
+                Finder::Run(_) | Finder::Service(_) => break,
+            };
             let seen = self.seen(hit.rule);
-            if seen.covered < hit.end && seen.counts[0] < FINDINGS_PER_RULE {
-                let decided_at = self.decided_at(&mut hit, confirm.tail);
+            if seen.covered < hit.end && seen.counts[0] < limit {
+                let decided_at = self.decided_at(&mut hit, tail);
                 if decided_at.is_none() && !last {
                     if let Some(pending) = self.pending.get_mut(decided) {
                         *pending = hit;
@@ -292,7 +298,11 @@ impl Window {
                     self.limit("confirmations", self.settled_at, found);
                     return;
                 }
-                self.confirm(hit, rule, confirm, found);
+                match &rule.finder {
+                    Finder::Trigger(confirm) => self.confirm(hit, rule, confirm, found),
+                    Finder::Words(judge) => self.judge(hit, *judge, found),
+                    Finder::Run(_) | Finder::Service(_) => {}
+                }
             }
             decided += 1;
         }
@@ -304,6 +314,7 @@ impl Window {
     fn decided_at(&self, hit: &mut Pending, tail: Tail) -> Option<u64> {
         let class = match tail {
             Tail::Exact(_) => return self.byte(hit.end).map(|_| hit.end + 1),
+            Tail::Ahead => return self.byte(hit.end + LOOK_AHEAD as u64 - 1).map(|_| hit.end + LOOK_AHEAD as u64),
             Tail::Open(Class::Nothing) => return Some(hit.end),
             Tail::Open(class) => class,
         };
@@ -335,6 +346,22 @@ impl Window {
             Check::Doubt(at_most) => self.report(hit.rule, range, Some(at_most.min(rule.severity)), found),
             Check::Reject => {}
         }
+    }
+
+    /// Has what stands around a hit read.
+    fn judge(&mut self, hit: Pending, judge: Judge, found: &mut Vec<Finding>) {
+        let at = self.index(hit.end);
+        // No more than is promised, so that the outcome cannot depend on what else happens to be kept.
+        let first = at.saturating_sub(LOOK_BEHIND);
+        let text = self.kept.get(first..self.kept.len().min(at + LOOK_AHEAD)).unwrap_or_default();
+        let Some(claim) = judge(text, at - first) else { return };
+        let rule = match claim.rule {
+            None => Some(hit.rule),
+            Some(name) => self.set.named(name),
+        };
+        let Some(rule) = rule else { return };
+        let place = |at: usize| self.first + (first + at) as u64;
+        self.report(rule, place(claim.range.start)..place(claim.range.end), claim.at_most, found);
     }
 
     /// Where the token of a hit begins; `None` when what stands before it rules it out.
