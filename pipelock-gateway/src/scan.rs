@@ -15,6 +15,7 @@ mod engine;
 mod evidence;
 mod hyperscan;
 mod message;
+mod normalize;
 mod rules;
 mod runs;
 mod stream;

@@ -26,7 +26,7 @@ pub(super) enum Escapes {
 #[derive(Debug)]
 pub(super) struct Decoded {
     pub(super) bytes: Zeroizing<Vec<u8>>,
-    pub(super) raw_lengths: Vec<u8>,
+    pub(super) raw_lengths: Vec<u16>,
 }
 
 impl Decoded {
@@ -36,12 +36,12 @@ impl Decoded {
         Self { bytes: Zeroizing::new(Vec::with_capacity(room)), raw_lengths: Vec::with_capacity(room) }
     }
 
-    fn plain(&mut self, bytes: &[u8]) {
+    pub(super) fn plain(&mut self, bytes: &[u8]) {
         self.bytes.extend_from_slice(bytes);
         self.raw_lengths.resize(self.bytes.len(), 1);
     }
 
-    fn escape(&mut self, decoded: &[u8], raw_length: u8) {
+    pub(super) fn escape(&mut self, decoded: &[u8], raw_length: u16) {
         self.bytes.extend_from_slice(decoded);
         self.raw_lengths.push(raw_length);
         self.raw_lengths.resize(self.bytes.len(), 0);
@@ -142,11 +142,11 @@ impl Decoder {
                         1
                     }
                     Parsed::Character(character, used) => {
-                        out.escape(character.encode_utf8(&mut [0; 4]).as_bytes(), used);
+                        out.escape(character.encode_utf8(&mut [0; 4]).as_bytes(), u16::from(used));
                         usize::from(used)
                     }
                     Parsed::Byte(byte, used) => {
-                        out.escape(&[byte], used);
+                        out.escape(&[byte], u16::from(used));
                         usize::from(used)
                     }
                     Parsed::Verbatim(used) => {
@@ -259,7 +259,7 @@ mod tests {
 
     use super::*;
 
-    fn decode(escapes: Escapes, pieces: &[&[u8]]) -> (Vec<u8>, Vec<u8>) {
+    fn decode(escapes: Escapes, pieces: &[&[u8]]) -> (Vec<u8>, Vec<u16>) {
         let mut decoder = Decoder::new(escapes);
         let mut out = Decoded::for_slices(0);
         for piece in pieces {

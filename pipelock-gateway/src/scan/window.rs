@@ -70,7 +70,7 @@ pub(super) struct Window {
     /// The newest bytes of the view.
     kept: Zeroizing<Vec<u8>>,
     /// For each kept byte the raw bytes it stands for; `None` in the raw view.
-    raw_lengths: Option<Vec<u8>>,
+    raw_lengths: Option<Vec<u16>>,
     /// View offset and raw offset of the first kept byte.
     first: u64,
     first_raw: u64,
@@ -161,7 +161,7 @@ impl Window {
     #[cfg(test)]
     pub(super) fn heap_bytes(&self) -> usize {
         self.kept.capacity()
-            + self.raw_lengths.as_ref().map_or(0, Vec::capacity)
+            + self.raw_lengths.as_ref().map_or(0, |lengths| 2 * lengths.capacity())
             + self.pending.capacity() * size_of::<Pending>()
             + self.seen.capacity() * size_of::<Seen>()
     }
