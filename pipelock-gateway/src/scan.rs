@@ -14,6 +14,7 @@ mod decode;
 mod engine;
 mod evidence;
 mod hyperscan;
+mod island;
 mod message;
 mod normalize;
 mod rules;
