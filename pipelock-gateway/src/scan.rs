@@ -11,6 +11,7 @@
 //! carry a length and a fingerprint. Next stop: [`crate::verdict`].
 
 mod decode;
+mod disguise;
 mod engine;
 mod evidence;
 mod hyperscan;

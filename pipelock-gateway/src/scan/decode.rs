@@ -3,7 +3,7 @@
 //! There is no parser here. Escapes are undone wherever they stand, in keys, values and malformed documents alike, so that
 //! nothing can hide in a difference between two parsers. What is not an escape passes through unchanged. The state between
 //! pieces is at most twelve bytes, and the output does not depend on where the input was cut. Encodings that have to be
-//! guessed, such as base64, are the business of [`super::candidates`]; what characters look like, of [`super::normalize`].
+//! guessed, such as base64, are the business of [`super::disguise`]; what characters look like, of [`super::normalize`].
 
 mod parse;
 

@@ -62,6 +62,8 @@ struct Opening {
     surface: Surface,
     encoding: Encoding,
     expected: usize,
+    /// How many disguises these bytes were found under.
+    depth: u8,
     /// White space before everything else.
     blanks: u64,
 }
@@ -127,10 +129,17 @@ impl StreamScan {
     pub(super) fn open(set: Arc<RuleSet>, surface: Surface, options: StreamOptions, expected: usize) -> Self {
         Self {
             views: None,
-            opening: Opening { set, surface, encoding: options.encoding, expected, blanks: 0 },
+            opening: Opening { set, surface, encoding: options.encoding, expected, depth: 0, blanks: 0 },
             hits: Hits::with_capacity(HITS_PER_BLOCK),
             found: Vec::new(),
         }
+    }
+
+    /// A scan of bytes that were found under so many disguises.
+    pub(super) fn nested(set: Arc<RuleSet>, surface: Surface, depth: u8, expected: usize) -> Self {
+        let mut scan = Self::open(set, surface, StreamOptions::default(), expected);
+        scan.opening.depth = depth;
+        scan
     }
 
     /// Shows the next bytes.
@@ -175,11 +184,11 @@ impl StreamScan {
 
 impl Views {
     fn open(opening: &Opening, first: u8) -> Self {
-        let Opening { set, surface, encoding, expected, blanks } = opening;
+        let Opening { set, surface, encoding, expected, depth, blanks } = opening;
         let open = |view, mapped| {
             let mut window = Window::open(Arc::clone(set), *surface, view, mapped, *expected);
             window.begin_at(*blanks);
-            window
+            window.unmasking(*depth)
         };
         let island = |view, mapped| Island::new(open(view, mapped), set.reach, *blanks);
         let (raw, text, escapes) = match encoding {

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use zeroize::Zeroizing;
 
 use super::decode::{LONGEST, RawLength, raw_len};
+use super::disguise::{self, Disguises, Kept, Unmasked};
 use super::engine::{Confirm, MAX_WIDTH, Rule, RuleSet, Start};
 use super::evidence::evidence;
 use super::hyperscan::{Fed, Hit, Hits, Stream};
@@ -39,7 +40,7 @@ pub(super) const CONTEXT: usize = 64;
 /// Escapes that a decoder flushes at once may exceed a slice by this much.
 const SLACK: usize = 2 * LONGEST;
 /// Most bytes kept: a slice, a token that is still going on, its core, and what stands before it.
-pub(super) const CAPACITY: usize = SLICE + MAX_TAIL as usize + MAX_WIDTH as usize + 2 * CONTEXT + SLACK;
+pub(super) const CAPACITY: usize = SLICE + MAX_TAIL as usize + MAX_WIDTH as usize + 2 * disguise::BEHIND + SLACK;
 
 /// A hit whose token is still going on.
 #[derive(Clone, Copy, Debug)]
@@ -82,6 +83,8 @@ pub(super) struct Window {
     /// View offset up to which the matcher and the run lane have seen the bytes.
     fed: u64,
     lane: u64,
+    /// The search for what is encoded, reversed or cut into pieces.
+    disguises: Option<Disguises>,
     hits_in_block: usize,
     confirms: u64,
     /// How many bytes of the view had to be seen for what is settled so far.
@@ -107,6 +110,7 @@ impl Window {
             first_raw: 0,
             fed: 0,
             lane: 0,
+            disguises: None,
             hits_in_block: 0,
             confirms: 0,
             settled_at: 0,
@@ -126,8 +130,17 @@ impl Window {
         }
         (self.origin, self.first, self.fed, self.lane) = (offset, offset, offset, offset);
         (self.first_raw, self.hits_in_block) = (raw, 0);
+        if let Some(disguises) = &mut self.disguises {
+            disguises.restart(offset);
+        }
         self.pending.clear();
         self.seen.iter_mut().for_each(|seen| seen.covered = 0);
+    }
+
+    /// Looks below disguises, too; they are worn under `depth` others.
+    pub(super) fn unmasking(mut self, depth: u8) -> Self {
+        self.disguises = Disguises::at_depth(depth);
+        self
     }
 
     /// Says where in the raw bytes a view begins that has seen nothing yet.
@@ -165,6 +178,7 @@ impl Window {
     /// The view is complete: decides what is still open.
     pub(super) fn finish(&mut self, hits: &mut Hits, found: &mut Vec<Finding>) {
         self.run_lane(self.end(), found);
+        self.unmask(true, found);
         if let Some(stream) = self.stream.take() {
             hits.clear(HITS_PER_BLOCK);
             let fed = stream.finish(hits);
@@ -200,7 +214,8 @@ impl Window {
     /// How many of the kept bytes no match can begin in any more.
     fn settled_len(&self) -> usize {
         let oldest_open = self.pending.first().map_or(self.end(), |pending| pending.end);
-        self.index(oldest_open).saturating_sub(self.set.reach + 2)
+        let settled = self.index(oldest_open).saturating_sub(self.set.reach + 2);
+        self.disguises.as_ref().map_or(settled, |disguises| settled.min(self.index(disguises.open_since())))
     }
 
     /// View offset just after the newest byte.
@@ -223,7 +238,8 @@ impl Window {
             return;
         }
         let behind_lane = self.index(self.lane).saturating_sub(runs::BEHIND);
-        let forget = self.settled_len().saturating_sub(CONTEXT).min(behind_lane);
+        let before = if self.disguises.is_some() { disguise::BEHIND } else { CONTEXT };
+        let forget = self.settled_len().saturating_sub(before).min(behind_lane);
         self.first += forget as u64;
         self.first_raw += match &mut self.raw_lengths {
             None => forget as u64,
@@ -256,6 +272,19 @@ impl Window {
             self.settle(false, found);
         }
         self.run_lane(self.end().saturating_sub(runs::AHEAD as u64), found);
+        self.unmask(false, found);
+    }
+
+    /// Looks below the disguises in what is new.
+    fn unmask(&mut self, last: bool, found: &mut Vec<Finding>) {
+        let Some(disguises) = self.disguises.as_mut().filter(|_| self.stream.is_some()) else { return };
+        let text = Kept { bytes: &self.kept, first: self.first, last };
+        let mut unmasked = Vec::new();
+        disguises.search(&self.set, self.surface, text, &mut unmasked);
+        for Unmasked { place, mut finding } in unmasked {
+            finding.span = self.raw_offset(place.start)..self.raw_offset(place.end);
+            found.push(finding);
+        }
     }
 
     /// There were too many hits, the first of them ending at `at`: settles what was decided by then, and ends the view.
