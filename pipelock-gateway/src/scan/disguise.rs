@@ -38,10 +38,27 @@ const DEPTH: u8 = 3;
 const AGAIN_PER_BYTE: u64 = 4;
 const AGAIN: u64 = 64 << 10;
 
+/// What some bytes were found under.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Masks {
+    depth: u8,
+    /// Whether one of them was reading from right to left: a second time would undo it.
+    reversed: bool,
+}
+
+impl Masks {
+    /// They are as they were sent.
+    pub(super) const NONE: Self = Self { depth: 0, reversed: false };
+
+    fn and(self, view: View) -> Self {
+        Self { depth: self.depth + 1, reversed: self.reversed || view == View::Reversed }
+    }
+}
+
 /// The search of one view.
 #[derive(Debug)]
 pub(super) struct Disguises {
-    depth: u8,
+    masks: Masks,
     /// View offset up to which runs have been searched for; inside a run that goes on, or just after a byte that is in none.
     at: u64,
     /// Whether `at` is inside a run.
@@ -101,10 +118,10 @@ fn in_word(byte: u8) -> bool {
 }
 
 impl Disguises {
-    /// A search at the given depth, if one more disguise is allowed there.
-    pub(super) fn at_depth(depth: u8) -> Option<Self> {
-        (depth < DEPTH).then(|| Self {
-            depth,
+    /// A search of bytes that were found under `masks`, if one more disguise is allowed there.
+    pub(super) fn below(masks: Masks) -> Option<Self> {
+        (masks.depth < DEPTH).then(|| Self {
+            masks,
             at: 0,
             inside: false,
             reversed: 0,
@@ -127,7 +144,7 @@ impl Disguises {
 
     /// Looks at what is new in `text`.
     pub(super) fn search(&mut self, set: &Arc<RuleSet>, surface: Surface, text: Kept<'_>, out: &mut Vec<Unmasked>) {
-        let mut search = Search { set, surface, depth: self.depth, text, again: 0, out };
+        let mut search = Search { set, surface, masks: self.masks, text, again: 0, out };
         while let Some(run) = self.next_run(text) {
             search.run(&run, &mut self.reversed);
         }
@@ -199,7 +216,7 @@ struct Run {
 struct Search<'a> {
     set: &'a Arc<RuleSet>,
     surface: Surface,
-    depth: u8,
+    masks: Masks,
     text: Kept<'a>,
     again: u64,
     out: &'a mut Vec<Unmasked>,
@@ -215,7 +232,7 @@ impl Search<'_> {
         for Attempt { bytes } in decoded {
             self.scan(&run.range, &bytes, View::Decoded);
         }
-        if !any && !run.continued && !run.goes_on && may_be_reversed(token) {
+        if !any && !self.masks.reversed && !run.continued && !run.goes_on && may_be_reversed(token) {
             self.reverse(&run.range, reversed);
         }
     }
@@ -250,7 +267,7 @@ impl Search<'_> {
     fn scan(&mut self, place: &Range<usize>, plain: &[u8], view: View) {
         self.again += plain.len() as u64;
         let context = self.text.get(place.start.saturating_sub(CONTEXT)..place.start);
-        let mut scan = StreamScan::nested(Arc::clone(self.set), self.surface, self.depth + 1, context.len() + plain.len());
+        let mut scan = StreamScan::nested(Arc::clone(self.set), self.surface, self.masks.and(view), context.len() + plain.len());
         scan.push(context);
         scan.push(plain);
         let inside = context.len() as u64..(context.len() + plain.len()) as u64;

@@ -11,12 +11,13 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::decode::{Decoded, Decoder, Escapes, LONGEST};
+use super::disguise::Masks;
 use super::engine::RuleSet;
 use super::hyperscan::Hits;
 use super::island::{Island, changed_stretches, foreign_stretches};
 use super::normalize::Normalizer;
 use super::window::{HITS_PER_BLOCK, SLICE, Window};
-use crate::model::{Evidence, Family, Finding, Severity, Surface, View};
+use crate::model::{Finding, Surface, View};
 
 /// How a stream is to be scanned.
 #[derive(Clone, Copy, Debug, Default)]
@@ -62,8 +63,8 @@ struct Opening {
     surface: Surface,
     encoding: Encoding,
     expected: usize,
-    /// How many disguises these bytes were found under.
-    depth: u8,
+    /// What these bytes were found under.
+    masks: Masks,
     /// White space before everything else.
     blanks: u64,
 }
@@ -129,16 +130,16 @@ impl StreamScan {
     pub(super) fn open(set: Arc<RuleSet>, surface: Surface, options: StreamOptions, expected: usize) -> Self {
         Self {
             views: None,
-            opening: Opening { set, surface, encoding: options.encoding, expected, depth: 0, blanks: 0 },
+            opening: Opening { set, surface, encoding: options.encoding, expected, masks: Masks::NONE, blanks: 0 },
             hits: Hits::with_capacity(HITS_PER_BLOCK),
             found: Vec::new(),
         }
     }
 
-    /// A scan of bytes that were found under so many disguises.
-    pub(super) fn nested(set: Arc<RuleSet>, surface: Surface, depth: u8, expected: usize) -> Self {
+    /// A scan of bytes that were found in disguise.
+    pub(super) fn nested(set: Arc<RuleSet>, surface: Surface, masks: Masks, expected: usize) -> Self {
         let mut scan = Self::open(set, surface, StreamOptions::default(), expected);
-        scan.opening.depth = depth;
+        scan.opening.masks = masks;
         scan
     }
 
@@ -184,11 +185,11 @@ impl StreamScan {
 
 impl Views {
     fn open(opening: &Opening, first: u8) -> Self {
-        let Opening { set, surface, encoding, expected, depth, blanks } = opening;
+        let Opening { set, surface, encoding, expected, masks, blanks } = opening;
         let open = |view, mapped| {
             let mut window = Window::open(Arc::clone(set), *surface, view, mapped, *expected);
             window.begin_at(*blanks);
-            window.unmasking(*depth)
+            window.unmasking(*masks)
         };
         let island = |view, mapped| Island::new(open(view, mapped), set.reach, *blanks);
         let (raw, text, escapes) = match encoding {
@@ -354,8 +355,8 @@ impl Views {
     }
 }
 
-/// Keeps one of several findings of one rule that overlap in the raw bytes: the worst; then the longest, since an escape
-/// may cut a token short in the raw view; then the one that needs no decoding.
+/// Keeps one of several findings of one rule that overlap in the raw bytes: the worst; then one that needed no guess; then the
+/// longest, since an escape may cut a token short in the raw view; then the one that needs no decoding.
 fn merge(mut found: Vec<Finding>) -> Vec<Finding> {
     let order =
         |finding: &Finding| (finding.rule.clone(), finding.span.start, finding.span.end, view_order(finding.view));
@@ -367,7 +368,10 @@ fn merge(mut found: Vec<Finding>) -> Vec<Finding> {
         match merged.last_mut() {
             Some(kept) if kept.rule == finding.rule && finding.span.start < reach => {
                 reach = reach.max(finding.span.end);
-                let worth = |finding: &Finding| (finding.severity, finding.span.end - finding.span.start);
+                let worth = |finding: &Finding| {
+                    let guessed = matches!(finding.view, View::Decoded | View::Squashed | View::Reversed);
+                    (finding.severity, !guessed, finding.span.end - finding.span.start)
+                };
                 if worth(&finding) > worth(kept) {
                     *kept = finding;
                 }

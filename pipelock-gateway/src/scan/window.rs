@@ -13,7 +13,7 @@ use std::sync::Arc;
 use zeroize::Zeroizing;
 
 use super::decode::{LONGEST, RawLength, raw_len};
-use super::disguise::{self, Disguises, Kept, Unmasked};
+use super::disguise::{self, Disguises, Kept, Masks, Unmasked};
 use super::engine::{Confirm, MAX_WIDTH, Rule, RuleSet, Start};
 use super::evidence::evidence;
 use super::hyperscan::{Fed, Hit, Hits, Stream};
@@ -137,9 +137,9 @@ impl Window {
         self.seen.iter_mut().for_each(|seen| seen.covered = 0);
     }
 
-    /// Looks below disguises, too; they are worn under `depth` others.
-    pub(super) fn unmasking(mut self, depth: u8) -> Self {
-        self.disguises = Disguises::at_depth(depth);
+    /// Looks below disguises, too; the bytes themselves were found under `masks`.
+    pub(super) fn unmasking(mut self, masks: Masks) -> Self {
+        self.disguises = Disguises::below(masks);
         self
     }
 

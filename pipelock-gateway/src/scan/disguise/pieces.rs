@@ -4,8 +4,8 @@ use std::ops::Range;
 
 use super::Kept;
 
-/// Equal distances between blanks that make a group.
-const EQUAL: u32 = 2;
+/// How often the distance between blanks must be the same as before to make a group.
+const EQUAL: u32 = 1;
 /// Shortest and longest distance: a piece of two to twenty bytes, and its blank.
 const DISTANCES: Range<u64> = 3..22;
 /// Longest word before or after the pieces of which the first and the last piece may be part.
@@ -94,5 +94,5 @@ impl Groups {
 pub(super) fn may_be_a_token(joined: &[u8], group: &Group) -> bool {
     let any = |is: fn(&u8) -> bool| joined.iter().any(is);
     let mixed = any(u8::is_ascii_alphabetic) && any(u8::is_ascii_digit);
-    joined.len() >= 12 && (mixed || group.pieces >= 5) && group.length > 1
+    joined.len() >= 12 && (mixed || group.pieces >= 6) && group.length > 1
 }
