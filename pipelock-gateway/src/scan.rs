@@ -16,6 +16,7 @@ mod engine;
 mod evidence;
 mod hyperscan;
 mod island;
+pub mod injection;
 mod message;
 mod normalize;
 mod rules;
