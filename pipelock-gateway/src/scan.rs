@@ -13,10 +13,14 @@
 mod candidates;
 mod context;
 mod decode;
+mod disguise;
 mod engine;
 mod evidence;
 mod hyperscan;
+mod island;
+pub mod injection;
 mod message;
+mod normalize;
 mod rules;
 mod runs;
 mod seed;
