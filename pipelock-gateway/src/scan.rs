@@ -18,6 +18,7 @@ mod message;
 mod rules;
 mod runs;
 mod stream;
+mod tools;
 mod validate;
 mod window;
 
@@ -25,6 +26,7 @@ pub use engine::{Engine, Error, RuleSpec, UserRule};
 pub use hyperscan::Error as MatcherError;
 pub use message::{Message, Payload};
 pub use stream::{Encoding, Progress, StreamOptions, StreamScan};
+pub use tools::{Inventory, ToolSession};
 
 #[cfg(test)]
 mod tests;
