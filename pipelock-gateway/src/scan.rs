@@ -25,6 +25,7 @@ mod rules;
 mod runs;
 mod seed;
 mod stream;
+mod tools;
 mod validate;
 mod window;
 
@@ -32,6 +33,7 @@ pub use engine::{Engine, Error, RuleSpec, UserRule};
 pub use hyperscan::Error as MatcherError;
 pub use message::{Message, Payload};
 pub use stream::{Encoding, Progress, StreamOptions, StreamScan};
+pub use tools::{Inventory, ToolSession};
 
 #[cfg(test)]
 mod tests;

@@ -9,6 +9,7 @@ use super::engine::Engine;
 use super::evidence::evidence;
 use super::injection;
 use super::stream::{Encoding, StreamOptions};
+use super::tools;
 use crate::model::{Family, Finding, Surface, View};
 
 /// A message and where it was seen.
@@ -46,6 +47,20 @@ fn injections(surface: Surface, text: &[u8]) -> Vec<Finding> {
     injection::judge_body(text).into_iter().map(finding).collect()
 }
 
+/// What the structure of an MCP message shows. Such findings are about the message as a whole.
+fn structured(surface: Surface, value: &Value, len: usize) -> Vec<Finding> {
+    let mut found = match surface {
+        Surface::ToolDefinitions => tools::judge_definitions(value),
+        Surface::ToolCall => tools::judge_call(value),
+        Surface::ToolChain => tools::judge_chain(value),
+        _ => Vec::new(),
+    };
+    for finding in &mut found {
+        finding.span = 0..u64::try_from(len).unwrap_or(u64::MAX);
+    }
+    found
+}
+
 impl Engine {
     /// Everything that is found in a message.
     #[must_use]
@@ -65,7 +80,12 @@ impl Engine {
                 findings
             }
             (_, Payload::Bytes(bytes)) => self.body(surface, bytes, content_type),
-            (_, Payload::Json(value)) => self.body(surface, value.to_string().as_bytes(), Some("application/json")),
+            (_, Payload::Json(value)) => {
+                let bytes = value.to_string();
+                let mut found = self.body(surface, bytes.as_bytes(), Some("application/json"));
+                found.extend(structured(surface, value, bytes.len()));
+                found
+            }
         }
     }
 
