@@ -18,6 +18,7 @@ mod message;
 mod rules;
 mod runs;
 mod stream;
+mod url;
 mod validate;
 mod window;
 

@@ -52,7 +52,7 @@ impl Scanner {
     /// that are exempt for this host: never enforced, but known, so that the path they stand in is not written down.
     fn request_line_findings(&self, peer: &Peer, head: &Parts) -> (Vec<Finding>, Vec<Finding>) {
         let line = format!("{} {}", head.method, head.uri);
-        let findings = self.0.engine.scan(Surface::Url, line.as_bytes());
+        let findings = self.0.engine.scan_url(line.as_bytes());
         findings.into_iter().partition(|f| !peer.proven().is_some_and(|host| self.0.patterns.is_exempt(&f.rule, host)))
     }
 
