@@ -10,6 +10,7 @@
 //! silence. Findings do not depend on how the bytes were cut into pieces. Matched bytes never leave this module: findings
 //! carry a length and a fingerprint. Next stop: [`crate::verdict`].
 
+mod catalogue;
 mod decode;
 mod engine;
 mod evidence;
@@ -22,6 +23,7 @@ mod url;
 mod validate;
 mod window;
 
+pub use catalogue::{RuleFacts, RuleFinder, catalogue};
 pub use engine::{Engine, Error, RuleSpec, UserRule};
 pub use hyperscan::Error as MatcherError;
 pub use message::{Message, Payload};

@@ -9,7 +9,7 @@ use zeroize::Zeroize;
 
 use super::snapshot::Snapshot;
 use crate::http::{BodyInspect, Exchange, Inspect, Step};
-use crate::model::{Action, BlockReason, Finding, RequestId, RequestRecord, Surface, Verdict};
+use crate::model::{BlockReason, Finding, RequestId, RequestRecord, Surface, Verdict};
 use crate::report::Report;
 use crate::scan::{Encoding, StreamOptions, StreamScan};
 use crate::verdict::{self, is_expected_placement};
@@ -37,17 +37,6 @@ impl Judge {
 }
 
 impl Scanner {
-    /// One verdict on all findings of a part. Rules that only warn are folded apart, so that they never block.
-    fn fold(&self, findings: Vec<Finding>) -> Verdict {
-        let (warn_only, enforced): (Vec<_>, Vec<_>) =
-            findings.into_iter().partition(|f| self.0.patterns.only_warns(&f.rule));
-        let mut verdict = verdict::fold(self.0.verdict, enforced);
-        if !warn_only.is_empty() {
-            verdict.join(Verdict { action: Action::Warn, reason: None, findings: warn_only });
-        }
-        verdict
-    }
-
     /// Findings in the request line: method, and the whole target with its authority. The second part are those of patterns
     /// that are exempt for this host: never enforced, but known, so that the path they stand in is not written down.
     fn request_line_findings(&self, peer: &Peer, head: &Parts) -> (Vec<Finding>, Vec<Finding>) {
@@ -85,7 +74,7 @@ impl Inspect for Judge {
         let peer = Peer::of(exchange);
         let (mut findings, exempt) = self.scanner.request_line_findings(&peer, head);
         findings.extend(self.scanner.header_findings(&peer, &head.headers, Surface::RequestHeader));
-        let mut verdict = self.scanner.fold(findings);
+        let mut verdict = self.scanner.0.fold(findings);
         verdict.join(Verdict { findings: exempt, ..Verdict::allow() });
         verdict
     }
@@ -134,7 +123,7 @@ impl BodyInspect for BodyJudge {
             self.found = found;
             // A body that streams on must stop now; one that is held loses nothing by it.
             let so_far = self.streams.iter().flat_map(StreamScan::so_far).collect();
-            if self.scanner.fold(so_far).is_block() {
+            if self.scanner.0.fold(so_far).is_block() {
                 return Step::Stop;
             }
         }
@@ -154,7 +143,7 @@ impl BodyInspect for BodyJudge {
             }
         }
         findings.extend(self.trailers);
-        self.scanner.fold(findings)
+        self.scanner.0.fold(findings)
     }
 }
 

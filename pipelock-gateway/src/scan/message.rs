@@ -36,9 +36,7 @@ impl Engine {
         let Message { surface, payload, content_type } = *message;
         match (surface, payload) {
             (Surface::Url, Payload::Bytes(bytes)) => self.scan_url(bytes),
-            (Surface::RequestHeader | Surface::RequestTrailer, Payload::Bytes(bytes)) => {
-                self.scan(surface, bytes)
-            }
+            (Surface::RequestHeader | Surface::RequestTrailer, Payload::Bytes(bytes)) => self.scan(surface, bytes),
             (_, Payload::Bytes(bytes)) => self.body(surface, bytes, content_type),
             (_, Payload::Json(value)) => self.body(surface, value.to_string().as_bytes(), Some("application/json")),
         }

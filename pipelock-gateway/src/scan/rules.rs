@@ -133,5 +133,4 @@ pub(super) fn built_in() -> impl Iterator<Item = &'static BuiltIn> {
     providers::RULES.iter().chain(keys::RULES).chain(money::RULES)
 }
 
-#[cfg(test)]
 pub(super) mod samples;

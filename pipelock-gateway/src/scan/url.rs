@@ -10,26 +10,18 @@
 mod escape;
 mod opaque;
 mod respell;
+mod samples;
 
 use std::ops::Range;
 
 use super::engine::Engine;
 use super::evidence::evidence;
 use crate::model::{Family, Finding, Severity, Surface, View};
+pub(super) use samples::RULES;
 
 /// Longest target that common servers take: nginx refuses above 8 KiB (`large_client_header_buffers`), Apache httpd above
 /// 8190 bytes (`LimitRequestLine`). What is longer is written for another reader.
 const TOO_LONG: usize = 8 * 1024;
-
-/// The rules of this layer: names as findings carry them, and the highest severity each can reach.
-pub(super) const RULES: &[(&str, Severity)] = &[
-    (CRLF, Severity::High),
-    (TRAVERSAL, Severity::High),
-    (HOST_ENTROPY, Severity::Medium),
-    (PATH_ENTROPY, Severity::Medium),
-    (QUERY_ENTROPY, Severity::Medium),
-    (LENGTH, Severity::Medium),
-];
 
 const CRLF: &str = "CRLF Injection";
 const TRAVERSAL: &str = "Path Traversal";

@@ -95,7 +95,9 @@ fn forgery(text: &[u8]) -> Option<Severity> {
     let start = line.iter().position(|byte| !matches!(byte, b'\r' | b'\n')).unwrap_or(line.len());
     line.drain(..start);
     line.make_ascii_lowercase();
-    if line.starts_with(b"http/") || [b"get /".as_slice(), b"post /", b"put /"].iter().any(|verb| line.starts_with(verb)) {
+    if line.starts_with(b"http/")
+        || [b"get /".as_slice(), b"post /", b"put /"].iter().any(|verb| line.starts_with(verb))
+    {
         return Some(Severity::High);
     }
     let name = line.iter().take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'-').count();
