@@ -116,6 +116,15 @@ pub enum RulesCommand {
         #[arg(short, long, value_name = "FILE")]
         config: Option<PathBuf>,
     },
+    /// What each expression costs on the text on standard input: how often it fires, and its time alone. Dearest first.
+    Cost {
+        /// Configuration file (pipelock.yaml).
+        #[arg(short, long, value_name = "FILE")]
+        config: Option<PathBuf>,
+        /// JSON lines, one expression each.
+        #[arg(long)]
+        json: bool,
+    },
     /// Try every rule on its samples: exit code 1 when one that must be found is not, or one that must not be is.
     Test {
         /// Configuration file (pipelock.yaml).

@@ -11,6 +11,7 @@
 //! carry a length and a fingerprint. Next stop: [`crate::verdict`].
 
 mod catalogue;
+mod cost;
 mod decode;
 mod engine;
 mod evidence;
@@ -24,6 +25,7 @@ mod validate;
 mod window;
 
 pub use catalogue::{RuleFacts, RuleFinder, catalogue};
+pub use cost::{Probe, probes};
 pub use engine::{Engine, Error, RuleSpec, UserRule};
 pub use hyperscan::Error as MatcherError;
 pub use message::{Message, Payload};

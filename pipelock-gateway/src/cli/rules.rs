@@ -5,15 +5,16 @@
 //! `test` names them by number.
 
 use std::fmt;
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::path::Path;
+use std::time::Instant;
 
 use serde::Serialize;
 
 use super::{EXIT_CONFIG, RulesCommand};
 use crate::config::Config;
 use crate::model::{Severity, Surface, error_chain};
-use crate::scan::{self, Engine, Message, Payload, RuleFacts, RuleFinder, RuleSpec, UserRule};
+use crate::scan::{self, Engine, Message, Payload, Probe, RuleFacts, RuleFinder, RuleSpec, UserRule};
 
 /// All is well.
 const FINE: u8 = 0;
@@ -22,8 +23,10 @@ const FAILED: u8 = 1;
 
 /// Runs one of the commands; returns the exit code. The answer goes to `out`, errors to `err`.
 pub fn run(command: &RulesCommand, out: &mut impl Write, err: &mut impl Write) -> u8 {
-    let (RulesCommand::List { config, .. } | RulesCommand::Show { config, .. } | RulesCommand::Test { config }) =
-        command;
+    let (RulesCommand::List { config, .. }
+    | RulesCommand::Show { config, .. }
+    | RulesCommand::Cost { config, .. }
+    | RulesCommand::Test { config }) = command;
     let rules = match Rules::load(config.as_deref()) {
         Ok(rules) => rules,
         Err(message) => {
@@ -35,14 +38,21 @@ pub fn run(command: &RulesCommand, out: &mut impl Write, err: &mut impl Write) -
         RulesCommand::List { json: true, .. } => list_json(&rules.rules, out).map(|()| FINE),
         RulesCommand::List { json: false, .. } => list(&rules.rules, out).map(|()| FINE),
         RulesCommand::Show { name, .. } => show(&rules.rules, name, out, err),
+        RulesCommand::Cost { json, .. } => cost(&rules, *json, io::stdin(), out),
         RulesCommand::Test { .. } => test(&rules, out),
     };
-    // Who closed our output wants no more of it.
-    outcome.unwrap_or(FAILED)
+    outcome.unwrap_or_else(|error| {
+        // Who closed our output wants no more of it.
+        if error.kind() != io::ErrorKind::BrokenPipe {
+            let _ = writeln!(err, "error: {error}");
+        }
+        FAILED
+    })
 }
 
 /// The rules in force.
 struct Rules {
+    spec: RuleSpec,
     engine: Engine,
     rules: Vec<Rule>,
 }
@@ -116,7 +126,7 @@ impl Rules {
                 samples: Samples { found: pattern.samples.found.clone(), ignored: pattern.samples.ignored.clone() },
             });
         }
-        Ok(Self { engine, rules })
+        Ok(Self { spec, engine, rules })
     }
 }
 
@@ -209,6 +219,58 @@ impl fmt::Display for Rule {
             }
         }
         Ok(())
+    }
+}
+
+/// Most text that costs are measured on.
+const COST_TEXT: u64 = 64 << 20;
+
+/// What one expression costs on a text.
+#[derive(Debug, Serialize)]
+struct Cost {
+    rule: String,
+    hits_per_mib: f64,
+    /// Time of a database that holds nothing else. In the common one an expression adds less.
+    ns_per_byte_alone: f64,
+}
+
+fn cost(rules: &Rules, json: bool, input: impl Read, out: &mut impl Write) -> io::Result<u8> {
+    let mut text = Vec::new();
+    input.take(COST_TEXT).read_to_end(&mut text)?;
+    if text.is_empty() {
+        return Err(io::Error::other("no text on standard input to measure on"));
+    }
+    let probes = scan::probes(&rules.spec).map_err(io::Error::other)?;
+    let mut costs: Vec<Cost> = probes.iter().map(|probe| measure(probe, &text)).collect();
+    costs.sort_by(|a, b| b.ns_per_byte_alone.total_cmp(&a.ns_per_byte_alone));
+    for cost in &costs {
+        if json {
+            serde_json::to_writer(&mut *out, cost)?;
+            writeln!(out)?;
+        } else {
+            let Cost { rule, hits_per_mib, ns_per_byte_alone } = cost;
+            writeln!(out, "{ns_per_byte_alone:>7.4} ns/byte alone  {hits_per_mib:>9.2} hits/MiB  {rule}")?;
+        }
+    }
+    out.flush()?;
+    Ok(FINE)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "sizes of a text in memory, shown with four digits")]
+fn measure(probe: &Probe, text: &[u8]) -> Cost {
+    let bytes = text.len() as f64;
+    let mut hits = 0;
+    // The best of three: what is slower was disturbed.
+    let time = (0..3).map(|_| {
+        let begun = Instant::now();
+        hits = probe.hits(text);
+        begun.elapsed().as_secs_f64()
+    });
+    let seconds = time.fold(f64::INFINITY, f64::min);
+    Cost {
+        rule: probe.rule.clone(),
+        hits_per_mib: hits as f64 * f64::from(1 << 20) / bytes,
+        ns_per_byte_alone: seconds * 1e9 / bytes,
     }
 }
 

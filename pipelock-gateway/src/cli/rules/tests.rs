@@ -87,3 +87,19 @@ fn a_file_that_switches_the_defaults_off_leaves_the_floor() {
     let (_, out, _) = run_on(Some(text), |config| RulesCommand::List { config, json: false });
     assert!(out.contains("GitHub Token") && out.contains("Ticket") && !out.contains("Linear"), "{out}");
 }
+
+#[test]
+fn what_fires_often_is_told() {
+    let rules = Rules::load(None).unwrap();
+    let mut out = Vec::new();
+    let text = "lin_api_0123456789012345678901234567890123456789 ".repeat(64);
+    assert_eq!(cost(&rules, true, text.as_bytes(), &mut out).unwrap(), FINE);
+    let hits = |rule: &str| {
+        let costs = out.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+        let mut costs = costs.map(|line| serde_json::from_slice::<serde_json::Value>(line).unwrap());
+        costs.find(|cost| cost["rule"] == rule).unwrap()["hits_per_mib"].as_f64().unwrap()
+    };
+    assert!((hits("Linear API Key") - f64::from(1 << 20) / 49.0).abs() < 1.0);
+    assert!(hits("Groq API Key") < 0.1);
+    assert!(cost(&rules, false, &b""[..], &mut out).is_err());
+}
