@@ -15,6 +15,8 @@ mod cost;
 mod decode;
 mod engine;
 mod evidence;
+#[cfg(any(test, feature = "testing"))]
+pub(crate) mod fuzzing;
 mod hyperscan;
 mod message;
 mod rules;

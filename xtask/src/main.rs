@@ -11,6 +11,7 @@ mod command;
 mod deps;
 mod e2e;
 mod eval;
+mod fuzz;
 mod run;
 mod steps;
 mod suite;
@@ -45,6 +46,8 @@ enum Task {
     Bench(bench::Args),
     /// Recall and false positives of `pipelock scan` on labelled records, against the targets of the product.
     Eval(eval::Args),
+    /// Fuzzes the readers of hostile bytes; without a target, all of them in turn.
+    Fuzz(fuzz::Args),
     /// Rebuilds the BPF object, or checks that the committed one is what the source gives.
     BuildEbpf(build_ebpf::Args),
     /// Installs what a bare Debian machine lacks, for building and for tests.
@@ -60,6 +63,7 @@ fn main() -> ExitCode {
         Task::Run(args) => run::run(&args),
         Task::Bench(args) => bench::bench(&args),
         Task::Eval(args) => return eval::eval(&args),
+        Task::Fuzz(args) => fuzz::fuzz(&args),
         Task::BuildEbpf(args) => build_ebpf::build(&args),
         Task::InstallDeps => deps::install_all(),
     };

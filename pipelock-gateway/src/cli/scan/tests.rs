@@ -7,6 +7,8 @@ use serde_json::{Value, json};
 
 use super::*;
 
+mod traps;
+
 static DEFAULTS: LazyLock<Arc<Snapshot>> = LazyLock::new(|| snapshot(None).unwrap());
 
 const KEY: &str = concat!("lin_api_", "k7Rq2VxLm9Tz0Bw4Hs6Jd8Fp1Gn3Ke5Yc7Ua9QWz");
