@@ -12,10 +12,14 @@
 
 mod candidates;
 mod context;
+mod catalogue;
+mod cost;
 mod decode;
 mod disguise;
 mod engine;
 mod evidence;
+#[cfg(any(test, feature = "testing"))]
+pub(crate) mod fuzzing;
 mod hyperscan;
 mod island;
 pub mod injection;
@@ -26,9 +30,12 @@ mod runs;
 mod seed;
 mod stream;
 mod tools;
+mod url;
 mod validate;
 mod window;
 
+pub use catalogue::{RuleFacts, RuleFinder, catalogue};
+pub use cost::{Probe, probes};
 pub use engine::{Engine, Error, RuleSpec, UserRule};
 pub use hyperscan::Error as MatcherError;
 pub use message::{Message, Payload};

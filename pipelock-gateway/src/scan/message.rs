@@ -67,9 +67,8 @@ impl Engine {
     pub fn examine(&self, message: &Message<'_>) -> Vec<Finding> {
         let Message { surface, payload, content_type } = *message;
         match (surface, payload) {
-            (Surface::Url | Surface::RequestHeader | Surface::RequestTrailer, Payload::Bytes(bytes)) => {
-                self.scan(surface, bytes)
-            }
+            (Surface::Url, Payload::Bytes(bytes)) => self.scan_url(bytes),
+            (Surface::RequestHeader | Surface::RequestTrailer, Payload::Bytes(bytes)) => self.scan(surface, bytes),
             (Surface::Response | Surface::ToolResult, payload) => {
                 let text = match payload {
                     Payload::Bytes(bytes) => bytes.to_vec(),
