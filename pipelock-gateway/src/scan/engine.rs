@@ -8,9 +8,9 @@ use std::sync::Arc;
 
 use regex::bytes::{Regex, RegexBuilder};
 
+use super::candidates;
 use super::hyperscan::{self, Database, Expression, Generation, Width};
 use super::rules::{self, Begin, Class, Lane, Left, RunKind, Tail};
-use super::runs;
 use super::stream::{Encoding, StreamOptions, StreamScan};
 use super::validate::{self, Check};
 use crate::model::{Finding, Severity, Surface, Validator};
@@ -303,7 +303,7 @@ impl Loading {
             Arc::clone(generation.database(0).ok_or(Error::Matcher(hyperscan::Error::SelfTest { database: 0 }))?);
         let reach = rules.iter().filter_map(|rule| rule.finder.confirm()).map(|confirm| confirm.start.reach() as usize);
         // A run is decided AHEAD bytes late; it may have begun its own length before that.
-        let reach = reach.max().unwrap_or_default().max(runs::AHEAD + runs::BEHIND);
+        let reach = reach.max().unwrap_or_default().max(candidates::AHEAD + candidates::BEHIND);
         Ok(Engine { set: Arc::new(RuleSet { generation, text, rules, reach }) })
     }
 }

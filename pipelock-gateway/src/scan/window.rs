@@ -9,12 +9,13 @@ use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
+use super::candidates::{self, left_boundary};
 use super::decode::Decoded;
 use super::engine::{Confirm, MAX_WIDTH, Rule, RuleSet, Start};
 use super::evidence::evidence;
 use super::hyperscan::{Fed, Hit, Hits, Stream};
 use super::rules::{Class, Left, MAX_TAIL, Tail};
-use super::runs::{self, left_boundary};
+use super::runs;
 use super::validate::Check;
 use crate::model::{Evidence, Family, Finding, Severity, Surface, View};
 
@@ -191,7 +192,7 @@ impl Window {
         if self.kept.len() + more <= self.kept.capacity() {
             return;
         }
-        let behind_lane = self.index(self.lane).saturating_sub(runs::BEHIND);
+        let behind_lane = self.index(self.lane).saturating_sub(candidates::BEHIND);
         let forget = self.settled_len().saturating_sub(CONTEXT).min(behind_lane);
         self.first += forget as u64;
         self.first_raw += match &mut self.raw_lengths {
@@ -225,7 +226,7 @@ impl Window {
             }
             self.settle(false, found);
         }
-        self.run_lane(self.end().saturating_sub(runs::AHEAD as u64), found);
+        self.run_lane(self.end().saturating_sub(candidates::AHEAD as u64), found);
     }
 
     /// There were too many hits, the first of them ending at `at`: settles what was decided by then, and ends the view.
@@ -252,7 +253,7 @@ impl Window {
         self.pending.sort_by_key(|pending| (pending.end, pending.rule));
     }
 
-    /// Lets the run lane decide everything up to `until`, which is [`runs::AHEAD`] bytes before the newest or the very end.
+    /// Lets the run lane decide everything up to `until`, which is [`candidates::AHEAD`] bytes before the newest or the very end.
     fn run_lane(&mut self, until: u64, found: &mut Vec<Finding>) {
         if self.stream.is_none() || until <= self.lane {
             return;
@@ -403,7 +404,7 @@ impl Window {
     /// Ends the view after `at` bytes of it: a limit was reached, and what lies behind is not judged.
     fn limit(&mut self, what: &str, at: u64, found: &mut Vec<Finding>) {
         // Where the lane stands depends on the last cut; where it would stand had every byte come alone does not.
-        self.run_lane(at.saturating_sub(1 + runs::AHEAD as u64), found);
+        self.run_lane(at.saturating_sub(1 + candidates::AHEAD as u64), found);
         // Settling may have ended the view already; at the end of data the stream is gone, but the limit is news.
         if std::mem::replace(&mut self.ended, true) {
             return;
