@@ -15,6 +15,8 @@ mod decode;
 mod engine;
 mod evidence;
 mod hyperscan;
+#[cfg(feature = "testing")]
+pub mod measure;
 mod message;
 mod rules;
 mod runs;
