@@ -62,7 +62,7 @@ pub(super) enum Found {
     /// Groups of digits, joined by single blanks, dashes or dots, of eight bytes or more together. Reported at the end of
     /// each group, with the chain up to there, or the last [`candidates::LONGEST_CHAIN`] bytes of it.
     Digits(Range<u64>),
-    /// The first of two digits that follow two letters.
+    /// The first of two digits that follow two letters, which no digit and at most one letter precedes.
     Code(u64),
     /// A whole run of 16 bytes or more of `[A-Za-z0-9+/_-]`, however long.
     Token(Range<u64>),
@@ -134,8 +134,9 @@ impl Runs {
         let here = u64::MAX >> (64 - length);
         // The byte after a group, the group being the end of eight bytes of chain.
         let groups = upper(!digits & digits << 1 & eight << 1) & here;
-        // The second digit after two letters.
-        let codes = upper(digits & digits << 1 & !(digits << 2) & letters << 2 & letters << 3) & here;
+        // The second digit after two letters that begin a word; of the letters before them, one may belong to an escape.
+        let glued = digits << 4 | (letters << 4 & letters << 5);
+        let codes = upper(digits & digits << 1 & letters << 2 & letters << 3 & !glued) & here;
         for place in bits(groups | codes) {
             let at = self.at + place;
             if groups >> place & 1 != 0 {
@@ -231,7 +232,8 @@ mod tests {
                     found.push((at as u64, Found::Digits((at - length) as u64..at as u64)));
                 }
             }
-            if at >= 3 && digit(at) && digit(at - 1) && letter(at - 2) && letter(at - 3) {
+            let glued = |at: usize| at >= 1 && (digit(at - 1) || (at >= 2 && letter(at - 1) && letter(at - 2)));
+            if at >= 3 && digit(at) && digit(at - 1) && letter(at - 2) && letter(at - 3) && !glued(at - 3) {
                 found.push((at as u64, Found::Code(at as u64 - 1)));
             }
             if text.get(at).is_none_or(|&byte| !is_token(byte)) {
