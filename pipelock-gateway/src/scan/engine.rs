@@ -240,12 +240,6 @@ impl Engine {
         scan.finish()
     }
 
-    /// What it was compiled to.
-    #[cfg(feature = "testing")]
-    pub(super) fn rules(&self) -> &RuleSet {
-        &self.set
-    }
-
     /// Opens a scan of bytes that come in pieces.
     #[must_use]
     pub fn stream(&self, surface: Surface, options: StreamOptions) -> StreamScan {

@@ -3,10 +3,11 @@
 //! Only with the `testing` feature, and no part of what the scanner promises: the functions follow the code they measure.
 //! Nothing here is a test; nothing here is called by the product.
 
+use std::fmt;
 use std::sync::Arc;
 
-use super::engine::Engine;
-use super::hyperscan::Hits;
+use super::hyperscan::{Expression, Generation, Hits};
+use super::rules::{self, Lane};
 use super::runs::{self, Runs};
 
 /// Runs of digits and tokens that the run lane finds, without judging them.
@@ -27,15 +28,56 @@ pub fn judged_runs(text: &[u8]) -> usize {
     count
 }
 
-/// Hits of the rules' triggers in `text`, unconfirmed: what the matcher alone costs.
-#[must_use]
-pub fn trigger_hits(engine: &Engine, text: &[u8], piece: usize) -> usize {
-    let set = engine.rules();
-    let mut hits = Hits::with_capacity(4096);
-    let mut stream = set.generation.open(&Arc::clone(&set.text));
-    for bytes in text.chunks(piece) {
-        let _ = stream.feed(bytes, &mut hits);
+/// The built-in rules that the matcher looks for: name and expression.
+pub fn expressions() -> impl Iterator<Item = (&'static str, &'static str)> {
+    rules::built_in().filter_map(|rule| match rule.lane {
+        Lane::Trigger(trigger) => Some((rule.name, trigger.expression)),
+        Lane::Run(_) => None,
+    })
+}
+
+/// The matcher alone: expressions in one database, whose hits nobody confirms.
+pub struct Triggers {
+    generation: Arc<Generation>,
+}
+
+impl fmt::Debug for Triggers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Triggers").finish_non_exhaustive()
     }
-    let _ = stream.finish(&mut hits);
-    hits.as_slice().len()
+}
+
+impl Triggers {
+    /// All of [`expressions`].
+    ///
+    /// # Panics
+    /// When they do not compile.
+    #[must_use]
+    pub fn built_in() -> Self {
+        Self::of(expressions().map(|(_, expression)| expression))
+    }
+
+    /// These expressions.
+    ///
+    /// # Panics
+    /// When they do not compile.
+    #[must_use]
+    pub fn of<'a>(expressions: impl Iterator<Item = &'a str>) -> Self {
+        let expression = |source: &str| Expression { source: source.to_owned(), caseless: false };
+        let expressions: Vec<_> = expressions.map(expression).collect();
+        Self { generation: Generation::compile(&[&expressions]).expect("the expressions compile") }
+    }
+
+    /// How often they match in `text`, scanned in pieces as a stream.
+    #[must_use]
+    pub fn hits(&self, text: &[u8], piece: usize) -> usize {
+        let Some(database) = self.generation.database(0) else { return 0 };
+        let mut hits = Hits::with_capacity(512);
+        let mut stream = self.generation.open(database);
+        for bytes in text.chunks(piece) {
+            let _ = stream.feed(bytes, &mut hits);
+        }
+        let _ = stream.finish(&mut hits);
+        hits.as_slice().len()
+    }
 }
