@@ -23,6 +23,8 @@ pub(crate) mod fuzzing;
 mod hyperscan;
 mod island;
 pub mod injection;
+#[cfg(feature = "testing")]
+pub mod measure;
 mod message;
 mod normalize;
 mod rules;
