@@ -11,8 +11,8 @@
 //! carry a length and a fingerprint. Next stop: [`crate::verdict`].
 
 mod candidates;
-mod context;
 mod catalogue;
+mod context;
 mod cost;
 mod decode;
 mod disguise;
@@ -21,8 +21,8 @@ mod evidence;
 #[cfg(any(test, feature = "testing"))]
 pub(crate) mod fuzzing;
 mod hyperscan;
-mod island;
 pub mod injection;
+mod island;
 #[cfg(feature = "testing")]
 pub mod measure;
 mod message;
