@@ -16,7 +16,8 @@ mod decode;
 mod engine;
 mod evidence;
 #[cfg(any(test, feature = "testing"))]
-pub(crate) mod fuzzing;
+#[doc(hidden)]
+pub mod fuzzing;
 mod hyperscan;
 mod message;
 mod rules;

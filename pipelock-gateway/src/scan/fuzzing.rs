@@ -51,7 +51,9 @@ pub fn decode(input: &[u8]) {
     let undo = |pieces: &[&[u8]]| {
         let mut decoder = Decoder::new(escapes);
         let mut out = Decoded::for_slices(data.len());
-        pieces.iter().for_each(|piece| decoder.push(piece, &mut out));
+        for piece in pieces {
+            decoder.push(piece, &mut out);
+        }
         decoder.finish(&mut out);
         (out.bytes.to_vec(), out.raw_lengths)
     };
