@@ -88,6 +88,7 @@ enum Origin {
 enum Finder {
     Expression(String),
     Run,
+    Words,
     Shape,
 }
 
@@ -140,6 +141,7 @@ fn built_in(facts: &RuleFacts) -> Rule {
         finder: match facts.finder {
             RuleFinder::Expression(source) => Finder::Expression(source.to_owned()),
             RuleFinder::Run => Finder::Run,
+            RuleFinder::Words => Finder::Words,
             RuleFinder::Shape => Finder::Shape,
         },
         validator: facts.checked.then(|| "form or checksum".to_owned()),
@@ -208,6 +210,7 @@ impl fmt::Display for Rule {
         let finder = match &self.finder {
             Finder::Expression(source) => source,
             Finder::Run => "runs of digits or letters, without an expression",
+            Finder::Words => "the words before a value",
             Finder::Shape => "the shape of the message",
         };
         writeln!(f, "  matches    {finder}")?;

@@ -39,6 +39,8 @@ pub enum RuleFinder {
     Expression(&'static str),
     /// By runs of digits or letters of certain lengths, without an expression.
     Run,
+    /// By the words before a value: the name of a service, and what its secrets are called.
+    Words,
     /// By the shape of the message.
     Shape,
 }
@@ -56,6 +58,8 @@ fn secret(rule: &BuiltIn) -> RuleFacts {
     let (finder, checked) = match &rule.lane {
         Lane::Trigger(trigger) => (RuleFinder::Expression(trigger.expression), trigger.check.is_some()),
         Lane::Run(_) => (RuleFinder::Run, true),
+        Lane::Words(words) => (RuleFinder::Expression(words.expression), true),
+        Lane::Service(_) => (RuleFinder::Words, true),
     };
     let samples = SAMPLES.iter().find(|samples| samples.rule == rule.name);
     RuleFacts {

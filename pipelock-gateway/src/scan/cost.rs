@@ -30,7 +30,10 @@ pub fn probes(spec: &RuleSpec) -> Result<Vec<Probe>, Error> {
             Lane::Trigger(trigger) => {
                 Some((rule.name, Expression { source: trigger.expression.to_owned(), caseless: false }))
             }
-            Lane::Run(_) => None,
+            Lane::Words(words) => {
+                Some((rule.name, Expression { source: words.expression.to_owned(), caseless: false }))
+            }
+            Lane::Run(_) | Lane::Service(_) => None,
         });
     let user = spec
         .user
