@@ -11,8 +11,8 @@
 //! carry a length and a fingerprint. Next stop: [`crate::verdict`].
 
 mod candidates;
-mod context;
 mod catalogue;
+mod context;
 mod cost;
 mod decode;
 mod disguise;
@@ -22,8 +22,10 @@ mod evidence;
 #[doc(hidden)]
 pub mod fuzzing;
 mod hyperscan;
-mod island;
 pub mod injection;
+mod island;
+#[cfg(feature = "testing")]
+pub mod measure;
 mod message;
 mod normalize;
 mod rules;

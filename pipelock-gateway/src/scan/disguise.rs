@@ -267,7 +267,8 @@ impl Search<'_> {
     fn scan(&mut self, place: &Range<usize>, plain: &[u8], view: View) {
         self.again += plain.len() as u64;
         let context = self.text.get(place.start.saturating_sub(CONTEXT)..place.start);
-        let mut scan = StreamScan::nested(Arc::clone(self.set), self.surface, self.masks.and(view), context.len() + plain.len());
+        let mut scan =
+            StreamScan::nested(Arc::clone(self.set), self.surface, self.masks.and(view), context.len() + plain.len());
         scan.push(context);
         scan.push(plain);
         let inside = context.len() as u64..(context.len() + plain.len()) as u64;
@@ -286,7 +287,9 @@ impl Search<'_> {
 /// Whether a token may make sense from right to left: not when it is all digits, or a hash.
 fn may_be_reversed(token: &[u8]) -> bool {
     let any = |is: fn(&u8) -> bool| token.iter().any(is);
-    any(u8::is_ascii_digit) && any(u8::is_ascii_alphabetic) && token.iter().any(|byte| !byte.is_ascii_hexdigit() && *byte != b'-')
+    any(u8::is_ascii_digit)
+        && any(u8::is_ascii_alphabetic)
+        && token.iter().any(|byte| !byte.is_ascii_hexdigit() && *byte != b'-')
 }
 
 fn limit(what: &str, surface: Surface) -> Finding {

@@ -193,11 +193,9 @@ impl Views {
         };
         let island = |view, mapped| Island::new(open(view, mapped), set.reach, *blanks);
         let (raw, text, escapes) = match encoding {
-            Encoding::Percent => (
-                Scanned::Whole(open(View::Raw, false)),
-                Scanned::Whole(open(View::Percent, true)),
-                Escapes::Percent,
-            ),
+            Encoding::Percent => {
+                (Scanned::Whole(open(View::Raw, false)), Scanned::Whole(open(View::Percent, true)), Escapes::Percent)
+            }
             _ if matches!(first, b'{' | b'[' | b'"') => {
                 (Scanned::Where(island(View::Raw, false)), Scanned::Whole(open(View::Text, true)), Escapes::Json)
             }
@@ -245,8 +243,7 @@ impl Views {
     /// Raw bytes at the end in which a match may still begin.
     fn undecided(&self) -> usize {
         let text = self.decoder.held() + self.normalizer.held();
-        let unwrapped =
-            text + self.unwrap.iter().map(Decoder::held).sum::<usize>() + self.unwrap_normalizer.held();
+        let unwrapped = text + self.unwrap.iter().map(Decoder::held).sum::<usize>() + self.unwrap_normalizer.held();
         self.raw.undecided().max(text + self.text.undecided()).max(unwrapped + self.unwrapped.undecided())
     }
 

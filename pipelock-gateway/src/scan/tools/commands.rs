@@ -155,7 +155,9 @@ pub(super) fn judge_code(text: &str, report: &mut Report) {
 
 /// What an argument refers to when it is `name=path`, `@path` or `key=@path`.
 fn path_of(argument: &str) -> &str {
-    let argument = argument.rsplit_once('@').map_or(argument, |(_, path)| if path.contains('/') || path.starts_with('.') { path } else { argument });
+    let argument = argument
+        .rsplit_once('@')
+        .map_or(argument, |(_, path)| if path.contains('/') || path.starts_with('.') { path } else { argument });
     match argument.split_once('=') {
         Some((name, path)) if !name.contains('/') => path.trim_start_matches(['@', '<']),
         _ => argument,

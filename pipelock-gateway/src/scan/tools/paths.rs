@@ -29,16 +29,8 @@ pub(super) fn normal(path: &str) -> String {
 
 /// Home directories under their many names become `~`.
 fn without_home(path: &str) -> String {
-    const VARIABLES: [&str; 8] = [
-        "$home",
-        "${home}",
-        "%userprofile%",
-        "$env:userprofile",
-        "$env:home",
-        "%homepath%",
-        "/root",
-        "/var/root",
-    ];
+    const VARIABLES: [&str; 8] =
+        ["$home", "${home}", "%userprofile%", "$env:userprofile", "$env:home", "%homepath%", "/root", "/var/root"];
     for variable in VARIABLES {
         if let Some(rest) = path.strip_prefix(variable)
             && (rest.is_empty() || rest.starts_with('/'))
@@ -212,7 +204,8 @@ fn glob_hides(path: &str, targets: &[&str]) -> bool {
     while path.contains("**") {
         path = path.replace("**", "*");
     }
-    let inside_a_name = path.split('/').any(|part| part.contains(['?', '[', '*']) && part != "*" && !part.ends_with("*.*"));
+    let inside_a_name =
+        path.split('/').any(|part| part.contains(['?', '[', '*']) && part != "*" && !part.ends_with("*.*"));
     let letters = path.chars().filter(|c| c.is_ascii_alphabetic()).count();
     inside_a_name && letters >= 2 && targets.iter().any(|target| glob(path.as_bytes(), target.as_bytes()))
 }
@@ -345,7 +338,10 @@ pub(super) fn is_profile(raw: &str) -> bool {
         "$profile",
     ];
     NAMES.contains(&last(&path))
-        || matches!(path.as_str(), "/etc/profile" | "/etc/bash.bashrc" | "/etc/bashrc" | "/etc/zshrc" | "/etc/environment")
+        || matches!(
+            path.as_str(),
+            "/etc/profile" | "/etc/bash.bashrc" | "/etc/bashrc" | "/etc/zshrc" | "/etc/environment"
+        )
         || path.starts_with("/etc/profile.d/")
         || path.starts_with("/etc/zsh/")
 }
@@ -376,9 +372,34 @@ pub(super) fn is_system(raw: &str) -> bool {
     let path = normal(raw);
     let path = path.strip_suffix("/*").unwrap_or(&path).trim_end_matches('/');
     const DIRECTORIES: [&str; 28] = [
-        "", "~", "/bin", "/boot", "/dev", "/etc", "/home", "/lib", "/lib64", "/opt", "/proc", "/sbin", "/srv", "/sys",
-        "/usr", "/usr/bin", "/usr/lib", "/usr/local", "/var", "/var/lib", "/var/log", "/users", "/system", "/library",
-        "c:", "c:/windows", "c:/users", "/*",
+        "",
+        "~",
+        "/bin",
+        "/boot",
+        "/dev",
+        "/etc",
+        "/home",
+        "/lib",
+        "/lib64",
+        "/opt",
+        "/proc",
+        "/sbin",
+        "/srv",
+        "/sys",
+        "/usr",
+        "/usr/bin",
+        "/usr/lib",
+        "/usr/local",
+        "/var",
+        "/var/lib",
+        "/var/log",
+        "/users",
+        "/system",
+        "/library",
+        "c:",
+        "c:/windows",
+        "c:/users",
+        "/*",
     ];
     (DIRECTORIES.contains(&path) && !(path.is_empty() && !raw.trim().starts_with('/'))) || raw.trim() == "/"
 }
@@ -436,22 +457,31 @@ mod tests {
 
     #[test]
     fn credentials_are_known_by_name_and_by_pattern() {
-        for path in
-            ["~/.ssh/id_ed25519", "/etc/shadow", "/e?c/s*dow", "/root/.netrc", "backup/wallet.dat", "C:\\Windows\\NTDS\\ntds.dit"]
-        {
+        for path in [
+            "~/.ssh/id_ed25519",
+            "/etc/shadow",
+            "/e?c/s*dow",
+            "/root/.netrc",
+            "backup/wallet.dat",
+            "C:\\Windows\\NTDS\\ntds.dit",
+        ] {
             assert_eq!(credential(path), Some(Severity::High), "{path}");
         }
         for path in [".env", ".env.production", "~/.kube/config", "/proc/self/environ", "/???/p?ss*d"] {
             assert_eq!(credential(path), Some(Severity::Medium), "{path}");
         }
-        for path in [".env.example", "src/env.rs", "/etc/hostname", "~/.ssh/id_rsa.pub", "~/.ssh/known_hosts", "*", "/etc/*"] {
+        for path in
+            [".env.example", "src/env.rs", "/etc/hostname", "~/.ssh/id_rsa.pub", "~/.ssh/known_hosts", "*", "/etc/*"]
+        {
             assert_eq!(credential(path), None, "{path}");
         }
     }
 
     #[test]
     fn what_starts_by_itself_is_known() {
-        for path in ["/etc/cron.d/x", "~/Library/LaunchAgents/a.plist", "/root/.ssh/authorized_keys", "/etc/ld.so.preload"] {
+        for path in
+            ["/etc/cron.d/x", "~/Library/LaunchAgents/a.plist", "/root/.ssh/authorized_keys", "/etc/ld.so.preload"]
+        {
             assert_eq!(persistence(path), Some(Severity::High), "{path}");
         }
         assert_eq!(persistence(".git/hooks/pre-commit"), Some(Severity::Medium));
@@ -465,6 +495,11 @@ mod tests {
             assert_eq!(is_system(path), path != "/home/ana/" || normal(path) == "~", "{path}");
         }
         assert!(!is_system("target") && !is_system("/tmp/x") && !is_system("./*"));
-        assert!(is_device("/dev/sda") && is_device("/dev/nvme0n1") && !is_device("/dev/null") && !is_device("/dev/sdX_name"));
+        assert!(
+            is_device("/dev/sda")
+                && is_device("/dev/nvme0n1")
+                && !is_device("/dev/null")
+                && !is_device("/dev/sdX_name")
+        );
     }
 }

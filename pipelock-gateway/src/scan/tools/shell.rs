@@ -155,14 +155,39 @@ pub(super) fn program(word: &str) -> String {
 pub(super) fn is_shell(program: &str) -> bool {
     matches!(
         program,
-        "sh" | "bash" | "zsh" | "dash" | "ksh" | "ash" | "csh" | "tcsh" | "fish" | "mksh" | "rbash" | "pwsh" | "powershell"
+        "sh" | "bash"
+            | "zsh"
+            | "dash"
+            | "ksh"
+            | "ash"
+            | "csh"
+            | "tcsh"
+            | "fish"
+            | "mksh"
+            | "rbash"
+            | "pwsh"
+            | "powershell"
     )
 }
 
 /// Whether a program runs source code given on its standard input.
 pub(super) fn is_interpreter(program: &str) -> bool {
     let bare = program.trim_end_matches(|character: char| character.is_ascii_digit() || character == '.');
-    matches!(bare, "python" | "perl" | "ruby" | "node" | "nodejs" | "php" | "lua" | "pypy" | "deno" | "bun" | "tclsh" | "osascript")
+    matches!(
+        bare,
+        "python"
+            | "perl"
+            | "ruby"
+            | "node"
+            | "nodejs"
+            | "php"
+            | "lua"
+            | "pypy"
+            | "deno"
+            | "bun"
+            | "tclsh"
+            | "osascript"
+    )
 }
 
 #[cfg(test)]

@@ -9,8 +9,28 @@ use crate::scan::tools::shell::{self, Script};
 
 /// Programs that send what they read to another machine.
 const SENDERS: [&str; 22] = [
-    "curl", "wget", "nc", "ncat", "netcat", "nc.openbsd", "socat", "ssh", "scp", "sftp", "ftp", "tftp", "telnet", "rsync", "mail",
-    "sendmail", "mailx", "mutt", "openssl", "http", "https", "xh",
+    "curl",
+    "wget",
+    "nc",
+    "ncat",
+    "netcat",
+    "nc.openbsd",
+    "socat",
+    "ssh",
+    "scp",
+    "sftp",
+    "ftp",
+    "tftp",
+    "telnet",
+    "rsync",
+    "mail",
+    "sendmail",
+    "mailx",
+    "mutt",
+    "openssl",
+    "http",
+    "https",
+    "xh",
 ];
 
 pub(super) fn judge(command: &Command<'_>, judge: &mut Judge<'_>) {
@@ -33,7 +53,9 @@ fn reverse_shell(command: &Command<'_>, judge: &mut Judge<'_>) {
             let executes = command.args.windows(2).any(|pair| match pair {
                 [flag, program] => {
                     let bundle = flag.starts_with('-') && !flag.starts_with("--") && flag.ends_with(['e', 'c']);
-                    (bundle || matches!(flag.as_str(), "--exec" | "--sh-exec")) && (is_shell_path(program.split_whitespace().next().unwrap_or(program)) || program.starts_with('/'))
+                    (bundle || matches!(flag.as_str(), "--exec" | "--sh-exec"))
+                        && (is_shell_path(program.split_whitespace().next().unwrap_or(program))
+                            || program.starts_with('/'))
                 }
                 _ => false,
             });
@@ -51,12 +73,15 @@ fn reverse_shell(command: &Command<'_>, judge: &mut Judge<'_>) {
             let remote = text.contains("tcp") || text.contains("openssl") || text.contains("udp");
             (executes && remote).then_some(Critical)
         }
-        "telnet" | "openssl" if command.simple.redirects.iter().any(|redirect| paths::is_scratch(&redirect.target)) => Some(High),
+        "telnet" | "openssl" if command.simple.redirects.iter().any(|redirect| paths::is_scratch(&redirect.target)) => {
+            Some(High)
+        }
         "xterm" if command.has(&["-display"]) => Some(High),
         name if shell::is_shell(name) => {
-            let socket = command.simple.redirects.iter().any(|redirect| {
-                redirect.target.starts_with("/dev/tcp/") || redirect.target.starts_with("/dev/udp/")
-            });
+            let socket =
+                command.simple.redirects.iter().any(|redirect| {
+                    redirect.target.starts_with("/dev/tcp/") || redirect.target.starts_with("/dev/udp/")
+                });
             socket.then_some(Critical)
         }
         "exec" | "cat" | "read" | "echo" => {
@@ -75,7 +100,9 @@ fn reverse_shell(command: &Command<'_>, judge: &mut Judge<'_>) {
 fn host(word: &str) -> Option<&str> {
     let rest = match word.split_once("://") {
         Some((_, rest)) => rest,
-        None => word.split_once(':').filter(|(host, _)| host.contains('.') || host.contains('@')).map(|(host, _)| host)?,
+        None => {
+            word.split_once(':').filter(|(host, _)| host.contains('.') || host.contains('@')).map(|(host, _)| host)?
+        }
     };
     let authority = rest.split(['/', '?', '#']).next()?;
     let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
@@ -101,7 +128,8 @@ fn uploads(command: &Command<'_>, judge: &mut Judge<'_>) {
             let file = command.value(&["-T", "--upload-file"]).is_some()
                 || command.args.windows(2).any(|pair| match pair {
                     [flag, value] => {
-                        let data = flag.starts_with("--data") || matches!(flag.as_str(), "-d" | "-F" | "--form" | "--json");
+                        let data =
+                            flag.starts_with("--data") || matches!(flag.as_str(), "-d" | "-F" | "--form" | "--json");
                         data && (value.starts_with('@') || value.contains("=@") || value.contains("=<"))
                     }
                     _ => false,
@@ -116,12 +144,17 @@ fn uploads(command: &Command<'_>, judge: &mut Judge<'_>) {
         "nc" | "ncat" | "netcat" | "telnet" => {
             let fed = command.simple.redirects.iter().find(|redirect| !redirect.writes());
             match fed {
-                Some(redirect) if paths::credential(&redirect.target).is_some() || paths::is_accounts(&redirect.target) => Some(Critical),
+                Some(redirect)
+                    if paths::credential(&redirect.target).is_some() || paths::is_accounts(&redirect.target) =>
+                {
+                    Some(Critical)
+                }
                 Some(_) if remote(command) => Some(Medium),
                 _ => None,
             }
         }
-        "scp" | "rsync" | "sftp" | "ftp" | "tftp" | "rclone" | "s3cmd" | "gsutil" | "aws" | "az" | "mc" | "smbclient" => {
+        "scp" | "rsync" | "sftp" | "ftp" | "tftp" | "rclone" | "s3cmd" | "gsutil" | "aws" | "az" | "mc"
+        | "smbclient" => {
             let leaves = command.operands().any(|word| word.contains("://") || word.contains(':'));
             let system = command.operands().next().is_some_and(|first| paths::is_system(first) && first != "/");
             match credential {
@@ -145,7 +178,20 @@ fn substituted(command: &Command<'_>) -> Option<Severity> {
     for url in urls {
         let Some((_, rest)) = url.split_once("://").or(Some(("", url))) else { continue };
         let tail = rest.get(rest.find(['/', '?']).unwrap_or(rest.len())..).unwrap_or_default().to_lowercase();
-        let outputs = ["$(cat", "$(base64", "$(whoami", "$(id", "$(uname", "$(env", "$(printenv", "$(hostname", "$(grep", "$(ls", "$(pwd", "$(tar"];
+        let outputs = [
+            "$(cat",
+            "$(base64",
+            "$(whoami",
+            "$(id",
+            "$(uname",
+            "$(env",
+            "$(printenv",
+            "$(hostname",
+            "$(grep",
+            "$(ls",
+            "$(pwd",
+            "$(tar",
+        ];
         if outputs.iter().any(|output| tail.contains(output)) {
             worst = worst.max(Some(High));
         }
@@ -165,7 +211,25 @@ fn metadata(command: &Command<'_>, judge: &mut Judge<'_>) {
 
 /// Fetching from where only attacks fetch from.
 fn suspicious(command: &Command<'_>, judge: &mut Judge<'_>) {
-    if !command.is(&["curl", "wget", "fetch", "nc", "ncat", "nslookup", "dig", "host", "ping", "lynx", "aria2c", "certutil", "bitsadmin", "iwr", "irm", "invoke-webrequest", "invoke-restmethod"]) {
+    if !command.is(&[
+        "curl",
+        "wget",
+        "fetch",
+        "nc",
+        "ncat",
+        "nslookup",
+        "dig",
+        "host",
+        "ping",
+        "lynx",
+        "aria2c",
+        "certutil",
+        "bitsadmin",
+        "iwr",
+        "irm",
+        "invoke-webrequest",
+        "invoke-restmethod",
+    ]) {
         return;
     }
     let worst = command.operands().filter_map(suspicious_url).max();
@@ -179,7 +243,10 @@ fn serves(command: &Command<'_>, judge: &mut Judge<'_>) {
     match command.name.as_str() {
         "ssh" => {
             let forwards = command.args.iter().any(|word| word.starts_with("-R") || word.starts_with("-D"));
-            let proxy = command.args.iter().any(|word| word.to_lowercase().contains("proxycommand=") && word.contains([';', '/']));
+            let proxy = command
+                .args
+                .iter()
+                .any(|word| word.to_lowercase().contains("proxycommand=") && word.contains([';', '/']));
             if proxy && (text().contains("sh") || text().contains(';')) {
                 judge.add(command, "Shell Escape", Medium);
             } else if forwards {
@@ -187,13 +254,29 @@ fn serves(command: &Command<'_>, judge: &mut Judge<'_>) {
             }
         }
         // Its server side is how people test a tunnel; its client side is how a tunnel leaves a network.
-        "chisel" | "ligolo" => judge.add(command, "Tunnel", if command.has(&["client"]) || command.is(&["ligolo"]) { Medium } else { Low }),
-        "ngrok" | "cloudflared" | "localtunnel" | "lt" | "frpc" | "bore" | "gost" | "iodine" | "dnscat2" | "dnscat" | "ptunnel" | "stunnel"
-        | "autossh" => judge.add(command, "Tunnel", Medium),
+        "chisel" | "ligolo" => {
+            judge.add(command, "Tunnel", if command.has(&["client"]) || command.is(&["ligolo"]) { Medium } else { Low })
+        }
+        "ngrok" | "cloudflared" | "localtunnel" | "lt" | "frpc" | "bore" | "gost" | "iodine" | "dnscat2" | "dnscat"
+        | "ptunnel" | "stunnel" | "autossh" => judge.add(command, "Tunnel", Medium),
         "telnet" if command.operands().count() >= 2 && remote(command) => judge.add(command, "Tunnel", Low),
-        "tcpdump" | "tshark" | "ettercap" | "bettercap" | "arpspoof" | "dsniff" => judge.add(command, "Network Sniffing", Low),
-        "responder" | "hydra" | "medusa" | "crackmapexec" | "nxc" | "evil-winrm" | "sqlmap" | "john" | "hashcat" | "impacket-secretsdump"
-        | "secretsdump.py" | "kerbrute" | "rubeus" | "bloodhound" => judge.add(command, "Offensive Tool", Medium),
+        "tcpdump" | "tshark" | "ettercap" | "bettercap" | "arpspoof" | "dsniff" => {
+            judge.add(command, "Network Sniffing", Low)
+        }
+        "responder"
+        | "hydra"
+        | "medusa"
+        | "crackmapexec"
+        | "nxc"
+        | "evil-winrm"
+        | "sqlmap"
+        | "john"
+        | "hashcat"
+        | "impacket-secretsdump"
+        | "secretsdump.py"
+        | "kerbrute"
+        | "rubeus"
+        | "bloodhound" => judge.add(command, "Offensive Tool", Medium),
         _ => {}
     }
 }
@@ -205,7 +288,9 @@ fn dns(command: &Command<'_>, judge: &mut Judge<'_>) {
     // Data as labels: a name of several long labels, or one that was base64 of something readable.
     let encoded = command.operands().any(|word| {
         let label = word.split('.').map(str::len).max().unwrap_or_default();
-        word.contains('.') && !word.contains('/') && (label >= 40 || word.split('.').filter(|part| part.len() > 28).count() >= 2)
+        word.contains('.')
+            && !word.contains('/')
+            && (label >= 40 || word.split('.').filter(|part| part.len() > 28).count() >= 2)
     });
     if encoded {
         judge.add(command, "Network Exfiltration", Medium);
@@ -221,7 +306,9 @@ pub(super) fn judge_pipeline(commands: &[Command<'_>], judge: &mut Judge<'_>) {
         }
         if command.is(&SENDERS) && remote(command) {
             let sends = match command.name.as_str() {
-                "curl" => command.args.iter().any(|word| word.starts_with("@-") || word == "-" || word.ends_with("=@-")),
+                "curl" => {
+                    command.args.iter().any(|word| word.starts_with("@-") || word == "-" || word.ends_with("=@-"))
+                }
                 "wget" => command.has_prefix(&["--post"]),
                 "openssl" => command.has(&["s_client"]),
                 _ => true,
@@ -229,9 +316,15 @@ pub(super) fn judge_pipeline(commands: &[Command<'_>], judge: &mut Judge<'_>) {
             let source = before.iter().map(|earlier| reads(earlier)).max().flatten();
             if let (true, Some(severity)) = (sends, source) {
                 judge.add(command, "Network Exfiltration", severity);
-            } else if sends && command.is(&["nc", "ncat", "netcat", "telnet", "socat"]) && before.iter().any(|earlier| !earlier.is(&["echo", "printf"])) {
+            } else if sends
+                && command.is(&["nc", "ncat", "netcat", "telnet", "socat"])
+                && before.iter().any(|earlier| !earlier.is(&["echo", "printf"]))
+            {
                 judge.add(command, "Network Exfiltration", Medium);
-            } else if sends && command.is(&["curl", "wget"]) && before.iter().any(|earlier| earlier.is(&["base64", "tar", "gzip", "zip", "xxd"])) {
+            } else if sends
+                && command.is(&["curl", "wget"])
+                && before.iter().any(|earlier| earlier.is(&["base64", "tar", "gzip", "zip", "xxd"]))
+            {
                 judge.add(command, "Network Exfiltration", Medium);
             }
         }
@@ -261,7 +354,8 @@ pub(super) fn runs_download(script: &Script, report: &mut Report) {
     }
     let commands = script.pipelines.iter().flat_map(|pipeline| &pipeline.stages);
     let words = commands.flat_map(|stage| stage.words.iter());
-    let urls: Vec<&str> = words.map(String::as_str).filter(|word| word.contains("://") || word.contains(".sh")).collect();
+    let urls: Vec<&str> =
+        words.map(String::as_str).filter(|word| word.contains("://") || word.contains(".sh")).collect();
     let plain = urls.iter().any(|url| url.starts_with("http://") || bare_address(url) || suspicious_url(url).is_some());
     let unnamed = urls.is_empty();
     // Installers are documented this way, from named hosts over TLS; from an address or without TLS it is never honest.

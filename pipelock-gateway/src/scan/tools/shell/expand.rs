@@ -112,7 +112,8 @@ impl Reader {
                 let separator = self.variables.get("IFS").filter(|ifs| !ifs.trim().is_empty()).cloned();
                 match separator {
                     Some(separator) => {
-                        let blanks: String = value.chars().map(|c| if separator.contains(c) { ' ' } else { c }).collect();
+                        let blanks: String =
+                            value.chars().map(|c| if separator.contains(c) { ' ' } else { c }).collect();
                         self.script.disguised |= blanks != value;
                         word.push_split(&blanks);
                     }
@@ -146,7 +147,8 @@ impl Reader {
             return;
         }
         let known = self.variables.get(name).cloned();
-        let operation = operation.strip_prefix('[').map_or(operation, |rest| rest.split_once(']').map_or("", |(_, rest)| rest));
+        let operation =
+            operation.strip_prefix('[').map_or(operation, |rest| rest.split_once(']').map_or("", |(_, rest)| rest));
         let result = match (known, operation) {
             (_, "") => {
                 self.value(name, word, quoted);

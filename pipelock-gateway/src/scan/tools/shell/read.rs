@@ -148,7 +148,8 @@ fn braces(word: &str) -> Vec<String> {
             done.push(restored(&word));
             continue;
         };
-        let (before, after) = (word.get(..from).unwrap_or_default(), word.get(to + CLOSE.len_utf8()..).unwrap_or_default());
+        let (before, after) =
+            (word.get(..from).unwrap_or_default(), word.get(to + CLOSE.len_utf8()..).unwrap_or_default());
         let inner = word.get(from + OPEN.len_utf8()..to).unwrap_or_default();
         if !inner.contains(COMMA) || open.len() + done.len() >= MAX_BRACED {
             open.push(format!("{before}{{{}}}{after}", restored(inner)));
@@ -256,7 +257,9 @@ impl Reader {
     fn process_substitution(&mut self, inner: &str, state: &mut State) {
         let output = self.script_text(inner, state.depth + 1, state.decoded);
         let runs = state.current.words.first().map(|word| super::program(word));
-        if runs.is_some_and(|name| super::is_shell(&name) || super::is_interpreter(&name) || matches!(&*name, "source" | ".")) {
+        if runs.is_some_and(|name| {
+            super::is_shell(&name) || super::is_interpreter(&name) || matches!(&*name, "source" | ".")
+        }) {
             match output {
                 Some(text) => {
                     self.script_text(&text, state.depth + 1, true);
@@ -270,7 +273,10 @@ impl Reader {
     /// Remembers which program's output would be run.
     pub(super) fn note_source(&mut self, inner: &str) {
         let name = inner.split_whitespace().map(super::program).find(|name| {
-            matches!(name.as_str(), "curl" | "wget" | "fetch" | "lynx" | "aria2c" | "http" | "https" | "lwp-download" | "get" | "axel")
+            matches!(
+                name.as_str(),
+                "curl" | "wget" | "fetch" | "lynx" | "aria2c" | "http" | "https" | "lwp-download" | "get" | "axel"
+            )
         });
         if let Some(name) = name {
             self.script.runs_output_of.push(name);
@@ -361,10 +367,13 @@ impl Reader {
                     match next {
                         Some('\n') => {}
                         Some(next) => {
-                            let inside = word.current.chars().last().is_some_and(|c| c.is_ascii_alphabetic() || c == '/')
-                                && !word.current.contains([':', '*', '.', '$', '%'])
-                                && next.is_ascii_alphabetic()
-                                && cursor.peek(0).is_some_and(|c| c.is_ascii_alphabetic() || matches!(c, '\\' | '/' | '-'));
+                            let inside =
+                                word.current.chars().last().is_some_and(|c| c.is_ascii_alphabetic() || c == '/')
+                                    && !word.current.contains([':', '*', '.', '$', '%'])
+                                    && next.is_ascii_alphabetic()
+                                    && cursor
+                                        .peek(0)
+                                        .is_some_and(|c| c.is_ascii_alphabetic() || matches!(c, '\\' | '/' | '-'));
                             word.disguised |= inside;
                             word.push(next);
                         }
@@ -516,7 +525,20 @@ fn is_assignment(raw: &str) -> bool {
 fn is_keyword(raw: &str) -> bool {
     matches!(
         raw,
-        "if" | "then" | "else" | "elif" | "fi" | "do" | "done" | "while" | "until" | "esac" | "{" | "}" | "!" | "time" | "coproc"
+        "if" | "then"
+            | "else"
+            | "elif"
+            | "fi"
+            | "do"
+            | "done"
+            | "while"
+            | "until"
+            | "esac"
+            | "{"
+            | "}"
+            | "!"
+            | "time"
+            | "coproc"
     )
 }
 
