@@ -162,7 +162,7 @@ pub(super) enum Tail {
 }
 
 /// Most bytes that a token goes on after its core. Bounds what is kept of a stream, and the work on a hit.
-pub(super) const MAX_TAIL: u32 = 4096;
+pub(super) const MAX_TAIL: u32 = 2048;
 
 /// A set of bytes that tokens are made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
