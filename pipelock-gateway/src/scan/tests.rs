@@ -1,5 +1,6 @@
 //! Claims about the engine as a whole: what it finds, wherever it stands and however it was cut; and what it leaves alone.
 
+mod adversarial;
 #[path = "../../benches/scan/benign.rs"]
 mod benign;
 
