@@ -37,6 +37,7 @@ pub(super) struct Run {
 /// is followed by no digit. Called once for each group that ends something of eight bytes or more; the chain may go on
 /// behind, and it may have begun before `groups.start` when it is longer than [`LONGEST_CHAIN`].
 pub(super) fn digits(text: &[u8], groups: Range<usize>, report: &mut impl FnMut(Run)) {
+    social_security(text, groups.end, report);
     if let Some(range) = card_ending_at(text, groups.end) {
         report(Run { kind: RunKind::Card, range, at_most: None });
     }
@@ -52,10 +53,53 @@ pub(super) fn code(text: &[u8], at: usize, report: &mut impl FnMut(Run)) {
 /// Judges a whole run of 16 to [`LONGEST_TOKEN`] bytes of `[A-Za-z0-9+/_-]`.
 pub(super) fn token(text: &[u8], run: Range<usize>, report: &mut impl FnMut(Run)) {
     let bytes = text.get(run.clone()).unwrap_or_default();
+    discord(text, &run, report);
     let mut begin = run.start;
     for part in bytes.split(|byte| !byte.is_ascii_alphanumeric()) {
         alphanumeric(text, begin..begin + part.len(), report);
         begin += part.len() + 1;
+    }
+}
+
+/// Three, two and four digits joined by dashes and standing alone. Without words nothing but their ranges tells them from
+/// other numbers; those with words have rules of their own.
+fn social_security(text: &[u8], end: usize, report: &mut impl FnMut(Run)) {
+    let Some(start) = end.checked_sub(11) else { return };
+    let number = text.get(start..end).unwrap_or_default();
+    let [_, _, _, b'-', _, _, b'-', _, _, _, _] = number else { return };
+    let digits = number.iter().filter(|byte| byte.is_ascii_digit()).count();
+    if digits == 9 && stands_alone(text, start..end) && validate::social_security(number) {
+        report(Run { kind: RunKind::SocialSecurity, range: start..end, at_most: None });
+    }
+}
+
+/// The signature of a Discord bot's token, when `run` is one: before it stand a time, and the bot's number in base64.
+fn discord(text: &[u8], run: &Range<usize>, report: &mut impl FnMut(Run)) {
+    let signature = run.end - run.start;
+    let Some((before, b'.')) =
+        text.get(..run.start).and_then(|before| before.split_last().map(|(dot, before)| (before, *dot)))
+    else {
+        return;
+    };
+    let part = |text: &[u8]| {
+        text.iter()
+            .rev()
+            .take(40)
+            .take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
+            .count()
+    };
+    let time = part(before);
+    let Some(rest) = before.get(..before.len() - time) else { return };
+    if !(27..=40).contains(&signature) || !(5..=7).contains(&time) || rest.last() != Some(&b'.') {
+        return;
+    }
+    let rest = rest.get(..rest.len() - 1).unwrap_or_default();
+    let length = part(rest);
+    let start = rest.len() - length;
+    let bot = validate::base64(rest.get(start..).unwrap_or_default());
+    let number = (23..=28).contains(&length) && bot.len() >= 17 && bot.iter().all(u8::is_ascii_digit);
+    if number {
+        report(Run { kind: RunKind::DiscordBot, range: start..run.end, at_most: None });
     }
 }
 

@@ -122,7 +122,7 @@ fn escaped_letters_hide_nothing_from_the_text_view() {
     let findings = ENGINE.scan(Surface::Url, format!("/search?q={percent}&page=1").as_bytes());
     assert_eq!(names(&findings), ["GitLab PAT"]);
     assert_eq!((findings[0].view, findings[0].span.start), (View::Percent, 10));
-    assert_eq!(ENGINE.scan(Surface::RequestHeader, percent.as_bytes()), [], "header fields are not percent-encoded");
+    assert_eq!(names(&ENGINE.scan(Surface::RequestHeader, percent.as_bytes())), ["GitLab PAT"]);
 }
 
 #[test]
@@ -178,7 +178,7 @@ fn a_token_with_a_wrong_checksum_does_not_hide_the_real_one_inside_it() {
 
 #[test]
 fn long_tokens_are_measured_whole_up_to_the_cap() {
-    for (tail, expected) in [(100, 7 + 16 + 100), (4096, 7 + 16 + 4096), (9000, 7 + 16 + 4096)] {
+    for (tail, expected) in [(100, 7 + 16 + 100), (2048, 7 + 16 + 2048), (9000, 7 + 16 + 2048)] {
         let token = format!("sk-ant-{}{}", "Ab0_Ab0_Ab0_Ab0_", "x".repeat(tail));
         let findings = stream(Encoding::Json, &[token.as_bytes()]);
         assert_eq!(names(&findings), ["Anthropic API Key"]);
@@ -261,7 +261,7 @@ fn what_is_released_never_holds_the_beginning_of_a_later_finding() {
 fn so_far_tells_before_the_end() {
     let mut scan = ENGINE.stream(Surface::RequestBody, StreamOptions { encoding: Encoding::Json });
     assert_eq!(scan.push(b"{\"a\":\"glpat-k7Rq2VxLm9Tz0Bw4Hs6J").found, 0, "the token may go on");
-    assert_eq!(scan.push(b"\"").found, 2, "seen in the raw and in the text view");
+    assert_eq!(scan.push(b"\"").found, 1);
     assert_eq!(names(&scan.so_far()), ["GitLab PAT"]);
     assert!(!format!("{scan:?} {:?}", scan.so_far()).contains("k7Rq"), "no matched byte in Debug");
 }
