@@ -57,7 +57,7 @@ pub fn decode(input: &[u8]) {
     };
     let whole = undo(&[data]);
     assert_eq!(whole, undo(&pieces(data, &cuts)), "cuts must not change what is decoded");
-    assert_eq!(whole.1.iter().map(|length| usize::from(*length)).sum::<usize>(), data.len());
+    assert_eq!(whole.1.iter().map(|length| length.get()).sum::<usize>(), data.len());
     assert!(whole.0.len() <= data.len(), "an escape is longer than what it stands for");
 }
 
