@@ -17,6 +17,7 @@ mod evidence;
 mod hyperscan;
 mod island;
 pub mod injection;
+mod language;
 mod message;
 mod normalize;
 mod rules;

@@ -6,10 +6,8 @@
 use serde_json::Value;
 
 use super::engine::Engine;
-use super::evidence::evidence;
-use super::injection;
 use super::stream::{Encoding, StreamOptions};
-use crate::model::{Family, Finding, Surface, View};
+use crate::model::{Finding, Surface};
 
 /// A message and where it was seen.
 #[derive(Clone, Copy, Debug)]
@@ -31,21 +29,6 @@ pub enum Payload<'a> {
     Json(&'a Value),
 }
 
-/// Orders to a model in a complete answer.
-fn injections(surface: Surface, text: &[u8]) -> Vec<Finding> {
-    let finding = |(view, found): (View, injection::Match)| Finding {
-        rule: found.rule.into(),
-        family: Family::Injection,
-        severity: found.severity,
-        surface,
-        view,
-        // Places in a rendering are not mapped back here.
-        span: 0..text.len() as u64,
-        evidence: evidence(text),
-    };
-    injection::judge_body(text).into_iter().map(finding).collect()
-}
-
 impl Engine {
     /// Everything that is found in a message.
     #[must_use]
@@ -54,15 +37,6 @@ impl Engine {
         match (surface, payload) {
             (Surface::Url | Surface::RequestHeader | Surface::RequestTrailer, Payload::Bytes(bytes)) => {
                 self.scan(surface, bytes)
-            }
-            (Surface::Response | Surface::ToolResult, payload) => {
-                let text = match payload {
-                    Payload::Bytes(bytes) => bytes.to_vec(),
-                    Payload::Json(value) => value.to_string().into_bytes(),
-                };
-                let mut findings = self.body(surface, &text, content_type);
-                findings.extend(injections(surface, &text));
-                findings
             }
             (_, Payload::Bytes(bytes)) => self.body(surface, bytes, content_type),
             (_, Payload::Json(value)) => self.body(surface, value.to_string().as_bytes(), Some("application/json")),
