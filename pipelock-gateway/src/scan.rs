@@ -10,6 +10,8 @@
 //! silence. Findings do not depend on how the bytes were cut into pieces. Matched bytes never leave this module: findings
 //! carry a length and a fingerprint. Next stop: [`crate::verdict`].
 
+mod candidates;
+mod context;
 mod decode;
 mod disguise;
 mod engine;
@@ -22,6 +24,7 @@ mod message;
 mod normalize;
 mod rules;
 mod runs;
+mod seed;
 mod stream;
 mod validate;
 mod window;

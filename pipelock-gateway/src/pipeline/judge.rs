@@ -48,6 +48,15 @@ impl Scanner {
         verdict
     }
 
+    /// The same for an answer, where configuration may ask for warnings only.
+    fn fold_answer(&self, findings: Vec<Finding>) -> Verdict {
+        let mut verdict = self.fold(findings);
+        if self.0.responses.warn_only {
+            verdict.action = verdict.action.min(Action::Warn);
+        }
+        verdict
+    }
+
     /// Findings in the request line: method, and the whole target with its authority. The second part are those of patterns
     /// that are exempt for this host: never enforced, but known, so that the path they stand in is not written down.
     fn request_line_findings(&self, peer: &Peer, head: &Parts) -> (Vec<Finding>, Vec<Finding>) {
@@ -100,6 +109,19 @@ impl Inspect for Judge {
         }
         let peer = Peer::of(exchange);
         Box::new(BodyJudge { scanner: self.scanner.clone(), streams, peer, found: 0, trailers: Vec::new() })
+    }
+
+    fn response_body(
+        &self,
+        exchange: &Exchange,
+        _id: RequestId,
+        head: &http::response::Parts,
+    ) -> Option<Box<dyn BodyInspect>> {
+        if !is_text(&head.headers) || !self.scanner.0.judges_answers_of(Peer::of(exchange).proven()) {
+            return None;
+        }
+        let stream = self.scanner.0.engine.stream(Surface::Response, StreamOptions { encoding: Encoding::Json });
+        Some(Box::new(AnswerJudge { scanner: self.scanner.clone(), stream, found: 0 }))
     }
 
     fn uninspectable(&self, _exchange: &Exchange, _id: RequestId, reason: BlockReason) -> Verdict {
@@ -185,6 +207,15 @@ impl Inspect for RefuseAll {
         Box::new(RefuseBody(self.reason))
     }
 
+    fn response_body(
+        &self,
+        _exchange: &Exchange,
+        _id: RequestId,
+        _head: &http::response::Parts,
+    ) -> Option<Box<dyn BodyInspect>> {
+        Some(Box::new(RefuseBody(self.reason)))
+    }
+
     fn uninspectable(&self, _exchange: &Exchange, _id: RequestId, reason: BlockReason) -> Verdict {
         Verdict::block(reason)
     }
@@ -207,6 +238,49 @@ impl BodyInspect for RefuseBody {
     fn finish(self: Box<Self>) -> Verdict {
         Verdict::block(self.0)
     }
+}
+
+/// Judges the body of an answer.
+struct AnswerJudge {
+    scanner: Scanner,
+    stream: StreamScan,
+    /// Matches at the last look.
+    found: usize,
+}
+
+impl BodyInspect for AnswerJudge {
+    fn push(&mut self, bytes: &[u8]) -> Step {
+        let progress = self.stream.push(bytes);
+        if progress.found > self.found {
+            self.found = progress.found;
+            if self.scanner.fold_answer(self.stream.so_far()).is_block() {
+                return Step::Stop;
+            }
+        }
+        Step::Hold(progress.hold)
+    }
+
+    /// No model reads them.
+    fn trailers(&mut self, _trailers: &HeaderMap) {}
+
+    fn finish(self: Box<Self>) -> Verdict {
+        self.scanner.fold_answer(self.stream.finish())
+    }
+}
+
+/// Whether an answer is text that a model may come to read. Without a type it is; of `application` types those that are text.
+fn is_text(headers: &HeaderMap) -> bool {
+    let Some(kind) = headers.get(http::header::CONTENT_TYPE) else { return true };
+    let kind = String::from_utf8_lossy(kind.as_bytes()).to_ascii_lowercase();
+    let kind = kind.split(';').next().unwrap_or_default().trim();
+    let textual =
+        ["json", "xml", "javascript", "ecmascript", "yaml", "x-www-form-urlencoded", "ndjson", "jsonl", "html"];
+    kind.is_empty()
+        || kind.starts_with("text/")
+        || kind.starts_with("message/")
+        || kind.starts_with("multipart/")
+        || (kind.starts_with("application/") && textual.iter().any(|word| kind.ends_with(word)))
+        || kind == "image/svg+xml"
 }
 
 /// Whom a message is for, as far as that is proven.

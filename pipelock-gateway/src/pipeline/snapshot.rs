@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use crate::config::{Config, DlpPattern};
+use crate::config::{Config, DlpPattern, ResponseScanning};
 use crate::model::{DomainList, PeerName, ServerName};
 use crate::{policy, scan, tls, verdict};
 
@@ -18,6 +18,8 @@ pub struct Snapshot {
     pub verdict: verdict::Policy,
     /// What the file says of single patterns beyond how they match.
     pub patterns: PatternNotes,
+    /// What becomes of answers.
+    pub responses: ResponseScanning,
     /// Present exactly when TLS is opened.
     pub tls: Option<Opener>,
 }
@@ -47,6 +49,17 @@ impl PatternNotes {
     pub fn is_exempt(&self, rule: &str, host: &str) -> bool {
         let Some(domains) = self.exempt.get(rule) else { return false };
         ServerName::parse(host).is_ok_and(|name| domains.matches(&PeerName::Dns(name)))
+    }
+}
+
+impl Snapshot {
+    /// Whether answers of `host` are looked into; only a proven name can be exempt.
+    #[must_use]
+    pub fn judges_answers_of(&self, host: Option<&str>) -> bool {
+        let exempt = |host: &str| {
+            ServerName::parse(host).is_ok_and(|name| self.responses.exempt_domains.matches(&PeerName::Dns(name)))
+        };
+        self.responses.enabled && !host.is_some_and(exempt)
     }
 }
 
@@ -106,7 +119,8 @@ impl Snapshot {
         let engine = scan::Engine::compile(&spec).map_err(Error::Engine)?;
         let verdict = verdict::Policy { mode, enforce: config.enforces() };
         let tls = options.open_tls.then(|| Opener::build(config, options)).transpose().map_err(Error::Tls)?;
-        Ok(Self { rules, engine, verdict, patterns: PatternNotes::new(&config.dlp.patterns), tls })
+        let patterns = PatternNotes::new(&config.dlp.patterns);
+        Ok(Self { rules, engine, verdict, patterns, responses: config.response_scanning.clone(), tls })
     }
 }
 

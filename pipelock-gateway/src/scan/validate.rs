@@ -203,14 +203,14 @@ pub(super) fn jwt(token: &[u8]) -> Check {
     // A name may be glued to the token (`key_eyJ…`): each `ey` may be where it begins.
     let begins = memchr::memmem::find_iter(header, b"ey").take(16).filter_map(|at| header.get(at..));
     let is_header = |candidate: &[u8]| {
-        let decoded = base64url(candidate);
+        let decoded = base64(candidate);
         decoded.starts_with(b"{") && memchr::memmem::find(&decoded, b"\"alg\"").is_some()
     };
     if begins.into_iter().any(is_header) { Check::Pass } else { Check::Doubt(Severity::Low) }
 }
 
-/// Decodes base64url without padding as far as it goes.
-fn base64url(text: &[u8]) -> Vec<u8> {
+/// Decodes base64 of either alphabet as far as it goes, padding or not.
+pub(super) fn base64(text: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(text.len() * 3 / 4);
     let (mut bits, mut held) = (0u32, 0u32);
     for byte in text {
@@ -236,6 +236,115 @@ fn base64url(text: &[u8]) -> Vec<u8> {
 pub(super) fn mixed(token: &[u8]) -> Check {
     let has = |class: fn(&u8) -> bool| token.iter().any(class);
     Check::pass_if(has(u8::is_ascii_digit) && has(u8::is_ascii_uppercase) && has(u8::is_ascii_lowercase))
+}
+
+/// Whether letters are no word of a language: too few of them are vowels. Ordinary text has two in five, random letters one
+/// in five.
+pub(super) fn unpronounceable(letters: &[u8]) -> bool {
+    let vowels = letters.iter().filter(|byte| b"aeiouAEIOU".contains(byte)).count();
+    let humps = letters.windows(2).filter(|pair| pair[0].is_ascii_lowercase() && pair[1].is_ascii_uppercase()).count();
+    vowels * 10 < letters.len() * 3 || humps * 5 > letters.len()
+}
+
+/// A token that was drawn at random is no identifier: it has digits among its letters, or letters that make no words; it is
+/// not one character over and over, and not the alphabet.
+pub(super) fn varied(token: &[u8]) -> Check {
+    // What stands before the random part is the issuer's prefix.
+    let body = token.get(token.len() / 4..).unwrap_or_default();
+    let digits = body.iter().filter(|byte| byte.is_ascii_digit()).count();
+    let letters = body.iter().filter(|byte| byte.is_ascii_alphabetic()).count();
+    let mut seen = [false; 256];
+    let distinct = body.iter().filter(|&&byte| !std::mem::replace(&mut seen[usize::from(byte)], true)).count();
+    let steps = body.windows(2).filter(|pair| pair[0] == pair[1] || pair[1] == pair[0].wrapping_add(1)).count();
+    if distinct < 5
+        || steps * 2 > body.len()
+        || body.iter().filter(|byte| matches!(byte, b'x' | b'X' | b'*')).count() * 2 > body.len()
+    {
+        return Check::Reject;
+    }
+    Check::pass_if((digits > 0 && (letters > 0 || digits > 9)) || (letters >= 12 && unpronounceable(body)))
+}
+
+/// Letters and digits that alternate as random ones do, and not a name with a number at its end.
+pub(super) fn scattered(token: &[u8]) -> Check {
+    let changes = token.windows(2).filter(|pair| pair[0].is_ascii_digit() != pair[1].is_ascii_digit()).count();
+    Check::pass_if(changes >= 6)
+}
+
+/// The secret of an AWS key: random base64, not the one that AWS prints in its documentation.
+pub(super) fn aws_secret(token: &[u8]) -> Check {
+    let secret = token.get(token.len().saturating_sub(40)..).unwrap_or_default();
+    if secret.ends_with(b"EXAMPLEKEY") { Check::Doubt(Severity::Low) } else { varied_or(secret, Check::Reject) }
+}
+
+/// Identifiers of AWS; those of its documentation end with EXAMPLE.
+pub(super) fn aws_id(token: &[u8]) -> Check {
+    if token.ends_with(b"EXAMPLE") { Check::Doubt(Severity::Low) } else { varied_or(token, Check::Reject) }
+}
+
+fn varied_or(token: &[u8], other: Check) -> Check {
+    let body = token.get(4..).unwrap_or_default();
+    let mut seen = [false; 256];
+    let distinct = body.iter().filter(|&&byte| !std::mem::replace(&mut seen[usize::from(byte)], true)).count();
+    if distinct < 5 { other } else { Check::Pass }
+}
+
+/// npm's tokens carry the same checksum as GitHub's.
+pub(super) fn npm(token: &[u8]) -> Check {
+    match (github(token), varied(token)) {
+        (Check::Pass, _) => Check::Pass,
+        (doubt, Check::Pass) => doubt,
+        _ => Check::Reject,
+    }
+}
+
+/// `SK` and 32 hex digits of one case that are not all alike.
+pub(super) fn twilio(token: &[u8]) -> Check {
+    varied_or(token, Check::Reject)
+}
+
+/// A bearer token of Twitter's application interface; long runs of the letter A occur in base64 of zeroes, too.
+pub(super) fn bearer(token: &[u8]) -> Check {
+    varied(token.get(20..).unwrap_or_default())
+}
+
+/// Bot tokens of Telegram: the bot's number, a colon, 35 characters. `bot` may be glued to it in an address.
+pub(super) fn telegram(token: &[u8]) -> Check {
+    // The example of the interface's own documentation.
+    if token.ends_with(b"AAHdqTcvCH1vGWJxfSe1ofSAs0K5PALDsaw") {
+        return Check::Doubt(Severity::Low);
+    }
+    let number = token.iter().position(|&byte| byte == b':').and_then(|colon| token.get(..colon)).unwrap_or_default();
+    let number = number.strip_prefix(b"bot").unwrap_or(number);
+    Check::pass_if((8..=10).contains(&number.len()) && number.iter().all(u8::is_ascii_digit))
+}
+
+/// Keys of Azure that carry the signature of their service in the middle are of a few lengths only.
+pub(super) fn azure_signed(token: &[u8]) -> Check {
+    Check::pass_if(matches!(token.len(), 44 | 52 | 56 | 84 | 88) && varied(token) == Check::Pass)
+}
+
+/// Base64 of the header line of a private key.
+pub(super) fn encoded_pem(token: &[u8]) -> Check {
+    Check::pass_if(memchr::memmem::find(&base64(token), b"PRIVATE KEY").is_some())
+}
+
+/// A setup token of `SimpleFIN`: the base64 of an address at which access can be claimed once.
+pub(super) fn simplefin(token: &[u8]) -> Check {
+    let address = base64(token);
+    Check::pass_if(address.starts_with(b"http") && memchr::memmem::find(&address, b"/claim/").is_some())
+}
+
+/// A number that the US Social Security Administration may have given out: not area 000, 666 or 900 and above, not group 00,
+/// not serial 0000; nor one that was printed on a leaflet.
+pub(super) fn social_security(text: &[u8]) -> bool {
+    let digits: Vec<u8> = text.iter().copied().filter(u8::is_ascii_digit).collect();
+    let part = |range: std::ops::Range<usize>| digits.get(range).unwrap_or_default();
+    digits.len() == 9
+        && !matches!(part(0..3), b"000" | b"666" | [b'9', _, _])
+        && part(3..5) != b"00"
+        && part(5..9) != b"0000"
+        && !matches!(&*digits, b"123456789" | b"078051120" | b"219099999" | b"111111111" | b"987654321")
 }
 
 /// The address of a database with a password in it. One that is a variable to be filled in is none, and one that is a

@@ -12,13 +12,15 @@ use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
+use super::candidates::{self, left_boundary};
 use super::decode::{LONGEST, RawLength, raw_len};
 use super::disguise::{self, Disguises, Kept, Masks, Unmasked};
-use super::engine::{Confirm, MAX_WIDTH, Rule, RuleSet, Start};
+use super::engine::{Confirm, Finder, MAX_WIDTH, Rule, RuleSet, Start};
 use super::evidence::evidence;
 use super::hyperscan::{Fed, Hit, Hits, Stream};
-use super::rules::{Class, Left, MAX_TAIL, Tail};
-use super::runs::{self, left_boundary};
+use super::rules::{Class, Judge, LOOK_AHEAD, LOOK_BEHIND, Left, MAX_TAIL, Tail};
+use super::runs;
+use super::seed;
 use super::validate::Check;
 use crate::model::{Evidence, Family, Finding, Severity, Surface, View};
 
@@ -251,7 +253,7 @@ impl Window {
         if self.kept.len() + more <= self.kept.capacity() {
             return;
         }
-        let behind_lane = self.index(self.lane).saturating_sub(runs::BEHIND);
+        let behind_lane = self.index(self.lane).saturating_sub(candidates::BEHIND);
         let before = if self.disguises.is_some() { disguise::BEHIND } else { CONTEXT };
         let forget = self.settled_len().saturating_sub(before).min(behind_lane);
         self.first += forget as u64;
@@ -285,7 +287,7 @@ impl Window {
             }
             self.settle(false, found);
         }
-        self.run_lane(self.end().saturating_sub(runs::AHEAD as u64), found);
+        self.run_lane(self.end().saturating_sub(candidates::AHEAD as u64), found);
         self.unmask(false, found);
     }
 
@@ -325,7 +327,7 @@ impl Window {
         self.pending.sort_by_key(|pending| (pending.end, pending.rule));
     }
 
-    /// Lets the run lane decide everything up to `until`, which is [`runs::AHEAD`] bytes before the newest or the very end.
+    /// Lets the run lane decide everything up to `until`, which is [`candidates::AHEAD`] bytes before the newest or the very end.
     fn run_lane(&mut self, until: u64, found: &mut Vec<Finding>) {
         if self.stream.is_none() || until <= self.lane || is_answer(self.surface) {
             self.lane = self.lane.max(until);
@@ -333,7 +335,8 @@ impl Window {
         }
         let window = self.index(self.lane)..self.index(until);
         let mut reported = Vec::new();
-        runs::scan(&self.kept, window, |run| reported.push(run));
+        runs::scan(&self.kept, window.clone(), |run| reported.push(run));
+        seed::scan(&self.kept, window, &mut |run| reported.push(run));
         self.lane = until;
         for run in reported {
             let Some(rule) = self.set.run_rule(run.kind) else { continue };
@@ -348,10 +351,14 @@ impl Window {
         let mut decided = 0;
         while let Some(mut hit) = self.pending.get(decided).copied() {
             let Some(rule) = set.rules.get(usize::from(hit.rule)) else { break };
-            let Some(confirm) = rule.finder.confirm() else { break };
+            let (tail, limit) = match &rule.finder {
+                Finder::Trigger(confirm) => (confirm.tail, FINDINGS_PER_RULE),
+                Finder::Words(_) => (Tail::Ahead, u8::MAX),
+                Finder::Run(_) | Finder::Service(_) => break,
+            };
             let seen = self.seen(hit.rule);
-            if seen.covered < hit.end && seen.counts[0] < FINDINGS_PER_RULE {
-                let decided_at = self.decided_at(&mut hit, confirm.tail);
+            if seen.covered < hit.end && seen.counts[0] < limit {
+                let decided_at = self.decided_at(&mut hit, tail);
                 if decided_at.is_none() && !last {
                     if let Some(pending) = self.pending.get_mut(decided) {
                         *pending = hit;
@@ -365,7 +372,11 @@ impl Window {
                     self.limit("confirmations", self.settled_at, found);
                     return;
                 }
-                self.confirm(hit, rule, confirm, found);
+                match &rule.finder {
+                    Finder::Trigger(confirm) => self.confirm(hit, rule, confirm, found),
+                    Finder::Words(judge) => self.judge(hit, *judge, found),
+                    Finder::Run(_) | Finder::Service(_) => {}
+                }
             }
             decided += 1;
         }
@@ -377,6 +388,7 @@ impl Window {
     fn decided_at(&self, hit: &mut Pending, tail: Tail) -> Option<u64> {
         let class = match tail {
             Tail::Exact(_) => return self.byte(hit.end).map(|_| hit.end + 1),
+            Tail::Ahead => return self.byte(hit.end + LOOK_AHEAD as u64 - 1).map(|_| hit.end + LOOK_AHEAD as u64),
             Tail::Open(Class::Nothing) => return Some(hit.end),
             Tail::Open(class) => class,
         };
@@ -408,6 +420,22 @@ impl Window {
             Check::Doubt(at_most) => self.report(hit.rule, range, Some(at_most.min(rule.severity)), found),
             Check::Reject => {}
         }
+    }
+
+    /// Has what stands around a hit read.
+    fn judge(&mut self, hit: Pending, judge: Judge, found: &mut Vec<Finding>) {
+        let at = self.index(hit.end);
+        // No more than is promised, so that the outcome cannot depend on what else happens to be kept.
+        let first = at.saturating_sub(LOOK_BEHIND);
+        let text = self.kept.get(first..self.kept.len().min(at + LOOK_AHEAD)).unwrap_or_default();
+        let Some(claim) = judge(text, at - first) else { return };
+        let rule = match claim.rule {
+            None => Some(hit.rule),
+            Some(name) => self.set.named(name),
+        };
+        let Some(rule) = rule else { return };
+        let place = |at: usize| self.first + (first + at) as u64;
+        self.report(rule, place(claim.range.start)..place(claim.range.end), claim.at_most, found);
     }
 
     /// Where the token of a hit begins; `None` when what stands before it rules it out.
@@ -481,7 +509,7 @@ impl Window {
     /// Ends the view after `at` bytes of it: a limit was reached, and what lies behind is not judged.
     fn limit(&mut self, what: &str, at: u64, found: &mut Vec<Finding>) {
         // Where the lane stands depends on the last cut; where it would stand had every byte come alone does not.
-        self.run_lane(at.saturating_sub(1 + runs::AHEAD as u64), found);
+        self.run_lane(at.saturating_sub(1 + candidates::AHEAD as u64), found);
         // Settling may have ended the view already; at the end of data the stream is gone, but the limit is news.
         if std::mem::replace(&mut self.ended, true) {
             return;
