@@ -6,10 +6,9 @@
 use serde_json::Value;
 
 use super::engine::Engine;
-use super::evidence::evidence;
-use super::injection;
 use super::stream::{Encoding, StreamOptions};
-use crate::model::{Family, Finding, Surface, View};
+use super::tools;
+use crate::model::{Finding, Surface};
 
 /// A message and where it was seen.
 #[derive(Clone, Copy, Debug)]
@@ -31,19 +30,18 @@ pub enum Payload<'a> {
     Json(&'a Value),
 }
 
-/// Orders to a model in a complete answer.
-fn injections(surface: Surface, text: &[u8]) -> Vec<Finding> {
-    let finding = |(view, found): (View, injection::Match)| Finding {
-        rule: found.rule.into(),
-        family: Family::Injection,
-        severity: found.severity,
-        surface,
-        view,
-        // Places in a rendering are not mapped back here.
-        span: 0..text.len() as u64,
-        evidence: evidence(text),
+/// What the structure of an MCP message shows. Such findings are about the message as a whole.
+fn structured(surface: Surface, value: &Value, len: usize) -> Vec<Finding> {
+    let mut found = match surface {
+        Surface::ToolDefinitions => tools::judge_definitions(value),
+        Surface::ToolCall => tools::judge_call(value),
+        Surface::ToolChain => tools::judge_chain(value),
+        _ => Vec::new(),
     };
-    injection::judge_body(text).into_iter().map(finding).collect()
+    for finding in &mut found {
+        finding.span = 0..u64::try_from(len).unwrap_or(u64::MAX);
+    }
+    found
 }
 
 impl Engine {
@@ -52,20 +50,15 @@ impl Engine {
     pub fn examine(&self, message: &Message<'_>) -> Vec<Finding> {
         let Message { surface, payload, content_type } = *message;
         match (surface, payload) {
-            (Surface::Url | Surface::RequestHeader | Surface::RequestTrailer, Payload::Bytes(bytes)) => {
-                self.scan(surface, bytes)
-            }
-            (Surface::Response | Surface::ToolResult, payload) => {
-                let text = match payload {
-                    Payload::Bytes(bytes) => bytes.to_vec(),
-                    Payload::Json(value) => value.to_string().into_bytes(),
-                };
-                let mut findings = self.body(surface, &text, content_type);
-                findings.extend(injections(surface, &text));
-                findings
-            }
+            (Surface::Url, Payload::Bytes(bytes)) => self.scan_url(bytes),
+            (Surface::RequestHeader | Surface::RequestTrailer, Payload::Bytes(bytes)) => self.scan(surface, bytes),
             (_, Payload::Bytes(bytes)) => self.body(surface, bytes, content_type),
-            (_, Payload::Json(value)) => self.body(surface, value.to_string().as_bytes(), Some("application/json")),
+            (_, Payload::Json(value)) => {
+                let bytes = value.to_string();
+                let mut found = self.body(surface, bytes.as_bytes(), Some("application/json"));
+                found.extend(structured(surface, value, bytes.len()));
+                found
+            }
         }
     }
 

@@ -27,9 +27,8 @@ pub fn examples(folded: &[u8]) -> Vec<Example> {
     debug_assert_eq!(expressions().len(), TABLES.owners.len());
     let mut found: BTreeMap<usize, Example> = BTreeMap::new();
     for (end, expression) in hits(folded, 0).unwrap_or_default() {
-        let Some(ready) = usize::try_from(expression)
-            .ok()
-            .and_then(|place| TABLES.families.get(*TABLES.owners.get(place)?))
+        let Some(ready) =
+            usize::try_from(expression).ok().and_then(|place| TABLES.families.get(*TABLES.owners.get(place)?))
         else {
             continue;
         };

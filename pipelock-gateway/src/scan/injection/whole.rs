@@ -155,7 +155,12 @@ fn decoded_runs(text: &[u8]) -> Vec<Vec<u8>> {
     let mut start = 0;
     while start < text.len() && decoded.len() < RUNS {
         let run: Range<usize> = start
-            ..text.get(start..).unwrap_or_default().iter().position(|&byte| !alphabet(byte)).map_or(text.len(), |len| start + len);
+            ..text
+                .get(start..)
+                .unwrap_or_default()
+                .iter()
+                .position(|&byte| !alphabet(byte))
+                .map_or(text.len(), |len| start + len);
         start = run.end + 1;
         let Some(run) = text.get(run).filter(|run| run.len() >= SHORTEST_RUN) else { continue };
         let readings = [hex(run), base64(run)];
