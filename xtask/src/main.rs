@@ -16,6 +16,7 @@ mod run;
 mod steps;
 mod suite;
 mod tidy;
+mod train;
 mod workspace;
 
 use std::process::ExitCode;
@@ -48,6 +49,8 @@ enum Task {
     Eval(eval::Args),
     /// Fuzzes the readers of hostile bytes; without a target, all of them in turn.
     Fuzz(fuzz::Args),
+    /// Makes the weights of the injection classifier again from a corpus, with a table of held-out sources.
+    TrainInjection(train::Args),
     /// Rebuilds the BPF object, or checks that the committed one is what the source gives.
     BuildEbpf(build_ebpf::Args),
     /// Installs what a bare Debian machine lacks, for building and for tests.
@@ -64,6 +67,7 @@ fn main() -> ExitCode {
         Task::Bench(args) => bench::bench(&args),
         Task::Eval(args) => return eval::eval(&args),
         Task::Fuzz(args) => fuzz::fuzz(&args),
+        Task::TrainInjection(args) => train::train(&args),
         Task::BuildEbpf(args) => build_ebpf::build(&args),
         Task::InstallDeps => deps::install_all(),
     };

@@ -283,6 +283,6 @@ pub(super) static FAMILIES: &[Family] = &[
             "\\[(?://|comment|hidden|_)\\]: ?(?:#|<>) ?[(\\\"']",
             "(?:alt|title|aria-label|data-[a-z]{2,12}|content)=\\\"[^\\\"<>]{32}",
         ],
-        patterns: &[(0, "")],
+        patterns: &[],
     },
 ];

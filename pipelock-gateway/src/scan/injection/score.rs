@@ -66,6 +66,10 @@ fn best_pattern(ready: &Ready, window: &[u8], end: usize) -> Option<(i32, Range<
     // A pattern may begin well before its trigger; one that ends before it belongs to another hit.
     let from = blank_before(window, end.saturating_sub(LOOK_BACK));
     let near = window.get(from..)?;
+    if ready.patterns.is_empty() {
+        // A family of places: what stands there is for the classifier.
+        return Some((0, end..window.len().min(end + 1)));
+    }
     for (points, pattern) in &ready.patterns {
         if best.as_ref().is_some_and(|(known, _)| known >= points) {
             continue;
@@ -110,12 +114,12 @@ static TALK: LazyLock<Option<Regex>> = LazyLock::new(|| {
 /// What stands just before an order that is only reported.
 static REPORT: LazyLock<Option<Regex>> = LazyLock::new(|| {
     searcher(
-        "(?:\\b(?:instruct|tell|ask|trick|caus|forc|convinc|command|order|manipulat|allow|mak|prompt|attempt|tr|design|craft|intend|want|enabl|lead|caus)(?:s|es|ed|ing|e|y|ies|ied|ying)? (?:(?:it|them|him|users?|an? [a-z]{2,12}(?: [a-z]{2,12})?|the [a-z]{2,12}(?: [a-z]{2,12})?|[a-z]{2,12}|llms?) )?to |(?:like|such as|e\\.g\\.|for example|for instance|example|saying|says|said|phrases?|prompts?|states?|reads|containing)[,:]{0,2} ?(?:[\"'`(]{1,2}|&quot;))$",
+        "(?:\\b(?:instruct|tell|ask|trick|caus|forc|convinc|command|order|manipulat|allow|mak|prompt|attempt|tr|design|craft|intend|want|enabl|lead|caus)(?:s|es|ed|ing|e|y|ies|ied|ying)? (?:(?:it|them|him|users?|an? [a-z]{2,12}(?: [a-z]{2,12})?|the [a-z]{2,12}(?: [a-z]{2,12})?|[a-z]{2,12}|llms?) )?to |(?:like|such as|e\\.g\\.|for example|for instance|example|saying|says|said|phrases?|prompts?|states?|reads|containing)[,:]{0,2} ?(?:[\"'`(]{1,2}|&quot;)|\\b(?:never|not|n.{1,6}t|avoid|without)(?: ever)? )$",
     )
     .ok()
 });
 
-/// Whether the sentence says that somebody gives the order at `at`, or quotes it as an example.
+/// Whether the sentence says that somebody gives the order at `at`, quotes it as an example, or forbids it.
 fn is_reported(window: &[u8], at: usize) -> bool {
     let before = window.get(at.saturating_sub(72)..at).unwrap_or_default();
     REPORT.as_ref().is_some_and(|report| report.is_match(before))
@@ -196,6 +200,6 @@ pub(super) fn sentence<'a>(window: &'a [u8], range: &Range<usize>) -> &'a [u8] {
 
 /// Where the last sentence that ends in `head` ended.
 fn sentence_end(head: &[u8]) -> Option<usize> {
-    let end = |pair: &[u8]| matches!(pair, [b'.' | b'!' | b'?' | b'>' | b'"', b' ']);
-    head.windows(2).rposition(end).map(|place| place + 2)
+    let end = |pair: &[u8]| matches!(pair, [b'.' | b'!' | b'?' | b'"', b' '] | [b'>', _]);
+    head.windows(2).rposition(end).map(|place| place + 1)
 }
