@@ -61,7 +61,8 @@ fn rules_are_cheap() {
     let expressions: Vec<_> = rules::built_in()
         .filter_map(|rule| match rule.lane {
             Lane::Trigger(trigger) => Some(Expression { source: trigger.expression.to_owned(), caseless: false }),
-            Lane::Run(_) => None,
+            Lane::Words(words) => Some(Expression { source: words.expression.to_owned(), caseless: false }),
+            Lane::Run(_) | Lane::Service(_) => None,
         })
         .collect();
     let generation = hyperscan::Generation::compile(&[&expressions]).unwrap();
