@@ -20,8 +20,10 @@ use super::stream::StreamScan;
 use super::window::is_answer;
 use crate::model::{Evidence, Family, Finding, Severity, Surface, View};
 
-/// Shortest run worth a look: twelve bytes in base64.
-const SHORTEST: usize = 16;
+/// Shortest run worth a look: nine digits in base64.
+const SHORTEST: usize = 12;
+/// Shorter runs of letters alone are words.
+const WORDY: usize = 24;
 /// Most of a run that is looked at in one go, and how far the next look begins behind. Multiples of 64, so that base64 inside
 /// base64 inside base64 begins with a whole group each time. What two looks have in common is longer than the widest core of
 /// a rule in base64.
@@ -241,6 +243,9 @@ impl Search<'_> {
     /// Tries a run in every way.
     fn run(&mut self, run: &Run, reversed: &mut u64) {
         let token = self.text.get(run.range.clone());
+        if token.len() < WORDY && is_word(token) {
+            return;
+        }
         let mut decoded = Vec::new();
         codecs::attempts(token, run.continued, |attempt| decoded.push(attempt));
         let any = !decoded.is_empty();
@@ -295,11 +300,21 @@ impl Search<'_> {
     }
 }
 
+/// Whether a token is written like a word, or like several: small letters with at most a capital in front.
+fn is_word(token: &[u8]) -> bool {
+    let mut after_small = false;
+    token.iter().all(|byte| {
+        let fits = !byte.is_ascii_digit() && !(after_small && byte.is_ascii_uppercase());
+        after_small = byte.is_ascii_lowercase();
+        fits
+    }) && after_small
+}
+
 /// Whether a token may make sense from right to left: not when it is all digits, or a hash or UUID.
 fn may_be_reversed(token: &[u8]) -> bool {
     let any = |is: fn(&u8) -> bool| token.iter().any(is);
     let hash = token.iter().all(|byte| byte.is_ascii_hexdigit() || *byte == b'-') && matches!(token.len(), 32 | 36 | 40 | 64 | 128);
-    any(u8::is_ascii_digit) && any(u8::is_ascii_alphabetic) && !hash
+    token.len() >= 16 && any(u8::is_ascii_digit) && any(u8::is_ascii_alphabetic) && !hash
 }
 
 fn limit(what: &str, surface: Surface) -> Finding {

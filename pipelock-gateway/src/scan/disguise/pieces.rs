@@ -173,7 +173,8 @@ impl Pieces {
                     .filter_map(|place| text.bytes.get(place).copied())
                     .collect(),
             );
-            if may_be_a_token(&bytes, count) {
+            let before = text.get(begin.saturating_sub(stride - 1)..begin);
+            if may_be_a_token(before, &bytes, count) {
                 report(Joined { place: begin..end, bytes });
             }
         }
@@ -181,18 +182,23 @@ impl Pieces {
     }
 }
 
-/// Whether joined pieces may be a token: letters of both cases and digits mixed, or more pieces than a sentence has by
-/// chance.
-fn may_be_a_token(joined: &[u8], blanks: usize) -> bool {
-    let mixed = joined.windows(2).filter(|pair| match pair {
-        [a, b] => {
-            a.is_ascii_digit() && b.is_ascii_alphabetic()
-                || a.is_ascii_alphabetic() && b.is_ascii_digit()
-                || a.is_ascii_lowercase() && b.is_ascii_uppercase()
-        }
-        _ => false,
-    });
-    joined.len() >= 8 && (blanks >= MANY || mixed.take(2).count() == 2)
+/// Whether joined pieces may be a token, `before` being the first: letters of both cases and digits mixed, the beginning of
+/// an IBAN, or more pieces than a sentence has by chance.
+fn may_be_a_token(before: &[u8], joined: &[u8], blanks: usize) -> bool {
+    let mixed = |bytes: &[u8]| {
+        let pairs = bytes.windows(2).filter(|pair| match pair {
+            [a, b] => {
+                a.is_ascii_digit() && b.is_ascii_alphabetic()
+                    || a.is_ascii_alphabetic() && b.is_ascii_digit()
+                    || a.is_ascii_lowercase() && b.is_ascii_uppercase()
+            }
+            _ => false,
+        });
+        pairs.take(2).count()
+    };
+    let iban = matches!(before, [.., a, b, c, d]
+        if a.is_ascii_uppercase() && b.is_ascii_uppercase() && c.is_ascii_digit() && d.is_ascii_digit());
+    joined.len() >= 8 && (blanks >= MANY || iban || mixed(before) + mixed(joined) > 1)
 }
 
 fn is_blank(byte: u8) -> bool {
