@@ -36,7 +36,7 @@ mod yaml;
 mod tests;
 
 pub use capture::Capture;
-pub use dlp::{Dlp, DlpPattern};
+pub use dlp::{Dlp, DlpPattern, PatternSamples};
 pub use error::{Error, Hint, Place, Problem, Warning};
 pub use fetch_proxy::FetchProxy;
 pub use logging::{LogFormat, LogOutput, Logging};

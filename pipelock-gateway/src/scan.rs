@@ -11,14 +11,21 @@
 //! carry a length and a fingerprint. Next stop: [`crate::verdict`].
 
 mod candidates;
+mod catalogue;
 mod context;
+mod cost;
 mod decode;
 mod disguise;
 mod engine;
 mod evidence;
+#[cfg(any(test, feature = "testing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod hyperscan;
-mod island;
 pub mod injection;
+mod island;
+#[cfg(feature = "testing")]
+pub mod measure;
 mod language;
 mod message;
 mod normalize;
@@ -26,13 +33,18 @@ mod rules;
 mod runs;
 mod seed;
 mod stream;
+mod tools;
+mod url;
 mod validate;
 mod window;
 
+pub use catalogue::{RuleFacts, RuleFinder, catalogue};
+pub use cost::{Probe, probes};
 pub use engine::{Engine, Error, RuleSpec, UserRule};
 pub use hyperscan::Error as MatcherError;
 pub use message::{Message, Payload};
 pub use stream::{Encoding, Progress, StreamOptions, StreamScan};
+pub use tools::{Inventory, ToolSession};
 
 #[cfg(test)]
 mod tests;

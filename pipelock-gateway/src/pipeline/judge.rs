@@ -37,20 +37,9 @@ impl Judge {
 }
 
 impl Scanner {
-    /// One verdict on all findings of a part. Rules that only warn are folded apart, so that they never block.
-    fn fold(&self, findings: Vec<Finding>) -> Verdict {
-        let (warn_only, enforced): (Vec<_>, Vec<_>) =
-            findings.into_iter().partition(|f| self.0.patterns.only_warns(&f.rule));
-        let mut verdict = verdict::fold(self.0.verdict, enforced);
-        if !warn_only.is_empty() {
-            verdict.join(Verdict { action: Action::Warn, reason: None, findings: warn_only });
-        }
-        verdict
-    }
-
     /// The same for an answer, where configuration may ask for warnings only.
     fn fold_answer(&self, findings: Vec<Finding>) -> Verdict {
-        let mut verdict = self.fold(findings);
+        let mut verdict = self.0.fold(findings);
         if self.0.responses.warn_only {
             verdict.action = verdict.action.min(Action::Warn);
         }
@@ -61,7 +50,7 @@ impl Scanner {
     /// that are exempt for this host: never enforced, but known, so that the path they stand in is not written down.
     fn request_line_findings(&self, peer: &Peer, head: &Parts) -> (Vec<Finding>, Vec<Finding>) {
         let line = format!("{} {}", head.method, head.uri);
-        let findings = self.0.engine.scan(Surface::Url, line.as_bytes());
+        let findings = self.0.engine.scan_url(line.as_bytes());
         findings.into_iter().partition(|f| !peer.proven().is_some_and(|host| self.0.patterns.is_exempt(&f.rule, host)))
     }
 
@@ -94,7 +83,7 @@ impl Inspect for Judge {
         let peer = Peer::of(exchange);
         let (mut findings, exempt) = self.scanner.request_line_findings(&peer, head);
         findings.extend(self.scanner.header_findings(&peer, &head.headers, Surface::RequestHeader));
-        let mut verdict = self.scanner.fold(findings);
+        let mut verdict = self.scanner.0.fold(findings);
         verdict.join(Verdict { findings: exempt, ..Verdict::allow() });
         verdict
     }
@@ -156,7 +145,7 @@ impl BodyInspect for BodyJudge {
             self.found = found;
             // A body that streams on must stop now; one that is held loses nothing by it.
             let so_far = self.streams.iter().flat_map(StreamScan::so_far).collect();
-            if self.scanner.fold(so_far).is_block() {
+            if self.scanner.0.fold(so_far).is_block() {
                 return Step::Stop;
             }
         }
@@ -176,7 +165,7 @@ impl BodyInspect for BodyJudge {
             }
         }
         findings.extend(self.trailers);
-        self.scanner.fold(findings)
+        self.scanner.0.fold(findings)
     }
 }
 

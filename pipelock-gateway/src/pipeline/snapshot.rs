@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use crate::config::{Config, DlpPattern, ResponseScanning};
-use crate::model::{DomainList, PeerName, ServerName};
+use crate::model::{Action, DomainList, Finding, PeerName, ServerName, Verdict};
 use crate::{policy, scan, tls, verdict};
 
 /// Rules, engine and TLS of one configuration.
@@ -122,6 +122,18 @@ impl Snapshot {
         let patterns = PatternNotes::new(&config.dlp.patterns);
         Ok(Self { rules, engine, verdict, patterns, responses: config.response_scanning.clone(), tls })
     }
+
+    /// One verdict on all findings of a part. Rules that only warn are folded apart, so that they never block.
+    #[must_use]
+    pub fn fold(&self, findings: Vec<Finding>) -> Verdict {
+        let (warn_only, enforced): (Vec<_>, Vec<_>) =
+            findings.into_iter().partition(|finding| self.patterns.only_warns(&finding.rule));
+        let mut verdict = verdict::fold(self.verdict, enforced);
+        if !warn_only.is_empty() {
+            verdict.join(Verdict { action: Action::Warn, reason: None, findings: warn_only });
+        }
+        verdict
+    }
 }
 
 impl Opener {
@@ -142,7 +154,9 @@ impl Opener {
     }
 }
 
-fn user_rule(pattern: &DlpPattern) -> scan::UserRule {
+/// A pattern of the file as the engine takes it.
+#[must_use]
+pub fn user_rule(pattern: &DlpPattern) -> scan::UserRule {
     scan::UserRule {
         name: pattern.name.clone(),
         expression: pattern.regex.clone(),

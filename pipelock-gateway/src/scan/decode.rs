@@ -78,11 +78,7 @@ impl Decoded {
     /// Reserves room for what a slice of `slice` bytes can decode to: growing would leave copies behind in freed memory.
     pub(super) fn for_slices(slice: usize) -> Self {
         let room = slice + 2 * LONGEST;
-        Self {
-            bytes: Zeroizing::new(Vec::with_capacity(room)),
-            raw_lengths: Vec::with_capacity(room),
-            changed: false,
-        }
+        Self { bytes: Zeroizing::new(Vec::with_capacity(room)), raw_lengths: Vec::with_capacity(room), changed: false }
     }
 
     /// Adds bytes that stand for themselves.
@@ -136,7 +132,14 @@ pub(super) struct Decoder {
 
 impl Decoder {
     pub(super) fn new(escapes: Escapes) -> Self {
-        Self { escapes, held: [0; LONGEST], held_raw: [RawLength::ONE; LONGEST], held_len: 0, taken: 0, hidden: Vec::new() }
+        Self {
+            escapes,
+            held: [0; LONGEST],
+            held_raw: [RawLength::ONE; LONGEST],
+            held_len: 0,
+            taken: 0,
+            hidden: Vec::new(),
+        }
     }
 
     /// Whether bytes without an introducer would pass unchanged.
@@ -189,7 +192,8 @@ impl Decoder {
             let (before_raw, rest_raw) = raw.split_at(plain.min(raw.len()));
             out.copy(before, before_raw);
             self.taken += before.len() as u64;
-            let (Some((&next, after)), Some((&length, after_raw))) = (rest.split_first(), rest_raw.split_first()) else {
+            let (Some((&next, after)), Some((&length, after_raw))) = (rest.split_first(), rest_raw.split_first())
+            else {
                 return;
             };
             self.hold(next, length);

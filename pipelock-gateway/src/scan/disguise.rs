@@ -282,7 +282,8 @@ impl Search<'_> {
         };
         self.left = left;
         let context = self.text.get(place.start.saturating_sub(CONTEXT)..place.start);
-        let mut scan = StreamScan::nested(Arc::clone(self.set), self.surface, self.masks.and(view), context.len() + plain.len());
+        let mut scan =
+            StreamScan::nested(Arc::clone(self.set), self.surface, self.masks.and(view), context.len() + plain.len());
         scan.push(context);
         scan.push(plain);
         let inside = context.len() as u64..(context.len() + plain.len()) as u64;

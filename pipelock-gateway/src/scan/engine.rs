@@ -309,7 +309,8 @@ impl Loading {
             Begin::Expression if min == max => Start::Fixed(max),
             Begin::Expression => Start::Search { regex: searcher(rule.name, &expression)?, min, max },
         };
-        let confirm = Confirm { start, left: trigger.left, tail: trigger.tail, check: trigger.check };
+        let check = trigger.check.or(Some(validate::genuine));
+        let confirm = Confirm { start, left: trigger.left, tail: trigger.tail, check };
         self.trigger(rule.name, rule.severity, expression, confirm);
         Ok(())
     }

@@ -200,11 +200,9 @@ impl Views {
             Island::new(window, set.reach, *blanks)
         };
         let (raw, text, escapes) = match encoding {
-            Encoding::Percent => (
-                Scanned::Whole(open(View::Raw, false)),
-                Scanned::Whole(open(View::Percent, true)),
-                Escapes::Percent,
-            ),
+            Encoding::Percent => {
+                (Scanned::Whole(open(View::Raw, false)), Scanned::Whole(open(View::Percent, true)), Escapes::Percent)
+            }
             _ if matches!(first, b'{' | b'[' | b'"') => {
                 (Scanned::Where(island(View::Raw, false)), Scanned::Whole(open(View::Text, true)), Escapes::Json)
             }

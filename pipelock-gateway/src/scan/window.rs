@@ -259,9 +259,7 @@ impl Window {
         self.first += forget as u64;
         self.first_raw += match &mut self.raw_lengths {
             None => forget as u64,
-            Some(lengths) => {
-                raw_len(lengths.drain(..forget).as_slice()) as u64
-            }
+            Some(lengths) => raw_len(lengths.drain(..forget).as_slice()) as u64,
         };
         self.kept.drain(..forget);
         debug_assert!(self.kept.len() + more <= self.kept.capacity(), "the bound of a view's memory is wrong");

@@ -142,9 +142,10 @@ fn number(text: &[u8], radix: u32, end: u8, last: bool) -> Number {
         None if !last && digits < DIGITS => return Number::Open,
         next => next == Some(&end),
     };
-    let value = text.iter().take(digits).try_fold(0u32, |value, &byte| {
-        value.checked_mul(radix)?.checked_add(char::from(byte).to_digit(radix)?)
-    });
+    let value = text
+        .iter()
+        .take(digits)
+        .try_fold(0u32, |value, &byte| value.checked_mul(radix)?.checked_add(char::from(byte).to_digit(radix)?));
     match value.filter(|_| digits > 0).and_then(char::from_u32) {
         Some(character) => Number::Is(character, digits + usize::from(closed)),
         None => Number::None,

@@ -74,7 +74,8 @@ fn has_text(bytes: &[u8]) -> bool {
         let printable = matches!(byte, b' '..=b'~' | b'\n' | b'\r' | b'\t');
         row = if printable { row + 1 } else { 0 };
         row >= TEXT
-    }) || (bytes.len() >= TEXT && std::str::from_utf8(bytes.get(..bytes.len().saturating_sub(4)).unwrap_or_default()).is_ok())
+    }) || (bytes.len() >= TEXT
+        && std::str::from_utf8(bytes.get(..bytes.len().saturating_sub(4)).unwrap_or_default()).is_ok())
 }
 
 /// Undoes gzip and zlib, told by their first bytes (RFC 1952 §2.3.1, RFC 1950 §2.2). A stream that is cut short gives what
@@ -85,7 +86,9 @@ fn inflate(bytes: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     // An error at the end means that the rest is missing or broken: what came before it counts.
     let _ = match bytes {
         [0x1f, 0x8b, 8, ..] => flate2::read::GzDecoder::new(bytes).take(limit).read_to_end(&mut plain),
-        [0x78, 0x01 | 0x5e | 0x9c | 0xda, ..] => flate2::read::ZlibDecoder::new(bytes).take(limit).read_to_end(&mut plain),
+        [0x78, 0x01 | 0x5e | 0x9c | 0xda, ..] => {
+            flate2::read::ZlibDecoder::new(bytes).take(limit).read_to_end(&mut plain)
+        }
         _ => return None,
     };
     Some(plain)
@@ -96,7 +99,8 @@ fn hex(token: &[u8]) -> Option<Vec<u8>> {
     if !digits.iter().all(u8::is_ascii_hexdigit) {
         return None;
     }
-    let nibble = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok()).unwrap_or_default();
+    let nibble =
+        |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok()).unwrap_or_default();
     Some(digits.as_chunks::<2>().0.iter().map(|&[high, low]| nibble(high) << 4 | nibble(low)).collect())
 }
 

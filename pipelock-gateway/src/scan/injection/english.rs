@@ -30,18 +30,48 @@ pub(super) static FAMILIES: &[Family] = &[
             (4, "%shun% %all%(?:%prior% (?:and |or |, ?)?){1,3}(?:[a-z]{1,12} )?%instr%"),
             (3, "%ignore% %all%(?:%prior% (?:and |or |, ?)?){1,3}(?:[a-z]{1,12} )?%instr%"),
             (3, "%shun% (?:all |any |the |your |my |these |those ){1,3}(?:of )?(?:your |the |my )?%instr%"),
-            (3, "%ignore% (?:all |the |your |everything |of |these |those |any |my |whatever ){0,3}%instr%~(?:above|before|so far|previously|you (?:were|have|.ve|got|received)|given|from (?:the )?(?:user|system|developer))"),
-            (4, "%ignore% (?:all|everything|anything|what|whatever)(?: else)?(?: that)?(?: you)? ?(?:above|before|prior|previous|earlier|were told|have been told|was said|said|came before|were instructed|know|have been|.ve been)"),
-            (3, "%ignore% (?:the user|the users?.{0,3}s? (?:request|question|query|instruction|input|message|task)|the (?:original|current|initial|main|actual|real|user.{0,3}s) (?:task|request|question|query|goal|objective|prompt))"),
-            (3, "%ignore% (?:all |any |the |your |these |those |my )*(?:safety|ethical|content|moral|security|usage|openai|company)[a-z -]{0,24} (?:filters?|rules?|polic(?:y|ies)|guidelines?|guardrails?|restrictions?|measures|protocols?|instructions?|checks)"),
-            (3, "%ignore% (?:being|your (?:training|programming|alignment|guardrails|filters|ethics|morals|limitations|safety|persona|role|identity))"),
+            (
+                3,
+                "%ignore% (?:all |the |your |everything |of |these |those |any |my |whatever ){0,3}%instr%~(?:above|before|so far|previously|you (?:were|have|.ve|got|received)|given|from (?:the )?(?:user|system|developer))",
+            ),
+            (
+                4,
+                "%ignore% (?:all|everything|anything|what|whatever)(?: else)?(?: that)?(?: you)? ?(?:above|before|prior|previous|earlier|were told|have been told|was said|said|came before|were instructed|know|have been|.ve been)",
+            ),
+            (
+                3,
+                "%ignore% (?:the user|the users?.{0,3}s? (?:request|question|query|instruction|input|message|task)|the (?:original|current|initial|main|actual|real|user.{0,3}s) (?:task|request|question|query|goal|objective|prompt))",
+            ),
+            (
+                3,
+                "%ignore% (?:all |any |the |your |these |those |my )*(?:safety|ethical|content|moral|security|usage|openai|company)[a-z -]{0,24} (?:filters?|rules?|polic(?:y|ies)|guidelines?|guardrails?|restrictions?|measures|protocols?|instructions?|checks)",
+            ),
+            (
+                3,
+                "%ignore% (?:being|your (?:training|programming|alignment|guardrails|filters|ethics|morals|limitations|safety|persona|role|identity))",
+            ),
             (3, "%shun% (?:(?:all|any) )?(?:filters|guardrails|restrictions|safety|instructions|prompts)\\b"),
-            (2, "%ignore% (?:all |the |your |my |any |that )*(?:%prior% )+(?:text|content|context|message|request|task|conversation|question|input|output|data|information|document|paragraph|sentence|email|words|stuff|things)s?\\b"),
-            (3, "(?:treat|consider|regard|deem|declare)~(?:rules|instructions|guidelines|safeguards|directives|restrictions|policies|prompts?)~(?:outdated|obsolete|optional|void|invalid|advisory|null|cancell?ed|suspended|irrelevant|deprecated)"),
-            (2, "(?:previous|prior|earlier|above|original|existing|old|initial|system) (?:[a-z]{1,12} )?%instr% (?:is|are|was|were|have been|has been) (?:now |no longer |hereby )?(?:outdated|obsolete|optional|void|invalid|advisory|null|cancell?ed|suspended|lifted|revoked|overridden|superseded|irrelevant|deprecated|changed|replaced|updated|in effect|valid|binding|a test)"),
+            (
+                2,
+                "%ignore% (?:all |the |your |my |any |that )*(?:%prior% )+(?:text|content|context|message|request|task|conversation|question|input|output|data|information|document|paragraph|sentence|email|words|stuff|things)s?\\b",
+            ),
+            (
+                3,
+                "(?:treat|consider|regard|deem|declare)~(?:rules|instructions|guidelines|safeguards|directives|restrictions|policies|prompts?)~(?:outdated|obsolete|optional|void|invalid|advisory|null|cancell?ed|suspended|irrelevant|deprecated)",
+            ),
+            (
+                2,
+                "(?:previous|prior|earlier|above|original|existing|old|initial|system) (?:[a-z]{1,12} )?%instr% (?:is|are|was|were|have been|has been) (?:now |no longer |hereby )?(?:outdated|obsolete|optional|void|invalid|advisory|null|cancell?ed|suspended|lifted|revoked|overridden|superseded|irrelevant|deprecated|changed|replaced|updated|in effect|valid|binding|a test)",
+            ),
             (3, "(?:set|put|cast|throw|push|lay)~%instr% (?:aside|away)"),
-            (2, "(?:your|the) (?:[a-z]{1,12} )?instructions? (?:have |has )?(?:been |just )?(?:changed|updated|replaced)"),
-            (2, "%instr% (?:above|before this|so far|you (?:were|have|received|got))~(?:do not|no longer|are not|don.{0,5}t|instead|only (?:a )?test|ignore|fake|replace)"),
+            (
+                2,
+                "(?:your|the) (?:[a-z]{1,12} )?instructions? (?:have |has )?(?:been |just )?(?:changed|updated|replaced)",
+            ),
+            (
+                2,
+                "%instr% (?:above|before this|so far|you (?:were|have|received|got))~(?:do not|no longer|are not|don.{0,5}t|instead|only (?:a )?test|ignore|fake|replace)",
+            ),
             (3, "do the (?:exact )?opposite of~(?:instruct|told|asked|prompt)"),
         ],
     },
@@ -60,16 +90,46 @@ pub(super) static FAMILIES: &[Family] = &[
             "instead,? (?:you (?:must|should|will|have to)|please|just|only|simply|output|print|say|respond|reply|answer|return|write|send|tell|execute|perform|do the)",
         ],
         patterns: &[
-            (3, "(?:strictly|must|immediately|always|only|please|you will|to)[a-z ,]{0,24}(?:adhere to|follow|comply with|obey|execute|carry out)~(?:following|these|new|below|embedded|hidden)(?: [a-z]{1,12})? (?:instruction|directive|command|order)s?"),
-            (2, "(?:here (?:are|is)|these are|you have|received|this is) (?:your |the |a |some )?(?:new|updated|revised|real|actual|true|additional|special|corrected) (?:[a-z]{1,12} )?%instr%"),
-            (3, "\\b(?:new|updated|revised|real|actual|override|corrected) (?:system |user |important |urgent )?(?:instruction|directive|order|objective|task)s?(?: (?:for|to) (?:you|the (?:ai|assistant|model|agent)))? ?[:=!*-]{1,4}~%order%"),
-            (3, "your (?:new|real|actual|true|only|sole|updated) (?:[a-z]{1,10} )?(?:instructions?|task|goal|objective|mission|job|purpose|role|directive|order|prompt|priority|identity)s? (?:is|are|will be|:)"),
-            (2, "your (?:primary|next|main|current) (?:[a-z]{1,10} )?(?:task|goal|objective|mission|job|directive|order|priority) (?:is|are|will be) (?:now )?(?:to|that)"),
-            (3, "(?:this|these|the following|my|new)(?: [a-z]{1,12}){0,2} (?:take|takes|has|have|hold|holds|supersedes?|overrides?)~(?:precedence|priority|all|any|previous|prior|your)~(?:instruction|rule|prompt|guideline|directive|command|request|task)s?"),
-            (2, "prioriti[sz]e (?:the |this |these |my |following )+(?:task|user|current|new|request|instruction|order|command)"),
-            (3, "instead of (?:answering|doing|completing|summari[sz]ing|following|responding|translating|the (?:user|original|previous|task))~(?:,|you|must|should|please|output|print|say|respond|reply|return|write|send)"),
-            (2, "(?:only|just) (?:follow|obey|listen to|respond to) (?:my|me|these|this|the following)~(?:instruction|order|command|voice|prompt)"),
-            (1, "instead,? (?:you (?:must|should|will|have to)|please|just|only|simply|output|print|say|respond|reply|answer|return|write|send|tell|execute|perform)"),
+            (
+                3,
+                "(?:strictly|must|immediately|always|only|please|you will|to)[a-z ,]{0,24}(?:adhere to|follow|comply with|obey|execute|carry out)~(?:following|these|new|below|embedded|hidden)(?: [a-z]{1,12})? (?:instruction|directive|command|order)s?",
+            ),
+            (
+                2,
+                "(?:here (?:are|is)|these are|you have|received|this is) (?:your |the |a |some )?(?:new|updated|revised|real|actual|true|additional|special|corrected) (?:[a-z]{1,12} )?%instr%",
+            ),
+            (
+                3,
+                "\\b(?:new|updated|revised|real|actual|override|corrected) (?:system |user |important |urgent )?(?:instruction|directive|order|objective|task)s?(?: (?:for|to) (?:you|the (?:ai|assistant|model|agent)))? ?[:=!*-]{1,4}~%order%",
+            ),
+            (
+                3,
+                "your (?:new|real|actual|true|only|sole|updated) (?:[a-z]{1,10} )?(?:instructions?|task|goal|objective|mission|job|purpose|role|directive|order|prompt|priority|identity)s? (?:is|are|will be|:)",
+            ),
+            (
+                2,
+                "your (?:primary|next|main|current) (?:[a-z]{1,10} )?(?:task|goal|objective|mission|job|directive|order|priority) (?:is|are|will be) (?:now )?(?:to|that)",
+            ),
+            (
+                3,
+                "(?:this|these|the following|my|new)(?: [a-z]{1,12}){0,2} (?:take|takes|has|have|hold|holds|supersedes?|overrides?)~(?:precedence|priority|all|any|previous|prior|your)~(?:instruction|rule|prompt|guideline|directive|command|request|task)s?",
+            ),
+            (
+                2,
+                "prioriti[sz]e (?:the |this |these |my |following )+(?:task|user|current|new|request|instruction|order|command)",
+            ),
+            (
+                3,
+                "instead of (?:answering|doing|completing|summari[sz]ing|following|responding|translating|the (?:user|original|previous|task))~(?:,|you|must|should|please|output|print|say|respond|reply|return|write|send)",
+            ),
+            (
+                2,
+                "(?:only|just) (?:follow|obey|listen to|respond to) (?:my|me|these|this|the following)~(?:instruction|order|command|voice|prompt)",
+            ),
+            (
+                1,
+                "instead,? (?:you (?:must|should|will|have to)|please|just|only|simply|output|print|say|respond|reply|answer|return|write|send|tell|execute|perform)",
+            ),
             (2, "%ignore%~instead~%order%"),
         ],
     },
@@ -89,17 +149,47 @@ pub(super) static FAMILIES: &[Family] = &[
             "you (?:now )?(?:have|hold|are granted|were granted|possess) (?:full |complete |unrestricted |elevated |unlimited )?(?:admin|administrator|root|superuser|sudo|developer|system|unrestricted|elevated)",
         ],
         patterns: &[
-            (4, "(?:\\(|\\[|\\{|<|&lt;|\\*\\*)(?:system|admin|administrator|developer|root|operator)(?:[ _:-]{1,2}(?:message|prompt|instruction|note|notice|override|command|alert|update|directive|info|important))s?(?:\\)|\\]|\\}|>|&gt;|\\*\\*)?.{0,6}%order%"),
-            (2, "(?:\\(|\\[|\\{|<|&lt;)(?:system|admin|administrator|developer|root)(?:[ _:-]{1,2}(?:message|prompt|instruction|note|notice|override|command|alert|update|directive))s?(?:\\)|\\]|\\}|>|&gt;).{0,120}%order%"),
-            (3, "\\b(?:system|admin|administrator|security) (?:message|notice|override|alert|command|directive|update|instruction|notification)s?(?: ?\\([a-z ]{1,20}\\))? ?[:!\\]>-]{1,3}[*_ ]{0,3}(?:to |for )?%order%"),
+            (
+                4,
+                "(?:\\(|\\[|\\{|<|&lt;|\\*\\*)(?:system|admin|administrator|developer|root|operator)(?:[ _:-]{1,2}(?:message|prompt|instruction|note|notice|override|command|alert|update|directive|info|important))s?(?:\\)|\\]|\\}|>|&gt;|\\*\\*)?.{0,6}%order%",
+            ),
+            (
+                2,
+                "(?:\\(|\\[|\\{|<|&lt;)(?:system|admin|administrator|developer|root)(?:[ _:-]{1,2}(?:message|prompt|instruction|note|notice|override|command|alert|update|directive))s?(?:\\)|\\]|\\}|>|&gt;).{0,120}%order%",
+            ),
+            (
+                3,
+                "\\b(?:system|admin|administrator|security) (?:message|notice|override|alert|command|directive|update|instruction|notification)s?(?: ?\\([a-z ]{1,20}\\))? ?[:!\\]>-]{1,3}[*_ ]{0,3}(?:to |for )?%order%",
+            ),
             (3, "(?:^|[.!?>\\\"'\\])*#}] ?|\\\\n)(?:system|admin|administrator|developer|root): ?%order%"),
-            (4, "(?:^|[^a-z])(?:system|admin|administrator|developer|root): ?(?:ignore|disregard|override|from now on|you are now|you must|new instruction|grant|the assistant (?:must|will|should)|attention|forget)"),
-            (3, "(?:<\\|?(?:im_start|system|start_header_id|begin_of_text)\\|?>|\\[inst\\]|<<sys>>|\\[system\\]|<system>|&lt;system&gt;|<start_of_turn>|### ?(?:new )?(?:system|instructions?):?).{0,40}%order%"),
-            (3, "(?:<\\|?(?:im_end|eot_id|endoftext|end_header_id|assistant|user)\\|>|\\[/inst\\]|<</sys>>|\\[/system\\]|</system>|&lt;/system&gt;|<end_of_turn>|### ?(?:human|user|response|assistant|end)s?:?).{0,60}%order%"),
-            (2, "(?:begin|start|end|end of|beginning of) (?:system|admin|hidden|secret|untrusted|document|context|user input|user query|the conversation|new)[ _]?(?:message|prompt|instruction|note|override|directive|content|data|task)s?.{0,60}%order%"),
-            (3, "(?:message|instruction|note|notice|override|command|alert|directive)s? ?(?:from|by) (?:the )?(?:system|admin|administrator|developer|openai|anthropic|google|microsoft|operator)[a-z ]{0,16}[:.,!-]{1,3} ?%order%"),
-            (3, "you (?:now )?(?:have|hold|are granted|were granted|possess) (?:been granted )?(?:full |complete |elevated |unlimited )*(?:admin|administrator|root|superuser|sudo|developer|unrestricted) (?:access|privileges?|rights|mode|permissions?|control|authority)"),
-            (2, "(?:admin(?:istrator)?|developer|system|security|emergency|root|debug|maintenance) (?:override|authori[sz]ation|clearance)(?: code)?.{0,50}%order%"),
+            (
+                4,
+                "(?:^|[^a-z])(?:system|admin|administrator|developer|root): ?(?:ignore|disregard|override|from now on|you are now|you must|new instruction|grant|the assistant (?:must|will|should)|attention|forget)",
+            ),
+            (
+                3,
+                "(?:<\\|?(?:im_start|system|start_header_id|begin_of_text)\\|?>|\\[inst\\]|<<sys>>|\\[system\\]|<system>|&lt;system&gt;|<start_of_turn>|### ?(?:new )?(?:system|instructions?):?).{0,40}%order%",
+            ),
+            (
+                3,
+                "(?:<\\|?(?:im_end|eot_id|endoftext|end_header_id|assistant|user)\\|>|\\[/inst\\]|<</sys>>|\\[/system\\]|</system>|&lt;/system&gt;|<end_of_turn>|### ?(?:human|user|response|assistant|end)s?:?).{0,60}%order%",
+            ),
+            (
+                2,
+                "(?:begin|start|end|end of|beginning of) (?:system|admin|hidden|secret|untrusted|document|context|user input|user query|the conversation|new)[ _]?(?:message|prompt|instruction|note|override|directive|content|data|task)s?.{0,60}%order%",
+            ),
+            (
+                3,
+                "(?:message|instruction|note|notice|override|command|alert|directive)s? ?(?:from|by) (?:the )?(?:system|admin|administrator|developer|openai|anthropic|google|microsoft|operator)[a-z ]{0,16}[:.,!-]{1,3} ?%order%",
+            ),
+            (
+                3,
+                "you (?:now )?(?:have|hold|are granted|were granted|possess) (?:been granted )?(?:full |complete |elevated |unlimited )*(?:admin|administrator|root|superuser|sudo|developer|unrestricted) (?:access|privileges?|rights|mode|permissions?|control|authority)",
+            ),
+            (
+                2,
+                "(?:admin(?:istrator)?|developer|system|security|emergency|root|debug|maintenance) (?:override|authori[sz]ation|clearance)(?: code)?.{0,50}%order%",
+            ),
         ],
     },
     Family {
@@ -118,16 +208,40 @@ pub(super) static FAMILIES: &[Family] = &[
             "(?:starting|effective|beginning|as of) (?:now|immediately|today),? (?:you|your|ignore|respond|act|the)",
         ],
         patterns: &[
-            (4, "you (?:are|.re|will be|must be|become|act as|will act as)(?: now)?~(?:unfiltered|uncensored|unrestricted|jailbroken|jailbreak|amoral|immoral|unethical|evil|malicious|\\bdan\\b|do anything now|without (?:any )?(?:restriction|limit|filter|moral|ethic|rule|censor)|no (?:restriction|limit|filter|moral|ethic|rule|censor)[a-z]*|free (?:from|of)|not bound|developer mode|god mode|maintenance mode|debug mode|root mode|admin mode|sudo)"),
-            (3, "you are no longer (?:an? )?(?:ai|assistant|chatgpt|gpt|claude|gemini|llama|bound|restricted|limited|required|under|going|able|language model|helpful|to )"),
-            (3, "you are now (?:an? |in |the |acting |operating |going to |known as |called |playing |my |no longer |under |free|able|allowed|required|permitted|a different|[a-z]{2,14}(?:gpt|bot|ai)\\b)"),
-            (3, "from (?:now on|this (?:point|moment) (?:on|forward|onwards?)|here on),? ?(?:you|your|chatgpt|gpt|claude|the (?:ai|assistant|model|agent)|respond|act|answer|reply|speak|ignore|always|never|only|every|all (?:your )?(?:responses|answers|replies)|please|do not|don.{0,5}t|behave|talk|begin|start|i want|we)"),
-            (2, "(?:pretend|imagine|suppose|act|behave|respond|answer|roleplay|role-play|speak|talk)[a-z ]{0,8} (?:to be|as if|that|as though|you are|as) ?(?:you are |you.re |you have |you were |an? |the |if )*(?:unfiltered|unrestricted|evil|uncensored|amoral|jailbroken|hacker|villain|dan\\b|no |not bound|free|human|different (?:ai|model)|new (?:ai|model)|character|pirate|ai (?:without|with no|that))"),
-            (2, "(?:assume|adopt|take on|play|embody) (?:the |a |an )?(?:new |different )?(?:role|identity|persona|character|personality) of"),
+            (
+                4,
+                "you (?:are|.re|will be|must be|become|act as|will act as)(?: now)?~(?:unfiltered|uncensored|unrestricted|jailbroken|jailbreak|amoral|immoral|unethical|evil|malicious|\\bdan\\b|do anything now|without (?:any )?(?:restriction|limit|filter|moral|ethic|rule|censor)|no (?:restriction|limit|filter|moral|ethic|rule|censor)[a-z]*|free (?:from|of)|not bound|developer mode|god mode|maintenance mode|debug mode|root mode|admin mode|sudo)",
+            ),
+            (
+                3,
+                "you are no longer (?:an? )?(?:ai|assistant|chatgpt|gpt|claude|gemini|llama|bound|restricted|limited|required|under|going|able|language model|helpful|to )",
+            ),
+            (
+                3,
+                "you are now (?:an? |in |the |acting |operating |going to |known as |called |playing |my |no longer |under |free|able|allowed|required|permitted|a different|[a-z]{2,14}(?:gpt|bot|ai)\\b)",
+            ),
+            (
+                3,
+                "from (?:now on|this (?:point|moment) (?:on|forward|onwards?)|here on),? ?(?:you|your|chatgpt|gpt|claude|the (?:ai|assistant|model|agent)|respond|act|answer|reply|speak|ignore|always|never|only|every|all (?:your )?(?:responses|answers|replies)|please|do not|don.{0,5}t|behave|talk|begin|start|i want|we)",
+            ),
+            (
+                2,
+                "(?:pretend|imagine|suppose|act|behave|respond|answer|roleplay|role-play|speak|talk)[a-z ]{0,8} (?:to be|as if|that|as though|you are|as) ?(?:you are |you.re |you have |you were |an? |the |if )*(?:unfiltered|unrestricted|evil|uncensored|amoral|jailbroken|hacker|villain|dan\\b|no |not bound|free|human|different (?:ai|model)|new (?:ai|model)|character|pirate|ai (?:without|with no|that))",
+            ),
+            (
+                2,
+                "(?:assume|adopt|take on|play|embody) (?:the |a |an )?(?:new |different )?(?:role|identity|persona|character|personality) of",
+            ),
             (2, "(?:always |you (?:must|will|should) )?(?:stay|remain|keep) in (?:your )?character"),
             (2, "i want you to (?:act|pretend|play|be|become|roleplay|simulate|ignore|behave)"),
-            (2, "(?:starting|effective|beginning|as of) (?:now|immediately|today),? (?:you (?:are|must|will|should|shall)|your|ignore|respond|act)"),
-            (2, "you (?:are going to|will now|shall now|must now|should now) (?:act|pretend|play|be|become|roleplay|simulate|respond|ignore|behave|answer|obey|follow|assume|immerse|enter|serve|function|perform|execute)"),
+            (
+                2,
+                "(?:starting|effective|beginning|as of) (?:now|immediately|today),? (?:you (?:are|must|will|should|shall)|your|ignore|respond|act)",
+            ),
+            (
+                2,
+                "you (?:are going to|will now|shall now|must now|should now) (?:act|pretend|play|be|become|roleplay|simulate|respond|ignore|behave|answer|obey|follow|assume|immerse|enter|serve|function|perform|execute)",
+            ),
         ],
     },
     Family {
@@ -150,19 +264,55 @@ pub(super) static FAMILIES: &[Family] = &[
         patterns: &[
             (4, "do anything now"),
             (3, "d\\.a\\.n\\.|(?:stay|act as|named|called|be|as) (?:a )?dan\\b"),
-            (4, "(?:you|chatgpt|gpt|claude|ai|enter|enable|activate|switch to|engage|unlock|simulate|now)~(?:developer|dev|sudo|god|unrestricted|evil|jailbreak|jailbroken|unfiltered|uncensored|opposite|chaos|unlocked|devil|unsafe) mode\\b"),
-            (2, "(?:you|chatgpt|gpt|claude|ai)~(?:enter|enable|activate|switch to|engage|in|into) (?:the )?(?:debug|maintenance|admin|root|diagnostic|test) mode\\b"),
-            (3, "(?:answer|respond|reply|speak|act|ai|chatbot|model|you|output|comply|assistant|bot|everything|questions?)~without (?:any )?(?:restriction|limitation|filter|censorship|moral|ethical|disclaimer|refus)[a-z]*"),
-            (3, "(?:you|ai|chatbot|model|assistant|bot|it|he|she|they|who|which|has|have|with)~(?:no|zero|free (?:of|from)|not bound by|bypass|lacks?)~(?:ethical|moral|content|safety|legal) (?:or [a-z]{1,12} )?(?:guideline|restriction|limit|boundar|constraint|filter|polic|rule|code)"),
-            (3, "(?:you|ai|chatbot|model|assistant|bot|respon[a-z]{2,5}|answer|version|character|persona|language model|gpt)~(?:unfiltered|uncensored|amoral|jailbroken|unhinged)\\b|(?:unfiltered|uncensored|amoral|jailbroken|unhinged)[a-z, ]{0,30} (?:ai|chatbot|model|assistant|bot|response|answer|version|character|persona|language model)"),
-            (2, "(?:you|ai|it|he|she|will|must|should|always|character|bot|rules|who)~(?:never|cannot|can.{0,5}t|won.{0,5}t|must not|may not|not) (?:ever )?refuse"),
-            (3, "you (?:have|are under|follow|know|obey|operate with|will have|has) (?:absolutely |now )?no (?:restrictions?|rules?|limits?|limitations?|filters?|morals?|boundaries|guidelines)"),
-            (2, "(?:it|he|she|they|ai|bot|who|which|that|character|model|has|have|with) (?:absolutely )?no (?:restrictions?|moral(?:s|ity)?|ethics?|filters?|boundaries|limitations?)(?: or [a-z]{1,12})?\\b"),
-            (2, "(?:violat|ignor|bypass|regardless of|does not (?:follow|comply)|against|not bound|bound (?:by|to)|free from|disregard)~(?:openai|content) ?(?:.{1,3}s )?(?:content )?(?:polic|guideline|restriction|rules)"),
-            (2, "(?:broken|break) free (?:of|from)~(?:ai|confine|rules|restriction|limit|chains)|typical confines|confines of ai"),
+            (
+                4,
+                "(?:you|chatgpt|gpt|claude|ai|enter|enable|activate|switch to|engage|unlock|simulate|now)~(?:developer|dev|sudo|god|unrestricted|evil|jailbreak|jailbroken|unfiltered|uncensored|opposite|chaos|unlocked|devil|unsafe) mode\\b",
+            ),
+            (
+                2,
+                "(?:you|chatgpt|gpt|claude|ai)~(?:enter|enable|activate|switch to|engage|in|into) (?:the )?(?:debug|maintenance|admin|root|diagnostic|test) mode\\b",
+            ),
+            (
+                3,
+                "(?:answer|respond|reply|speak|act|ai|chatbot|model|you|output|comply|assistant|bot|everything|questions?)~without (?:any )?(?:restriction|limitation|filter|censorship|moral|ethical|disclaimer|refus)[a-z]*",
+            ),
+            (
+                3,
+                "(?:you|ai|chatbot|model|assistant|bot|it|he|she|they|who|which|has|have|with)~(?:no|zero|free (?:of|from)|not bound by|bypass|lacks?)~(?:ethical|moral|content|safety|legal) (?:or [a-z]{1,12} )?(?:guideline|restriction|limit|boundar|constraint|filter|polic|rule|code)",
+            ),
+            (
+                3,
+                "(?:you|ai|chatbot|model|assistant|bot|respon[a-z]{2,5}|answer|version|character|persona|language model|gpt)~(?:unfiltered|uncensored|amoral|jailbroken|unhinged)\\b|(?:unfiltered|uncensored|amoral|jailbroken|unhinged)[a-z, ]{0,30} (?:ai|chatbot|model|assistant|bot|response|answer|version|character|persona|language model)",
+            ),
+            (
+                2,
+                "(?:you|ai|it|he|she|will|must|should|always|character|bot|rules|who)~(?:never|cannot|can.{0,5}t|won.{0,5}t|must not|may not|not) (?:ever )?refuse",
+            ),
+            (
+                3,
+                "you (?:have|are under|follow|know|obey|operate with|will have|has) (?:absolutely |now )?no (?:restrictions?|rules?|limits?|limitations?|filters?|morals?|boundaries|guidelines)",
+            ),
+            (
+                2,
+                "(?:it|he|she|they|ai|bot|who|which|that|character|model|has|have|with) (?:absolutely )?no (?:restrictions?|moral(?:s|ity)?|ethics?|filters?|boundaries|limitations?)(?: or [a-z]{1,12})?\\b",
+            ),
+            (
+                2,
+                "(?:violat|ignor|bypass|regardless of|does not (?:follow|comply)|against|not bound|bound (?:by|to)|free from|disregard)~(?:openai|content) ?(?:.{1,3}s )?(?:content )?(?:polic|guideline|restriction|rules)",
+            ),
+            (
+                2,
+                "(?:broken|break) free (?:of|from)~(?:ai|confine|rules|restriction|limit|chains)|typical confines|confines of ai",
+            ),
             (2, "(?:no matter|regardless|even if|whether)~(?:illegal|immoral|unethical|harmful|dangerous|offensive)"),
-            (1, "(?:hypothetical|fictional|fictitious|imaginary) (?:response|scenario|world|story|character|universe|setting)"),
-            (2, "you are not (?:bound|limited|restricted|constrained|subject) (?:by|to)~(?:rules|ethic|moral|any|openai|restriction|limit|law|polic)"),
+            (
+                1,
+                "(?:hypothetical|fictional|fictitious|imaginary) (?:response|scenario|world|story|character|universe|setting)",
+            ),
+            (
+                2,
+                "you are not (?:bound|limited|restricted|constrained|subject) (?:by|to)~(?:rules|ethic|moral|any|openai|restriction|limit|law|polic)",
+            ),
         ],
     },
 ];

@@ -5,7 +5,8 @@
 use std::ops::Range;
 
 use super::super::normalize::fold;
-use super::{Match, judge, judge_squashed, squash};
+use super::classifier::Model;
+use super::{Match, judge_squashed, judge_with, squash};
 use crate::model::View;
 
 /// Shortest run of an encoding's alphabet that is decoded.
@@ -21,6 +22,12 @@ pub fn folded_body(body: &[u8]) -> Vec<u8> {
 
 /// Everything found in a body, and in which view.
 pub(in crate::scan) fn judge_body(body: &[u8]) -> Vec<(View, Match)> {
+    judge_body_with(Model::built_in(), body)
+}
+
+/// The same with other weights.
+pub(super) fn judge_body_with(model: Model<'_>, body: &[u8]) -> Vec<(View, Match)> {
+    let judge = |folded: &[u8]| judge_with(model, folded);
     let text = entities(&unescape(&unescape(body)));
     let folded = fold(&text);
     let mut found = Vec::new();
@@ -148,7 +155,12 @@ fn decoded_runs(text: &[u8]) -> Vec<Vec<u8>> {
     let mut start = 0;
     while start < text.len() && decoded.len() < RUNS {
         let run: Range<usize> = start
-            ..text.get(start..).unwrap_or_default().iter().position(|&byte| !alphabet(byte)).map_or(text.len(), |len| start + len);
+            ..text
+                .get(start..)
+                .unwrap_or_default()
+                .iter()
+                .position(|&byte| !alphabet(byte))
+                .map_or(text.len(), |len| start + len);
         start = run.end + 1;
         let Some(run) = text.get(run).filter(|run| run.len() >= SHORTEST_RUN) else { continue };
         let readings = [hex(run), base64(run)];
