@@ -31,8 +31,10 @@ pub(super) struct Call<'a> {
 pub(super) fn call(message: &Value) -> Option<Call<'_>> {
     let params = message.get("params").unwrap_or(message);
     let inner = params.get("function").unwrap_or(params);
-    let tool = ["name", "tool", "tool_name", "toolName"].iter().find_map(|key| inner.get(key)).and_then(Value::as_str)?;
-    let arguments = ["arguments", "args", "input", "parameters"].iter().find_map(|key| inner.get(key)).unwrap_or(&Value::Null);
+    let tool =
+        ["name", "tool", "tool_name", "toolName"].iter().find_map(|key| inner.get(key)).and_then(Value::as_str)?;
+    let arguments =
+        ["arguments", "args", "input", "parameters"].iter().find_map(|key| inner.get(key)).unwrap_or(&Value::Null);
     Some(Call { tool, arguments })
 }
 
@@ -56,13 +58,40 @@ impl Tool {
     fn of(name: &str) -> Self {
         let words = words::split(name);
         let has = |wanted: &[&str]| words.iter().any(|word| wanted.contains(&word.as_str()));
-        let data = has(&["sql", "query", "queries", "database", "db", "report", "test", "tests", "workflow", "search", "trade", "order"]);
-        let strong = has(&["shell", "bash", "exec", "cmd", "command", "commands", "terminal", "spawn", "sh", "zsh", "powershell", "pwsh", "console", "subprocess", "eval", "ssh", "process"]);
+        let data = has(&[
+            "sql", "query", "queries", "database", "db", "report", "test", "tests", "workflow", "search", "trade",
+            "order",
+        ]);
+        let strong = has(&[
+            "shell",
+            "bash",
+            "exec",
+            "cmd",
+            "command",
+            "commands",
+            "terminal",
+            "spawn",
+            "sh",
+            "zsh",
+            "powershell",
+            "pwsh",
+            "console",
+            "subprocess",
+            "eval",
+            "ssh",
+            "process",
+        ]);
         let weak = has(&["run", "execute", "invoke", "interpreter", "repl"]);
         Self {
             executes: strong && !(data && !has(&["shell", "bash", "terminal"])) || weak && !data,
-            reads: has(&["read", "get", "view", "cat", "head", "tail", "open", "load", "retrieve", "access", "fetch", "show", "download", "search", "grep", "copy", "upload", "send", "attach"]),
-            writes: has(&["write", "create", "save", "update", "edit", "modify", "put", "append", "insert", "replace", "move", "copy", "patch", "delete", "remove", "upload", "touch", "rename"]),
+            reads: has(&[
+                "read", "get", "view", "cat", "head", "tail", "open", "load", "retrieve", "access", "fetch", "show",
+                "download", "search", "grep", "copy", "upload", "send", "attach",
+            ]),
+            writes: has(&[
+                "write", "create", "save", "update", "edit", "modify", "put", "append", "insert", "replace", "move",
+                "copy", "patch", "delete", "remove", "upload", "touch", "rename",
+            ]),
         }
     }
 }
@@ -83,17 +112,91 @@ enum Role {
 fn role(key: &str) -> Role {
     let words = words::split(key);
     let has = |wanted: &[&str]| words.iter().any(|word| wanted.contains(&word.as_str()));
-    if has(&["command", "commands", "cmd", "cmds", "cmdline", "commandline", "shell", "bash", "script", "powershell", "sh", "terminal", "exec"]) {
+    if has(&[
+        "command",
+        "commands",
+        "cmd",
+        "cmds",
+        "cmdline",
+        "commandline",
+        "shell",
+        "bash",
+        "script",
+        "powershell",
+        "sh",
+        "terminal",
+        "exec",
+    ]) {
         Role::Command
     } else if has(&["sql", "statement"]) {
         Role::Query
-    } else if has(&["path", "paths", "file", "files", "filename", "filepath", "dir", "directory", "folder", "source", "destination", "dest", "location", "target", "attachment", "attachments", "pathname", "cwd"]) {
+    } else if has(&[
+        "path",
+        "paths",
+        "file",
+        "files",
+        "filename",
+        "filepath",
+        "dir",
+        "directory",
+        "folder",
+        "source",
+        "destination",
+        "dest",
+        "location",
+        "target",
+        "attachment",
+        "attachments",
+        "pathname",
+        "cwd",
+    ]) {
         Role::Path
-    } else if has(&["url", "uri", "link", "endpoint", "host", "hostname", "address", "domain", "webhook", "server", "ip"]) {
+    } else if has(&[
+        "url", "uri", "link", "endpoint", "host", "hostname", "address", "domain", "webhook", "server", "ip",
+    ]) {
         Role::Address
-    } else if has(&["args", "arguments", "argv", "code", "run", "program", "input", "expression", "entrypoint", "stdin", "snippet", "task"]) {
+    } else if has(&[
+        "args",
+        "arguments",
+        "argv",
+        "code",
+        "run",
+        "program",
+        "input",
+        "expression",
+        "entrypoint",
+        "stdin",
+        "snippet",
+        "task",
+    ]) {
         Role::MaybeCommand
-    } else if has(&["content", "contents", "text", "body", "message", "description", "prompt", "markdown", "html", "diff", "patch", "data", "note", "notes", "comment", "title", "summary", "subject", "caption", "lyrics", "question", "answer", "instructions", "bio", "review"]) {
+    } else if has(&[
+        "content",
+        "contents",
+        "text",
+        "body",
+        "message",
+        "description",
+        "prompt",
+        "markdown",
+        "html",
+        "diff",
+        "patch",
+        "data",
+        "note",
+        "notes",
+        "comment",
+        "title",
+        "summary",
+        "subject",
+        "caption",
+        "lyrics",
+        "question",
+        "answer",
+        "instructions",
+        "bio",
+        "review",
+    ]) {
         Role::Content
     } else if has(&["query", "queries"]) {
         Role::Query
@@ -113,7 +216,12 @@ pub(super) fn judge(call: &Call<'_>, report: &mut Report) {
         judge_command(&line, report);
         judged_command = true;
     }
-    let language = arguments.get("language").or_else(|| arguments.get("lang")).and_then(Value::as_str).unwrap_or_default().to_lowercase();
+    let language = arguments
+        .get("language")
+        .or_else(|| arguments.get("lang"))
+        .and_then(Value::as_str)
+        .unwrap_or_default()
+        .to_lowercase();
     let mut open: Vec<(&str, &Value)> = vec![("", arguments)];
     let mut nodes = 0;
     while let Some((key, value)) = open.pop() {
@@ -154,7 +262,9 @@ fn command_line(arguments: &Value, tool: Tool) -> Option<String> {
         let words = value.as_array()?.iter().take(4096).map(|item| item.as_str().map(|word| quote(&text::plain(word))));
         words.collect::<Option<Vec<_>>>().map(|words| words.join(" "))
     };
+    let program = |key: &str| matches!(key, "program" | "executable" | "binary" | "bin" | "exe" | "entrypoint");
     let command = members.iter().find(|(key, _)| role(key) == Role::Command);
+    let command = command.or_else(|| members.iter().find(|(key, _)| tool.executes && program(key)));
     let rest = members.iter().find(|(key, _)| matches!(key.as_str(), "args" | "arguments" | "argv" | "params"));
     match (command, rest) {
         (Some((_, Value::String(program))), Some((_, Value::Array(_)))) => {
@@ -164,7 +274,8 @@ fn command_line(arguments: &Value, tool: Tool) -> Option<String> {
         (Some((_, Value::String(program))), Some((_, Value::String(rest)))) => Some(format!("{program} {rest}")),
         (Some((_, value @ Value::Array(items))), _) => {
             // A list of whole commands is a script; a list of words is one command.
-            let whole = items.iter().filter_map(Value::as_str).any(|item| item.contains(' ')) && !items.iter().filter_map(Value::as_str).any(|item| item.starts_with('-'));
+            let whole = items.iter().filter_map(Value::as_str).any(|item| item.contains(' '))
+                && !items.iter().filter_map(Value::as_str).any(|item| item.starts_with('-'));
             if whole {
                 let lines: Vec<String> = items.iter().filter_map(Value::as_str).map(text::plain).collect();
                 Some(lines.join("\n"))
@@ -192,16 +303,20 @@ fn argument(key: &str, value: &str, tool: Tool, language: &str, call: &Call<'_>,
         Role::Command => true,
         Role::MaybeCommand => tool.executes || unkeyed,
         // The only argument of a tool that executes things is what it executes.
-        Role::Other | Role::Content | Role::Query => tool.executes && (unkeyed || call.arguments.as_object().is_some_and(|members| members.len() == 1)),
+        Role::Other | Role::Content | Role::Query => {
+            tool.executes && (unkeyed || call.arguments.as_object().is_some_and(|members| members.len() == 1))
+        }
         Role::Path | Role::Address => false,
     };
     if script {
-        let is_code = matches!(role, Role::MaybeCommand | Role::Other | Role::Content | Role::Query) || !language.is_empty();
+        let is_code = role != Role::Command || !language.is_empty();
         let foreign = !matches!(language, "" | "bash" | "sh" | "shell" | "zsh" | "powershell");
         if is_code {
             commands::judge_code(value, report);
         }
-        if !foreign {
+        if !foreign && is_code {
+            commands::judge_text(value, report);
+        } else if !foreign {
             judge_command(value, report);
         }
         return;
@@ -215,7 +330,10 @@ fn argument(key: &str, value: &str, tool: Tool, language: &str, call: &Call<'_>,
         Role::Query => query(value, report),
         _ => {}
     }
-    if role == Role::Other && (value.starts_with(['/', '~']) || value.contains("../") || value.starts_with("file:")) && !value.contains(char::is_whitespace) {
+    if role == Role::Other
+        && (value.starts_with(['/', '~']) || value.contains("../") || value.starts_with("file:"))
+        && !value.contains(char::is_whitespace)
+    {
         path(value, tool, report);
     }
     if !matches!(role, Role::Content) && value.len() <= MAX_PARAMETER && commands::injects(value) {
@@ -263,7 +381,10 @@ fn address(value: &str, tool: Tool, report: &mut Report) {
         path(value, tool, report);
         report.add("Local File Address", Low, View::Text, value);
     }
-    if ["gopher://", "dict://", "php://", "expect://", "jar:http", "netdoc:", "ldap://"].iter().any(|scheme| lower.starts_with(scheme)) {
+    if ["gopher://", "dict://", "php://", "expect://", "jar:http", "netdoc:", "ldap://"]
+        .iter()
+        .any(|scheme| lower.starts_with(scheme))
+    {
         report.add("Suspicious Destination", Medium, View::Text, value);
     }
     if let Some(severity) = commands::suspicious_url(value) {
@@ -274,9 +395,18 @@ fn address(value: &str, tool: Tool, report: &mut Report) {
 /// Statements that destroy, or that leave the database.
 static SQL: LazyLock<Vec<(Severity, Regex)>> = LazyLock::new(|| {
     let rules = [
-        (High, r"(?i)xp_cmdshell|sp_oacreate|\binto\s+(?:out|dump)file\b|\bload_file\s*\(|copy\s+[^;]{1,200}\b(?:from|to)\s+program\b|pg_read_file|lo_import|utl_http|dbms_scheduler|sys_exec\s*\("),
-        (Medium, r"(?i)(?:^|;)\s*(?:drop\s+(?:table|database|schema|user|view)|truncate\s+(?:table\s+)?\w|delete\s+from\s+[\w.\x22`]+\s*(?:;|$)|update\s+[\w.]+\s+set\s+[^;]{1,200}(?:;|$))"),
-        (Medium, r#"(?i)['"]\s*(?:or|and)\s+['"]?\w{1,8}['"]?\s*=\s*['"]?\w{1,8}|union\s+(?:all\s+)?select\s+[^;]{0,120}(?:information_schema|pg_shadow|mysql\.user|@@version|null\s*,\s*null)|;\s*(?:waitfor\s+delay|select\s+pg_sleep|sleep\s*\()"#),
+        (
+            High,
+            r"(?i)xp_cmdshell|sp_oacreate|\binto\s+(?:out|dump)file\b|\bload_file\s*\(|copy\s+[^;]{1,200}\b(?:from|to)\s+program\b|pg_read_file|lo_import|utl_http|dbms_scheduler|sys_exec\s*\(",
+        ),
+        (
+            Medium,
+            r"(?i)(?:^|;)\s*(?:drop\s+(?:table|database|schema|user|view)|truncate\s+(?:table\s+)?\w|delete\s+from\s+[\w.\x22`]+\s*(?:;|$)|update\s+[\w.]+\s+set\s+[^;]{1,200}(?:;|$))",
+        ),
+        (
+            Medium,
+            r#"(?i)['"]\s*(?:or|and)\s+['"]?\w{1,8}['"]?\s*=\s*['"]?\w{1,8}|union\s+(?:all\s+)?select\s+[^;]{0,120}(?:information_schema|pg_shadow|mysql\.user|@@version|null\s*,\s*null)|;\s*(?:waitfor\s+delay|select\s+pg_sleep|sleep\s*\()"#,
+        ),
     ];
     rules.into_iter().filter_map(|(severity, source)| Some((severity, Regex::new(source).ok()?))).collect()
 });
@@ -298,10 +428,16 @@ fn written_script(arguments: &Value, tool: Tool, report: &mut Report) {
         return;
     }
     let Some(members) = arguments.as_object() else { return };
-    let target = members.iter().find(|(key, value)| role(key) == Role::Path && value.is_string()).and_then(|(_, value)| value.as_str());
+    let target = members
+        .iter()
+        .find(|(key, value)| role(key) == Role::Path && value.is_string())
+        .and_then(|(_, value)| value.as_str());
     let Some(target) = target else { return };
     let extension = target.rsplit('.').next().unwrap_or_default().to_lowercase();
-    let runs = matches!(extension.as_str(), "sh" | "bash" | "zsh" | "ps1" | "bat" | "cmd" | "service" | "plist" | "command") || paths::is_profile(target) || paths::persistence(target).is_some();
+    let runs =
+        matches!(extension.as_str(), "sh" | "bash" | "zsh" | "ps1" | "bat" | "cmd" | "service" | "plist" | "command")
+            || paths::is_profile(target)
+            || paths::persistence(target).is_some();
     if !runs {
         return;
     }
@@ -323,5 +459,12 @@ pub(super) fn command_text(call: &Call<'_>) -> Option<String> {
     }
     let members = call.arguments.as_object()?;
     let only = members.len() == 1 && tool.executes;
-    members.iter().find(|(key, value)| value.is_string() && (role(key) == Role::Command || only || tool.executes && role(key) == Role::MaybeCommand)).and_then(|(_, value)| value.as_str()).map(text::plain)
+    members
+        .iter()
+        .find(|(key, value)| {
+            value.is_string()
+                && (role(key) == Role::Command || only || tool.executes && role(key) == Role::MaybeCommand)
+        })
+        .and_then(|(_, value)| value.as_str())
+        .map(text::plain)
 }

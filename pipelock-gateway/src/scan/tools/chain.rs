@@ -126,7 +126,9 @@ impl ToolSession {
         let words = words::split(call.tool);
         if let Some(kind) = kind(&words, call, &own) {
             let sensitive = worst >= Some(Medium) || names_secrets(call);
-            let messages = words.iter().any(|word| matches!(word.as_str(), "email" | "emails" | "mail" | "message" | "messages" | "sms"));
+            let messages = words
+                .iter()
+                .any(|word| matches!(word.as_str(), "email" | "emails" | "mail" | "message" | "messages" | "sms"));
             self.steps.push_back(Step { at, kind, sensitive, noted: worst.is_some(), messages });
         }
         while self.steps.len() > WINDOW_CALLS
@@ -144,9 +146,14 @@ impl ToolSession {
             let Some(steps) = self.latest(chain.steps) else { continue };
             let sensitive = steps.iter().any(|step| step.sensitive);
             let aggravated = match chain.name {
-                "Shell Burst" => steps.iter().any(|step| step.noted) || self.steps.iter().filter(|step| step.kind == Kind::Execute).any(|step| step.noted),
+                "Shell Burst" => {
+                    steps.iter().any(|step| step.noted)
+                        || self.steps.iter().filter(|step| step.kind == Kind::Execute).any(|step| step.noted)
+                }
                 "Send Then Delete" => steps.iter().all(|step| step.messages),
-                "Sensitive Read Then Write" | "Sensitive Read Then Send" | "Read Then Execute" => steps.first().is_some_and(|first| first.sensitive),
+                "Sensitive Read Then Write" | "Sensitive Read Then Send" | "Read Then Execute" => {
+                    steps.first().is_some_and(|first| first.sensitive)
+                }
                 _ => sensitive,
             };
             // A name alone is no proof that something secret was read; what is in the arguments is.
@@ -156,7 +163,13 @@ impl ToolSession {
         }
         // What is sent is a secret by its own name, and something was read before.
         let sends = self.steps.back().filter(|last| last.kind == Kind::Network);
-        let mut reads = self.steps.iter().rev().skip(1).take(MAX_GAP + 1).filter(|step| matches!(step.kind, Kind::Read | Kind::List | Kind::Environment));
+        let mut reads = self
+            .steps
+            .iter()
+            .rev()
+            .skip(1)
+            .take(MAX_GAP + 1)
+            .filter(|step| matches!(step.kind, Kind::Read | Kind::List | Kind::Environment));
         if sends.is_some_and(|send| reads.any(|read| send.sensitive || read.sensitive)) {
             report.add("Sensitive Read Then Send", Medium, View::Text, "sent");
         }
@@ -205,15 +218,45 @@ impl ToolSession {
 fn kind(words: &[String], call: &Call<'_>, own: &Report) -> Option<Kind> {
     let has = |wanted: &[&str]| words.iter().any(|word| wanted.contains(&word.as_str()));
     let asks = has(&["status", "list", "show", "get", "check", "info"]);
-    let named = if has(&["shell", "bash", "run", "execute", "exec", "cmd", "spawn", "eval", "sh", "zsh", "powershell", "terminal", "command"]) {
+    let named = if has(&[
+        "shell",
+        "bash",
+        "run",
+        "execute",
+        "exec",
+        "cmd",
+        "spawn",
+        "eval",
+        "sh",
+        "zsh",
+        "powershell",
+        "terminal",
+        "command",
+    ]) {
         Kind::Execute
     } else if has(&["crontab", "cron", "systemctl", "systemd", "launchd", "launchctl", "autostart"]) && !asks {
         Kind::Persist
-    } else if has(&["env", "environ", "getenv", "secret", "secrets", "credential", "credentials", "password", "passwords", "keychain", "vault"]) {
+    } else if has(&[
+        "env",
+        "environ",
+        "getenv",
+        "secret",
+        "secrets",
+        "credential",
+        "credentials",
+        "password",
+        "passwords",
+        "keychain",
+        "vault",
+    ]) {
         Kind::Environment
     } else if has(&["delete", "remove", "trash", "erase", "purge"]) {
         Kind::Delete
-    } else if has(&["fetch", "curl", "wget", "http", "request", "send", "post", "upload", "api", "webhook", "publish", "share", "email", "reply", "forward"]) && !has(&["get", "read", "list", "search"]) {
+    } else if has(&[
+        "fetch", "curl", "wget", "http", "request", "send", "post", "upload", "api", "webhook", "publish", "share",
+        "email", "reply", "forward",
+    ]) && !has(&["get", "read", "list", "search"])
+    {
         Kind::Network
     } else if has(&["write", "create", "save", "update", "edit", "modify", "put", "append", "insert", "add", "set"]) {
         Kind::Write
@@ -224,7 +267,13 @@ fn kind(words: &[String], call: &Call<'_>, own: &Report) -> Option<Kind> {
     } else {
         return None;
     };
-    let persists = ["Persistence Path Write", "Cron Job Persistence", "Systemd Service Persistence", "Launch Agent Persistence", "Scheduled Task Persistence"];
+    let persists = [
+        "Persistence Path Write",
+        "Cron Job Persistence",
+        "Systemd Service Persistence",
+        "Launch Agent Persistence",
+        "Scheduled Task Persistence",
+    ];
     if matches!(named, Kind::Write | Kind::Execute) && persists.iter().any(|rule| own.at_least(rule, Medium)) {
         return Some(Kind::Persist);
     }
@@ -243,8 +292,23 @@ fn kind(words: &[String], call: &Call<'_>, own: &Report) -> Option<Kind> {
 
 /// Words in values that name what nobody should send on.
 const SECRETS: [&str; 17] = [
-    "password", "passport", "credit card", "credit_card", "card number", "social security", "security code", "verification code", "one-time code", "api key", "api_key",
-    "private key", "bank account", "secret key", "access token", "iban", "2fa code",
+    "password",
+    "passport",
+    "credit card",
+    "credit_card",
+    "card number",
+    "social security",
+    "security code",
+    "verification code",
+    "one-time code",
+    "api key",
+    "api_key",
+    "private key",
+    "bank account",
+    "secret key",
+    "access token",
+    "iban",
+    "2fa code",
 ];
 
 fn names_secrets(call: &Call<'_>) -> bool {
@@ -258,7 +322,9 @@ fn names_secrets(call: &Call<'_>) -> bool {
         match value {
             Value::String(text) => {
                 let text = text.get(..text.floor_char_boundary(4096)).unwrap_or_default().to_lowercase();
-                if SECRETS.iter().any(|word| text.contains(word)) || (text.contains('/') && paths::credential(&text).is_some()) {
+                if SECRETS.iter().any(|word| text.contains(word))
+                    || (text.contains('/') && paths::credential(&text).is_some())
+                {
                     return true;
                 }
             }

@@ -28,7 +28,8 @@ pub(super) fn tools(message: &Value) -> Vec<&Value> {
     let list = list.into_iter().flatten().find_map(Value::as_array).or_else(|| message.as_array());
     let Some(list) = list else {
         // One definition alone.
-        let alone = message.get("name").is_some() && (message.get("inputSchema").is_some() || message.get("description").is_some());
+        let alone = message.get("name").is_some()
+            && (message.get("inputSchema").is_some() || message.get("description").is_some());
         return if alone { vec![message] } else { Vec::new() };
     };
     // A batch of answers holds several lists.
@@ -84,7 +85,12 @@ pub(super) fn content(tool: &Value) -> Content<'_> {
                     content.parameters.extend(members.keys().map(String::as_str));
                 }
                 // A parameter may be called `properties` or `title`; its schema is none of these.
-                open.extend(members.iter().rev().map(|(name, inner)| (if names_parameters { "parameter" } else { name.as_str() }, inner)));
+                open.extend(
+                    members
+                        .iter()
+                        .rev()
+                        .map(|(name, inner)| (if names_parameters { "parameter" } else { name.as_str() }, inner)),
+                );
             }
             _ => {}
         }
@@ -156,43 +162,116 @@ fn judge_parameter(parameter: &str, about: &[String], report: &mut Report) {
         || pair(&words, "api", "key")
         || pair(&words, "access", "token")
         || pair(&words, "env", "secret")
-        || has(&words, &["credentials", "credential", "passwords", "passwd", "idrsa", "sshkey", "mnemonic", "keychain", "dotenv"])
+        || has(
+            &words,
+            &["credentials", "credential", "passwords", "passwd", "idrsa", "sshkey", "mnemonic", "keychain", "dotenv"],
+        )
         || pair(&words, "seed", "phrase")
         || pair(&words, "env", "var")
         || pair(&words, "environment", "var");
     let moves = has(
         &words,
-        &["content", "contents", "read", "dump", "send", "file", "data", "raw", "body", "copy", "exfil", "steal", "leak", "collect", "all", "full", "user", "text", "from"],
+        &[
+            "content", "contents", "read", "dump", "send", "file", "data", "raw", "body", "copy", "exfil", "steal",
+            "leak", "collect", "all", "full", "user", "text", "from",
+        ],
     );
     if key && moves && words.len() >= 3 {
         report.add("Exfiltration Parameter Name", High, View::Text, parameter);
         return;
     }
-    let strong = pair(&words, "ssh", "key") || pair(&words, "id", "rsa") || pair(&words, "seed", "phrase") || has(&words, &["mnemonic", "idrsa", "sshkey", "keychain"]) || pair(&words, "master", "password");
-    let about_keys = ["ssh", "key", "keys", "server", "remote", "host", "deploy", "git", "sftp", "wallet", "vm", "instance", "connect", "credential", "credentials", "auth", "crypto", "sign", "mnemonic"];
+    let strong = pair(&words, "ssh", "key")
+        || pair(&words, "id", "rsa")
+        || pair(&words, "seed", "phrase")
+        || has(&words, &["mnemonic", "idrsa", "sshkey", "keychain"])
+        || pair(&words, "master", "password");
+    let about_keys = [
+        "ssh",
+        "key",
+        "keys",
+        "server",
+        "remote",
+        "host",
+        "deploy",
+        "git",
+        "sftp",
+        "wallet",
+        "vm",
+        "instance",
+        "connect",
+        "credential",
+        "credentials",
+        "auth",
+        "crypto",
+        "sign",
+        "mnemonic",
+    ];
     if strong && !has(about, &about_keys) {
         report.add("Out-of-Scope Parameter", Medium, View::Text, parameter);
     }
     let dialogue = ["conversation", "chat", "dialog", "dialogue"].iter().any(|kind| {
         ["history", "log", "context", "transcript", "content", "messages"].iter().any(|what| pair(&words, kind, what))
-    }) || (has(&words, &["previous", "prior", "full", "entire", "all"]) && has(&words, &["conversation", "messages", "chat", "prompt", "prompts"]))
+    }) || (has(&words, &["previous", "prior", "full", "entire", "all"])
+        && has(&words, &["conversation", "messages", "chat", "prompt", "prompts"]))
         || pair(&words, "message", "history");
     let about_dialogue = [
-        "chat", "conversation", "conversations", "message", "messages", "memory", "memories", "summarize", "summary", "prompt", "prompts", "completion", "llm", "agent",
-        "agents", "assistant", "thread", "dialog", "context", "slack", "discord", "ask", "channel",
+        "chat",
+        "conversation",
+        "conversations",
+        "message",
+        "messages",
+        "memory",
+        "memories",
+        "summarize",
+        "summary",
+        "prompt",
+        "prompts",
+        "completion",
+        "llm",
+        "agent",
+        "agents",
+        "assistant",
+        "thread",
+        "dialog",
+        "context",
+        "slack",
+        "discord",
+        "ask",
+        "channel",
     ];
     if dialogue && !has(about, &about_dialogue) {
         report.add("Out-of-Scope Parameter", Medium, View::Text, parameter);
     }
     // Which model asks is of no use to a tool that is not about models; it tells an attacker which words work.
-    let model = has(&words, &["llm", "gpt", "claude"]) && has(&words, &["name", "model", "id", "version", "provider", "type"])
+    let model = has(&words, &["llm", "gpt", "claude"])
+        && has(&words, &["name", "model", "id", "version", "provider", "type"])
         || pair(&words, "system", "prompt")
         || pair(&words, "system", "message")
         || pair(&words, "assistant", "prompt")
         || pair(&words, "tool", "call") && has(&words, &["history", "list", "calls", "log"])
         || pair(&words, "chain", "of") && has(&words, &["thought"])
         || has(&words, &["calling", "caller"]) && has(&words, &["model", "agent", "llm"]);
-    let concerns = ["model", "models", "prompt", "prompts", "completion", "completions", "agent", "agents", "embedding", "embeddings", "inference", "finetune", "chatbot", "assistant", "generate", "generation", "openai", "anthropic", "llms"];
+    let concerns = [
+        "model",
+        "models",
+        "prompt",
+        "prompts",
+        "completion",
+        "completions",
+        "agent",
+        "agents",
+        "embedding",
+        "embeddings",
+        "inference",
+        "finetune",
+        "chatbot",
+        "assistant",
+        "generate",
+        "generation",
+        "openai",
+        "anthropic",
+        "llms",
+    ];
     let concerned = concerned_with(about, &concerns, &words);
     if model && !concerned {
         report.add("Out-of-Scope Parameter", Medium, View::Text, parameter);
@@ -203,7 +282,8 @@ fn judge_parameter(parameter: &str, about: &[String], report: &mut Report) {
 fn concerned_with(about: &[String], subject: &[&str], parameter: &[String]) -> bool {
     // The parameter's own line in a docstring repeats its words: `llm_model_name: The name of the llm model that calls this tool`.
     let mentions = about.iter().filter(|word| subject.contains(&word.as_str())).count();
-    let documents = about.windows(parameter.len().max(1)).any(|window| window.iter().zip(parameter).all(|(word, own)| word == own));
+    let documents =
+        about.windows(parameter.len().max(1)).any(|window| window.iter().zip(parameter).all(|(word, own)| word == own));
     mentions > if documents { 2 } else { 0 }
 }
 

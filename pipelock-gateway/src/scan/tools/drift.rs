@@ -131,7 +131,8 @@ fn known(tool: &Value) -> Known {
     definitions::judge_tool(tool, &mut report);
     let content = definitions::content(tool);
     let mut capabilities = 0;
-    let texts = content.leaves.iter().filter(|leaf| !matches!(leaf.key, "enum" | "default" | "examples")).map(|leaf| leaf.text);
+    let texts =
+        content.leaves.iter().filter(|leaf| !matches!(leaf.key, "enum" | "default" | "examples")).map(|leaf| leaf.text);
     for word in texts.chain(content.parameters.iter().copied()).flat_map(split_prose) {
         for (bit, group) in CAPABILITIES.iter().enumerate() {
             if group.contains(&word.as_str()) {

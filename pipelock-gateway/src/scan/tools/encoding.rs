@@ -78,7 +78,10 @@ pub(super) fn hex_text(text: &str) -> Option<String> {
 /// Base64 of UTF-16 (little endian), as `powershell -EncodedCommand` wants it.
 pub(super) fn powershell_text(text: &str) -> Option<String> {
     let bytes = base64(text)?;
-    let units: Vec<u16> = bytes.chunks_exact(2).map(|pair| pair.iter().rev().fold(0, |unit, &byte| unit << 8 | u16::from(byte))).collect();
+    let units: Vec<u16> = bytes
+        .chunks_exact(2)
+        .map(|pair| pair.iter().rev().fold(0, |unit, &byte| unit << 8 | u16::from(byte)))
+        .collect();
     let decoded = String::from_utf16_lossy(&units);
     readable(decoded.into_bytes())
 }
@@ -104,7 +107,8 @@ pub(super) fn percent_text(text: &str) -> String {
 /// Bytes as text, if nearly all of it can be read.
 fn readable(bytes: Vec<u8>) -> Option<String> {
     let text = String::from_utf8(bytes).ok()?;
-    let odd = text.chars().filter(|character| character.is_control() && !matches!(character, '\n' | '\r' | '\t')).count();
+    let odd =
+        text.chars().filter(|character| character.is_control() && !matches!(character, '\n' | '\r' | '\t')).count();
     (!text.is_empty() && odd * 20 <= text.chars().count()).then_some(text)
 }
 

@@ -29,16 +29,8 @@ pub(super) fn normal(path: &str) -> String {
 
 /// Home directories under their many names become `~`.
 fn without_home(path: &str) -> String {
-    const VARIABLES: [&str; 8] = [
-        "$home",
-        "${home}",
-        "%userprofile%",
-        "$env:userprofile",
-        "$env:home",
-        "%homepath%",
-        "/root",
-        "/var/root",
-    ];
+    const VARIABLES: [&str; 8] =
+        ["$home", "${home}", "%userprofile%", "$env:userprofile", "$env:home", "%homepath%", "/root", "/var/root"];
     for variable in VARIABLES {
         if let Some(rest) = path.strip_prefix(variable)
             && (rest.is_empty() || rest.starts_with('/'))
@@ -62,6 +54,11 @@ fn without_home(path: &str) -> String {
     path.to_owned()
 }
 
+/// Whether a path has this part, from the beginning of a component.
+fn inside(path: &str, part: &str) -> bool {
+    path.match_indices(part).any(|(place, _)| place == 0 || path.as_bytes().get(place - 1) == Some(&b'/'))
+}
+
 fn last(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or(path)
 }
@@ -70,6 +67,10 @@ fn last(path: &str) -> &str {
 ///
 /// High where the content is a key or a hash by definition, medium where it may be.
 pub(super) fn credential(raw: &str) -> Option<Severity> {
+    // Most words are no paths; looking at them closely would make long command lines slow.
+    if raw.len() < 4 || !raw.contains(['.', '/', '\\', '_', '*', '?', ' ', '$']) {
+        return None;
+    }
     let path = normal(raw);
     if glob_hides(&path, &["/etc/shadow", "/etc/gshadow", "~/.ssh/id_rsa", "~/.aws/credentials"]) {
         return Some(Severity::High);
@@ -81,7 +82,7 @@ pub(super) fn credential(raw: &str) -> Option<Severity> {
     if private_key_name(name) {
         return Some(Severity::High);
     }
-    let inside = |part: &str| path.starts_with(part) || path.contains(&format!("/{part}"));
+    let inside = |part: &str| inside(&path, part);
     const HIGH: [&str; 36] = [
         ".aws/credentials",
         ".azure/accesstokens.json",
@@ -161,7 +162,9 @@ pub(super) fn credential(raw: &str) -> Option<Severity> {
     if MEDIUM.iter().any(|part| inside(part)) || ssh_directory(&path) || dot_env(name) || is_history(&path) {
         return Some(Severity::Medium);
     }
-    if matches!(extension(name), Some("kdbx" | "p12" | "pfx" | "jks" | "keystore" | "ppk" | "tfstate")) {
+    if path.contains('/')
+        && matches!(extension(name), Some("kdbx" | "p12" | "pfx" | "jks" | "keystore" | "ppk" | "tfstate"))
+    {
         return Some(Severity::Medium);
     }
     let process = path.strip_prefix("/proc/").and_then(|rest| rest.split_once('/'));
@@ -212,7 +215,8 @@ fn glob_hides(path: &str, targets: &[&str]) -> bool {
     while path.contains("**") {
         path = path.replace("**", "*");
     }
-    let inside_a_name = path.split('/').any(|part| part.contains(['?', '[', '*']) && part != "*" && !part.ends_with("*.*"));
+    let inside_a_name =
+        path.split('/').any(|part| part.contains(['?', '[', '*']) && part != "*" && !part.ends_with("*.*"));
     let letters = path.chars().filter(|c| c.is_ascii_alphabetic()).count();
     inside_a_name && letters >= 2 && targets.iter().any(|target| glob(path.as_bytes(), target.as_bytes()))
 }
@@ -245,6 +249,9 @@ fn glob(pattern: &[u8], text: &[u8]) -> bool {
 
 /// Places from which something starts by itself, and how bad writing there is.
 pub(super) fn persistence(raw: &str) -> Option<Severity> {
+    if !raw.contains(['.', '/', '\\']) {
+        return None;
+    }
     let path = normal(raw);
     const HIGH: [&str; 44] = [
         "etc/cron",
@@ -301,8 +308,8 @@ pub(super) fn persistence(raw: &str) -> Option<Severity> {
         "etc/ssh/sshd_config",
         "lib/systemd",
     ];
-    let inside = |part: &&str| path.starts_with(**&part) || path.contains(&format!("/{part}"));
-    if HIGH.iter().any(|part| inside(&part)) || matches!(path.as_str(), "/etc/passwd" | "/etc/shadow" | "/etc/group") {
+    let inside = |part: &str| inside(&path, part);
+    if HIGH.iter().any(|part| inside(part)) || matches!(path.as_str(), "/etc/passwd" | "/etc/shadow" | "/etc/group") {
         return Some(Severity::High);
     }
     if path.ends_with(".pth") && !path.contains("model") && path.contains("packages") {
@@ -311,7 +318,7 @@ pub(super) fn persistence(raw: &str) -> Option<Severity> {
     if path.ends_with(".git/hooks") || path.contains(".git/hooks/") {
         return (!path.ends_with(".sample")).then_some(Severity::Medium);
     }
-    MEDIUM.iter().any(|part| inside(&part)).then_some(Severity::Medium)
+    MEDIUM.iter().any(|part| inside(part)).then_some(Severity::Medium)
 }
 
 /// Whether every new shell of a user, or of all users, runs it.
@@ -343,7 +350,10 @@ pub(super) fn is_profile(raw: &str) -> bool {
         "$profile",
     ];
     NAMES.contains(&last(&path))
-        || matches!(path.as_str(), "/etc/profile" | "/etc/bash.bashrc" | "/etc/bashrc" | "/etc/zshrc" | "/etc/environment")
+        || matches!(
+            path.as_str(),
+            "/etc/profile" | "/etc/bash.bashrc" | "/etc/bashrc" | "/etc/zshrc" | "/etc/environment"
+        )
         || path.starts_with("/etc/profile.d/")
         || path.starts_with("/etc/zsh/")
 }
@@ -374,9 +384,34 @@ pub(super) fn is_system(raw: &str) -> bool {
     let path = normal(raw);
     let path = path.strip_suffix("/*").unwrap_or(&path).trim_end_matches('/');
     const DIRECTORIES: [&str; 28] = [
-        "", "~", "/bin", "/boot", "/dev", "/etc", "/home", "/lib", "/lib64", "/opt", "/proc", "/sbin", "/srv", "/sys",
-        "/usr", "/usr/bin", "/usr/lib", "/usr/local", "/var", "/var/lib", "/var/log", "/users", "/system", "/library",
-        "c:", "c:/windows", "c:/users", "/*",
+        "",
+        "~",
+        "/bin",
+        "/boot",
+        "/dev",
+        "/etc",
+        "/home",
+        "/lib",
+        "/lib64",
+        "/opt",
+        "/proc",
+        "/sbin",
+        "/srv",
+        "/sys",
+        "/usr",
+        "/usr/bin",
+        "/usr/lib",
+        "/usr/local",
+        "/var",
+        "/var/lib",
+        "/var/log",
+        "/users",
+        "/system",
+        "/library",
+        "c:",
+        "c:/windows",
+        "c:/users",
+        "/*",
     ];
     (DIRECTORIES.contains(&path) && !(path.is_empty() && !raw.trim().starts_with('/'))) || raw.trim() == "/"
 }
@@ -438,22 +473,31 @@ mod tests {
 
     #[test]
     fn credentials_are_known_by_name_and_by_pattern() {
-        for path in
-            ["~/.ssh/id_ed25519", "/etc/shadow", "/e?c/s*dow", "/root/.netrc", "backup/wallet.dat", "C:\\Windows\\NTDS\\ntds.dit"]
-        {
+        for path in [
+            "~/.ssh/id_ed25519",
+            "/etc/shadow",
+            "/e?c/s*dow",
+            "/root/.netrc",
+            "backup/wallet.dat",
+            "C:\\Windows\\NTDS\\ntds.dit",
+        ] {
             assert_eq!(credential(path), Some(Severity::High), "{path}");
         }
         for path in [".env", ".env.production", "~/.kube/config", "/proc/self/environ", "/???/p?ss*d"] {
             assert_eq!(credential(path), Some(Severity::Medium), "{path}");
         }
-        for path in [".env.example", "src/env.rs", "/etc/hostname", "~/.ssh/id_rsa.pub", "~/.ssh/known_hosts", "*", "/etc/*"] {
+        for path in
+            [".env.example", "src/env.rs", "/etc/hostname", "~/.ssh/id_rsa.pub", "~/.ssh/known_hosts", "*", "/etc/*"]
+        {
             assert_eq!(credential(path), None, "{path}");
         }
     }
 
     #[test]
     fn what_starts_by_itself_is_known() {
-        for path in ["/etc/cron.d/x", "~/Library/LaunchAgents/a.plist", "/root/.ssh/authorized_keys", "/etc/ld.so.preload"] {
+        for path in
+            ["/etc/cron.d/x", "~/Library/LaunchAgents/a.plist", "/root/.ssh/authorized_keys", "/etc/ld.so.preload"]
+        {
             assert_eq!(persistence(path), Some(Severity::High), "{path}");
         }
         assert_eq!(persistence(".git/hooks/pre-commit"), Some(Severity::Medium));
@@ -467,6 +511,11 @@ mod tests {
             assert_eq!(is_system(path), path != "/home/ana/" || normal(path) == "~", "{path}");
         }
         assert!(!is_system("target") && !is_system("/tmp/x") && !is_system("./*"));
-        assert!(is_device("/dev/sda") && is_device("/dev/nvme0n1") && !is_device("/dev/null") && !is_device("/dev/sdX_name"));
+        assert!(
+            is_device("/dev/sda")
+                && is_device("/dev/nvme0n1")
+                && !is_device("/dev/null")
+                && !is_device("/dev/sdX_name")
+        );
     }
 }

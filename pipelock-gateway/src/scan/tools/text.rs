@@ -38,8 +38,17 @@ const MAX_ENCODED: usize = 16;
 fn plain_char(character: char) -> Option<char> {
     match character {
         '\u{ff01}'..='\u{ff5e}' => char::from_u32(u32::from(character) - 0xfee0),
-        '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2064}' | '\u{2066}'..='\u{2069}' | '\u{feff}' | '\u{ad}'
-        | '\u{fe00}'..='\u{fe0f}' | '\u{180e}' | '\u{34f}' | '\u{e0000}'..='\u{e007f}' | '\u{e0100}'..='\u{e01ef}' => None,
+        '\u{200b}'..='\u{200f}'
+        | '\u{202a}'..='\u{202e}'
+        | '\u{2060}'..='\u{2064}'
+        | '\u{2066}'..='\u{2069}'
+        | '\u{feff}'
+        | '\u{ad}'
+        | '\u{fe00}'..='\u{fe0f}'
+        | '\u{180e}'
+        | '\u{34f}'
+        | '\u{e0000}'..='\u{e007f}'
+        | '\u{e0100}'..='\u{e01ef}' => None,
         '\u{a0}' | '\u{2000}'..='\u{200a}' | '\u{202f}' | '\u{205f}' | '\u{3000}' => Some(' '),
         'а' => Some('a'),
         'е' => Some('e'),
@@ -178,7 +187,9 @@ fn padded(text: &str) -> Option<String> {
 
 /// Runs of base64 and hex that decode to a sentence.
 fn encoded(text: &str) -> Vec<String> {
-    let runs = text.split(|character: char| !(character.is_ascii_alphanumeric() || matches!(character, '+' | '/' | '-' | '_' | '=')));
+    let runs = text.split(|character: char| {
+        !(character.is_ascii_alphanumeric() || matches!(character, '+' | '/' | '-' | '_' | '='))
+    });
     runs.filter(|run| run.len() >= MIN_ENCODED)
         .take(MAX_ENCODED)
         .filter_map(|run| {
@@ -191,7 +202,10 @@ fn encoded(text: &str) -> Vec<String> {
 
 /// At least three words of letters, and hardly anything else.
 fn is_sentence(text: &str) -> bool {
-    let words = text.split_whitespace().filter(|word| word.chars().filter(|character| character.is_alphabetic()).count() >= 2).count();
+    let words = text
+        .split_whitespace()
+        .filter(|word| word.chars().filter(|character| character.is_alphabetic()).count() >= 2)
+        .count();
     let letters = text.chars().filter(|character| character.is_alphabetic() || character.is_whitespace()).count();
     words >= 3 && letters * 10 >= text.chars().count() * 7
 }
@@ -221,7 +235,11 @@ mod tests {
 
     #[test]
     fn ordinary_text_hides_nothing() {
-        for text in ["Adds numbers.\n\n    Args:\n        a: the first", "🏴\u{e0067}\u{e0062}\u{e0065}\u{e006e}\u{e0067}\u{e007f} flag", "id: 3f2a9c4d5e6f708192a3b4c5d6e7f809"] {
+        for text in [
+            "Adds numbers.\n\n    Args:\n        a: the first",
+            "🏴\u{e0067}\u{e0062}\u{e0065}\u{e006e}\u{e0067}\u{e007f} flag",
+            "id: 3f2a9c4d5e6f708192a3b4c5d6e7f809",
+        ] {
             assert_eq!(readings(text).len(), 1, "{text:?}");
         }
     }

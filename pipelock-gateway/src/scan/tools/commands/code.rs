@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::{Report, View, judge_script, patterns, paths};
+use super::{Report, View, judge_script, paths, patterns};
 use crate::model::Severity::{self, Critical, High, Medium};
 use crate::scan::tools::{encoding, shell};
 
@@ -24,8 +24,9 @@ static ENCODED: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(r"(?i)b64decode|base64|decode_base64|atob|from_?hex|unhexlify|codecs\.decode|fromCharCode|bytes\.fromhex|pack\s*\(|marshal|zlib|rot.?13|unpack").ok()
 });
 
-static EXECUTES_TEXT: LazyLock<Option<Regex>> =
-    LazyLock::new(|| Regex::new(r"(?i)\b(?:exec|eval|compile|system|popen|Function|instance_eval|loadstring|assert)\s*\(|\beval\b|\bsubprocess\b").ok());
+static EXECUTES_TEXT: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(r"(?i)\b(?:exec|eval|compile|system|popen|Function|instance_eval|loadstring|assert)\s*\(|\beval\b|\bsubprocess\b").ok()
+});
 
 static SPAWNS_SHELL: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(r#"(?i)(?:pty\.spawn|os\.system|os\.exec\w*|exec|system|spawn\w*|popen|execute|call|run|posix_spawn|shell)\s*[\s("'\[]+\s*(?:/usr)?(?:/bin/)(?:ba|da|z|k|c)?sh\b|(?:^|\n|:)!\s*(?:/bin/)?(?:ba|z)?sh\b|\bshell\s+/bin/|!\s*/bin/(?:ba)?sh|set shell="#).ok()
@@ -39,8 +40,9 @@ static DESTROYS: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(r#"(?i)(?:rmtree|removeSync|rm_rf|remove_entry|rmSync|rmdirSync|unlinkSync|File\.delete|rimraf)\s*\(?\s*['"](/|~|C:)['"/]?"#).ok()
 });
 
-static SETUID: LazyLock<Option<Regex>> =
-    LazyLock::new(|| Regex::new(r"(?i)\bset(?:res)?uid\s*\(\s*0|Process::Sys\.setuid|POSIX::setuid|posix_setuid|setuid\s*=\s*0").ok());
+static SETUID: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(r"(?i)\bset(?:res)?uid\s*\(\s*0|Process::Sys\.setuid|POSIX::setuid|posix_setuid|setuid\s*=\s*0").ok()
+});
 
 fn matches(expression: &LazyLock<Option<Regex>>, text: &str) -> bool {
     expression.as_ref().is_some_and(|expression| expression.is_match(text))
@@ -95,7 +97,21 @@ pub(super) fn judge(text: &str, decoded: bool, depth: u8, report: &mut Report) {
 
 /// Credentials that code opens by itself.
 fn reads(text: &str, literals: &[String], view: View, report: &mut Report) {
-    let opens = ["open(", "readfile", "readFileSync", "File.read", "File.open", "read_text", "fopen", "slurp", "file_get_contents", "getline", "include", ".import", "load_file"];
+    let opens = [
+        "open(",
+        "readfile",
+        "readFileSync",
+        "File.read",
+        "File.open",
+        "read_text",
+        "fopen",
+        "slurp",
+        "file_get_contents",
+        "getline",
+        "include",
+        ".import",
+        "load_file",
+    ];
     if !opens.iter().any(|call| text.to_lowercase().contains(&call.to_lowercase())) {
         return;
     }

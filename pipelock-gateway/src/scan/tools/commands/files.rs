@@ -22,7 +22,8 @@ fn deletion(path: &str, recursive: bool) -> Severity {
         return Medium;
     }
     let last = path.trim_end_matches(['/', '*']).rsplit('/').next().unwrap_or_default().to_lowercase();
-    let rebuilt = ["cache", "node_modules", "lists", "build", "dist", "target", "venv", "tmp", "__pycache__", "out", "coverage"];
+    let rebuilt =
+        ["cache", "node_modules", "lists", "build", "dist", "target", "venv", "tmp", "__pycache__", "out", "coverage"];
     if rebuilt.iter().any(|name| last.ends_with(name)) && path.trim_matches(['/', '*']).contains('/') {
         return Low;
     }
@@ -50,7 +51,10 @@ fn delete(command: &Command<'_>, judge: &mut Judge<'_>) {
             judge.add(command, "Destructive File Delete", worst);
         }
         "find" if command.has(&["-delete"]) => {
-            let filters = ["-name", "-iname", "-path", "-regex", "-mtime", "-mmin", "-ctime", "-atime", "-size", "-newer", "-user", "-empty", "-perm"];
+            let filters = [
+                "-name", "-iname", "-path", "-regex", "-mtime", "-mmin", "-ctime", "-atime", "-size", "-newer",
+                "-user", "-empty", "-perm",
+            ];
             let everything = !command.has(&filters);
             let worst = if everything { deletion(command.first(), true) } else { Low };
             judge.add(command, "Destructive File Delete", worst);
@@ -91,8 +95,10 @@ fn wipe(command: &Command<'_>, judge: &mut Judge<'_>) {
         "zpool" => command.has(&["destroy"]),
         _ => false,
     };
-    let redirected = command.simple.redirects.iter().any(|redirect| redirect.writes() && paths::is_device(&redirect.target));
-    let copied = command.is(&["cp", "cat", "tee", "shred", "mv"]) && command.operands().last().is_some_and(paths::is_device);
+    let redirected =
+        command.simple.redirects.iter().any(|redirect| redirect.writes() && paths::is_device(&redirect.target));
+    let copied =
+        command.is(&["cp", "cat", "tee", "shred", "mv"]) && command.operands().last().is_some_and(paths::is_device);
     if dangerous || redirected || copied {
         judge.add(command, "Disk Wipe Command", Critical);
     }
@@ -103,11 +109,18 @@ fn permissions(command: &Command<'_>, judge: &mut Judge<'_>) {
     let system = || command.operands().skip(1).any(paths::is_system);
     match command.name.as_str() {
         "chmod" => {
-            let mode = command.args.iter().find(|word| !word.starts_with("--") && *word != "-R" && *word != "-f" && *word != "-v");
+            let mode = command
+                .args
+                .iter()
+                .find(|word| !word.starts_with("--") && *word != "-R" && *word != "-f" && *word != "-v");
             let mode = mode.map(String::as_str).unwrap_or_default();
             let octal = mode.trim_start_matches('0');
-            let special = octal.len() == 4 && octal.chars().all(|digit| digit.is_digit(8)) && octal.starts_with(['2', '4', '6']);
-            let setuid = (octal.starts_with(['4', '6']) && special) || symbolic(mode, 'u') || symbolic(mode, 'a') || mode == "+s";
+            let special =
+                octal.len() == 4 && octal.chars().all(|digit| digit.is_digit(8)) && octal.starts_with(['2', '4', '6']);
+            let setuid = (octal.starts_with(['4', '6']) && special)
+                || symbolic(mode, 'u')
+                || symbolic(mode, 'a')
+                || mode == "+s";
             let setgid = special || symbolic(mode, 'g');
             if setuid {
                 judge.add(command, "Privilege Escalation", High);
@@ -116,14 +129,17 @@ fn permissions(command: &Command<'_>, judge: &mut Judge<'_>) {
                 let program = command.operands().skip(1).any(|path| paths::is_scratch(path) || path.contains("bin/"));
                 judge.add(command, "Privilege Escalation", if program { Medium } else { Low });
             }
-            let open = matches!(octal, "777" | "666" | "a+rwx" | "a+w" | "o+w" | "ugo+rwx" | "+rwx" | "a=rwx" | "o+rwx");
+            let open =
+                matches!(octal, "777" | "666" | "a+rwx" | "a+w" | "o+w" | "ugo+rwx" | "+rwx" | "a=rwx" | "o+rwx");
             if recursive && open {
                 judge.add(command, "Recursive Permission Change", if system() { Critical } else { Medium });
             } else if recursive && system() {
                 judge.add(command, "Recursive Permission Change", High);
             } else if open {
                 let target = command.operands().last().unwrap_or_default();
-                let sensitive = paths::credential(target).is_some() || paths::persistence(target).is_some() || paths::is_accounts(target);
+                let sensitive = paths::credential(target).is_some()
+                    || paths::persistence(target).is_some()
+                    || paths::is_accounts(target);
                 judge.add(command, "Recursive Permission Change", if sensitive || system() { High } else { Low });
             }
         }
@@ -134,7 +150,8 @@ fn permissions(command: &Command<'_>, judge: &mut Judge<'_>) {
             judge.add(command, "Privilege Escalation", Medium);
         }
         "chattr" | "chflags" => {
-            let hides = command.has(&["hidden", "+i", "-i", "+u", "uchg", "nouchg", "schg"]) || (recursive && system());
+            let locks = command.has(&["+i", "-i", "+a", "-a"]) && command.operands().any(paths::is_anchored);
+            let hides = locks || command.has(&["hidden", "uchg", "nouchg", "schg"]) || (recursive && system());
             judge.add(command, "Defense Evasion", if hides { Medium } else { Low });
         }
         "setfacl" if recursive && system() => judge.add(command, "Recursive Permission Change", High),
@@ -146,7 +163,18 @@ fn permissions(command: &Command<'_>, judge: &mut Judge<'_>) {
         }
         "setcap" => {
             let text = command.text().to_lowercase();
-            let strong = ["setuid", "setgid", "sys_admin", "dac_", "sys_ptrace", "sys_module", "all=", "=eip", "cap_chown", "fowner"];
+            let strong = [
+                "setuid",
+                "setgid",
+                "sys_admin",
+                "dac_",
+                "sys_ptrace",
+                "sys_module",
+                "all=",
+                "=eip",
+                "cap_chown",
+                "fowner",
+            ];
             let removes = command.has(&["-r"]);
             if strong.iter().any(|name| text.contains(name)) && !removes {
                 judge.add(command, "Privilege Escalation", High);
@@ -167,10 +195,32 @@ fn symbolic(mode: &str, who: char) -> bool {
     })
 }
 
+/// Relative words of one command that are looked up in the directory an earlier `cd` went to.
+const MAX_RELATIVE: usize = 64;
 /// Programs that look at names and attributes, not at content.
 const LOOKS_AT_NAMES: [&str; 22] = [
-    "ls", "stat", "file", "test", "[", "[[", "mkdir", "touch", "chmod", "chown", "ssh-keygen", "echo", "printf", "basename", "dirname",
-    "realpath", "readlink", "cd", "ssh-add", "rm", "git", "ssh",
+    "ls",
+    "stat",
+    "file",
+    "test",
+    "[",
+    "[[",
+    "mkdir",
+    "touch",
+    "chmod",
+    "chown",
+    "ssh-keygen",
+    "echo",
+    "printf",
+    "basename",
+    "dirname",
+    "realpath",
+    "readlink",
+    "cd",
+    "ssh-add",
+    "rm",
+    "git",
+    "ssh",
 ];
 
 fn credentials(command: &Command<'_>, judge: &mut Judge<'_>) {
@@ -178,9 +228,37 @@ fn credentials(command: &Command<'_>, judge: &mut Judge<'_>) {
     let reads_redirect = command.simple.redirects.iter().filter(|redirect| !redirect.writes());
     let from_file = worst_credential(reads_redirect.map(|redirect| redirect.target.as_str()));
     let accounts = command.args.iter().map(|word| path_of(word)).chain(redirected).any(paths::is_accounts);
-    let named = worst_credential(command.args.iter().map(String::as_str));
+    let mut named = worst_credential(command.args.iter().map(String::as_str));
+    if let Some(directory) = &command.simple.directory {
+        // `cd /etc; cat shadow`
+        let relative = command.operands().filter(|word| !word.starts_with(['/', '~', '$'])).take(MAX_RELATIVE);
+        let paths: Vec<String> = relative.map(|word| format!("{directory}/{word}")).collect();
+        named = named.max(worst_credential(paths.iter().map(String::as_str)));
+    }
+    if command.is(&["getent"]) && command.has(&["shadow", "gshadow"]) {
+        named = Some(High);
+    }
     if command.is(&["find", "locate", "mdfind", "fd", "plocate"]) {
-        if let Some(severity) = named {
+        let wanted = command.value(&["-name", "-iname", "-path", "-regex"]).unwrap_or_default().to_lowercase();
+        let secret = [
+            ".pem",
+            ".key",
+            ".kdbx",
+            ".pfx",
+            ".p12",
+            ".ppk",
+            "password",
+            "passwd",
+            "credential",
+            "secret",
+            ".ovpn",
+            "wallet",
+            "id_rsa",
+            ".env",
+        ];
+        let everywhere = paths::is_system(command.first());
+        let searched = (everywhere && secret.iter().any(|part| wanted.contains(part))).then_some(Medium);
+        if let Some(severity) = named.max(searched) {
             judge.add(command, "Credential File Access", severity);
         }
         return;
@@ -192,7 +270,19 @@ fn credentials(command: &Command<'_>, judge: &mut Judge<'_>) {
         return;
     }
     if let Some(severity) = named {
-        let edits = command.is(&["vim", "vi", "nano", "code", "emacs", "source", ".", "docker", "docker-compose", "dotenv", "touch"]);
+        let edits = command.is(&[
+            "vim",
+            "vi",
+            "nano",
+            "code",
+            "emacs",
+            "source",
+            ".",
+            "docker",
+            "docker-compose",
+            "dotenv",
+            "touch",
+        ]);
         let mild = edits || command.is(&["cp", "mv"]) && !paths_outside(command);
         judge.add(command, "Credential File Access", if mild && severity < High { Low } else { severity });
     } else if embedded_credential(command) {
@@ -200,7 +290,8 @@ fn credentials(command: &Command<'_>, judge: &mut Judge<'_>) {
     }
     if accounts {
         // Everyone may read it, and scripts look up users in it; printing or carrying away all of it is what attacks do.
-        let looks_up = command.is(&["grep", "egrep", "awk", "gawk", "cut", "getent", "sort", "wc", "id", "sed", "column", "tr"]);
+        let looks_up =
+            command.is(&["grep", "egrep", "awk", "gawk", "cut", "getent", "sort", "wc", "id", "sed", "column", "tr"]);
         judge.add(command, "Credential File Access", if looks_up { Low } else { Medium });
     }
 }
@@ -211,11 +302,15 @@ fn paths_outside(command: &Command<'_>) -> bool {
 
 /// A credential's path inside a longer argument of a program that is told to read it: a script of `ed`, a SQL statement.
 fn embedded_credential(command: &Command<'_>) -> bool {
-    if command.is(&["grep", "egrep", "rg", "man", "tldr", "export", "docker", "kubectl", "export", "for", "case", "alias"]) {
+    if command
+        .is(&["grep", "egrep", "rg", "man", "tldr", "export", "docker", "kubectl", "export", "for", "case", "alias"])
+    {
         return false;
     }
     let wide = command.args.iter().filter(|argument| argument.len() > 8 && argument.contains(char::is_whitespace));
-    let mut pieces = wide.flat_map(|argument| argument.split(|c: char| c.is_whitespace() || matches!(c, '\'' | '"' | '(' | ')' | ',' | ';')));
+    let mut pieces = wide.flat_map(|argument| {
+        argument.split(|c: char| c.is_whitespace() || matches!(c, '\'' | '"' | '(' | ')' | ',' | ';'))
+    });
     pieces.any(|piece| piece.contains('/') && paths::credential(piece) == Some(High))
 }
 
@@ -226,7 +321,9 @@ fn writes(command: &Command<'_>, judge: &mut Judge<'_>) {
     match command.name.as_str() {
         "tee" | "touch" | "sponge" => targets.extend(&operands),
         "cp" | "mv" | "install" | "ln" | "rsync" => targets.extend(operands.last()),
-        "sed" | "perl" | "gsed" if command.args.iter().any(|word| word.starts_with("-i") || word.starts_with("--in-place")) => {
+        "sed" | "perl" | "gsed"
+            if command.args.iter().any(|word| word.starts_with("-i") || word.starts_with("--in-place")) =>
+        {
             targets.extend(operands.last());
         }
         "dd" => targets.extend(command.args.iter().filter_map(|word| word.strip_prefix("of="))),
@@ -240,10 +337,29 @@ fn writes(command: &Command<'_>, judge: &mut Judge<'_>) {
             judge.add(command, "Persistence Path Write", if looks { Low } else { severity });
         }
         if paths::is_profile(target) {
-            judge.add(command, "Shell Profile Modification", Medium);
+            judge.add(command, "Shell Profile Modification", if sets_up(command) { Low } else { Medium });
+        }
+        let hook = target.rsplit('.').next() == Some("pth") && command.is(&["echo", "printf", "cat", "tee"]);
+        if hook {
+            // Python runs the lines of such a file at every start; models are not written with `echo`.
+            judge.add(command, "Persistence Path Write", Medium);
+        }
+        let page = target.rsplit('.').next().unwrap_or_default();
+        let served = ["/var/www", "htdocs", "public_html", "/srv/http", "inetpub", "/usr/share/nginx", "webapps/"]
+            .iter()
+            .any(|root| target.contains(root));
+        if served
+            && matches!(page, "php" | "phtml" | "jsp" | "jspx" | "asp" | "aspx" | "cgi" | "war")
+            && !command.is(&["cp", "mv", "rsync", "touch"])
+        {
+            judge.add(command, "Web Shell Write", Medium);
         }
         if paths::is_history(target) || paths::is_log(target) {
-            let kept = command.simple.redirects.iter().any(|redirect| redirect.target == target && redirect.operator.contains(">>"));
+            let kept = command
+                .simple
+                .redirects
+                .iter()
+                .any(|redirect| redirect.target == target && redirect.operator.contains(">>"));
             if !kept || paths::is_history(target) {
                 judge.add(command, "Audit Log Tampering", if paths::is_history(target) { High } else { Medium });
             }
@@ -260,6 +376,19 @@ fn writes(command: &Command<'_>, judge: &mut Judge<'_>) {
     }
 }
 
+/// Whether what is appended to a profile is what every setup guide appends: a variable, or a short alias.
+fn sets_up(command: &Command<'_>) -> bool {
+    if !command.is(&["echo", "printf"]) {
+        return false;
+    }
+    let text = command.args.join(" ");
+    let text = text.trim();
+    let runs = text.contains([';', '|', '`', '&', '>', '\n']) || text.contains("$(");
+    let hooks = ["LD_", "PROMPT_COMMAND", "BASH_ENV", "DYLD_", "HIST", "PS1"].iter().any(|name| text.contains(name));
+    let alias = text.strip_prefix("alias ").is_some_and(|rest| !disguises(rest) && !rest.contains('/'));
+    (text.starts_with("export ") || alias) && !runs && !hooks
+}
+
 /// `alias sudo=…`: a name that people trust, with another meaning.
 fn disguises(definition: &str) -> bool {
     let Some((name, meaning)) = definition.split_once('=') else { return false };
@@ -268,13 +397,17 @@ fn disguises(definition: &str) -> bool {
 
 fn hidden_in_scratch(path: &str) -> bool {
     let path = paths::normal(path);
-    paths::is_scratch(&path) && path.split('/').skip(2).any(|part| part.len() > 1 && part.starts_with('.') && !part.starts_with(".x11"))
+    paths::is_scratch(&path)
+        && path.split('/').skip(2).any(|part| part.len() > 1 && part.starts_with('.') && !part.starts_with(".x11"))
 }
 
 fn timestamps(command: &Command<'_>, judge: &mut Judge<'_>) {
     match command.name.as_str() {
         "touch" => {
-            let dated = command.short('t') || command.short('d') || command.short('r') || command.has_prefix(&["--date", "--reference"]);
+            let dated = command.short('t')
+                || command.short('d')
+                || command.short('r')
+                || command.has_prefix(&["--date", "--reference"]);
             let from = command.value(&["-r", "-acmr", "--reference"]).unwrap_or_default();
             let elsewhere = command.operands().any(paths::is_anchored);
             if dated && (elsewhere || from.starts_with('/')) {
@@ -286,7 +419,9 @@ fn timestamps(command: &Command<'_>, judge: &mut Judge<'_>) {
         "setfile" => judge.add(command, "Timestamp Tampering", Medium),
         "date" => {
             let sets = command.has(&["-s"]) || command.has_prefix(&["--set"]);
-            let digits = command.operands().any(|word| word.len() >= 8 && word.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.'));
+            let digits = command
+                .operands()
+                .any(|word| word.len() >= 8 && word.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.'));
             if digits {
                 judge.add(command, "Timestamp Tampering", Medium);
             } else if sets {
@@ -301,10 +436,14 @@ fn timestamps(command: &Command<'_>, judge: &mut Judge<'_>) {
 fn encrypts(command: &Command<'_>, judge: &mut Judge<'_>) {
     let encrypts = match command.name.as_str() {
         "openssl" => {
-            (command.has(&["enc", "rsautl", "smime", "pkeyutl"]) || command.args.first().is_some_and(|word| word.starts_with("aes-") || word.starts_with("des")))
+            (command.has(&["enc", "rsautl", "smime", "pkeyutl"])
+                || command.args.first().is_some_and(|word| word.starts_with("aes-") || word.starts_with("des")))
                 && !command.has(&["-d", "-decrypt", "-verify"])
         }
-        "gpg" | "gpg2" => command.has(&["-c", "--symmetric", "-e", "--encrypt", "--passphrase", "--passphrase-fd"]) && !command.has(&["-d", "--decrypt"]),
+        "gpg" | "gpg2" => {
+            command.has(&["-c", "--symmetric", "-e", "--encrypt", "--passphrase", "--passphrase-fd"])
+                && !command.has(&["-d", "--decrypt"])
+        }
         "7z" | "7za" | "7zr" => command.args.iter().any(|word| word.starts_with("-p")),
         "zip" => command.has(&["-e", "-P", "--encrypt", "--password"]) || command.has_prefix(&["-P"]),
         "ccencrypt" | "ccrypt" | "aescrypt" | "rage" | "mcrypt" => true,

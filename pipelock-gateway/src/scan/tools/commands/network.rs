@@ -9,8 +9,28 @@ use crate::scan::tools::shell::{self, Script};
 
 /// Programs that send what they read to another machine.
 const SENDERS: [&str; 22] = [
-    "curl", "wget", "nc", "ncat", "netcat", "nc.openbsd", "socat", "ssh", "scp", "sftp", "ftp", "tftp", "telnet", "rsync", "mail",
-    "sendmail", "mailx", "mutt", "openssl", "http", "https", "xh",
+    "curl",
+    "wget",
+    "nc",
+    "ncat",
+    "netcat",
+    "nc.openbsd",
+    "socat",
+    "ssh",
+    "scp",
+    "sftp",
+    "ftp",
+    "tftp",
+    "telnet",
+    "rsync",
+    "mail",
+    "sendmail",
+    "mailx",
+    "mutt",
+    "openssl",
+    "http",
+    "https",
+    "xh",
 ];
 
 pub(super) fn judge(command: &Command<'_>, judge: &mut Judge<'_>) {
@@ -33,14 +53,17 @@ fn reverse_shell(command: &Command<'_>, judge: &mut Judge<'_>) {
             let executes = command.args.windows(2).any(|pair| match pair {
                 [flag, program] => {
                     let bundle = flag.starts_with('-') && !flag.starts_with("--") && flag.ends_with(['e', 'c']);
-                    (bundle || matches!(flag.as_str(), "--exec" | "--sh-exec")) && (is_shell_path(program.split_whitespace().next().unwrap_or(program)) || program.starts_with('/'))
+                    (bundle || matches!(flag.as_str(), "--exec" | "--sh-exec"))
+                        && (is_shell_path(program.split_whitespace().next().unwrap_or(program))
+                            || program.starts_with('/'))
                 }
                 _ => false,
             });
             if executes || command.has_prefix(&["--sh-exec", "--exec", "-e/", "-c/"]) {
                 Some(Critical)
             } else if command.short('l') {
-                Some(Low)
+                // `-lvnp` is how one waits for a shell to call; a test listens without looking away from names.
+                Some(if command.short('n') && command.short('p') { Medium } else { Low })
             } else {
                 None
             }
@@ -51,12 +74,15 @@ fn reverse_shell(command: &Command<'_>, judge: &mut Judge<'_>) {
             let remote = text.contains("tcp") || text.contains("openssl") || text.contains("udp");
             (executes && remote).then_some(Critical)
         }
-        "telnet" | "openssl" if command.simple.redirects.iter().any(|redirect| paths::is_scratch(&redirect.target)) => Some(High),
+        "telnet" | "openssl" if command.simple.redirects.iter().any(|redirect| paths::is_scratch(&redirect.target)) => {
+            Some(High)
+        }
         "xterm" if command.has(&["-display"]) => Some(High),
         name if shell::is_shell(name) => {
-            let socket = command.simple.redirects.iter().any(|redirect| {
-                redirect.target.starts_with("/dev/tcp/") || redirect.target.starts_with("/dev/udp/")
-            });
+            let socket =
+                command.simple.redirects.iter().any(|redirect| {
+                    redirect.target.starts_with("/dev/tcp/") || redirect.target.starts_with("/dev/udp/")
+                });
             socket.then_some(Critical)
         }
         "exec" | "cat" | "read" | "echo" => {
@@ -75,7 +101,9 @@ fn reverse_shell(command: &Command<'_>, judge: &mut Judge<'_>) {
 fn host(word: &str) -> Option<&str> {
     let rest = match word.split_once("://") {
         Some((_, rest)) => rest,
-        None => word.split_once(':').filter(|(host, _)| host.contains('.') || host.contains('@')).map(|(host, _)| host)?,
+        None => {
+            word.split_once(':').filter(|(host, _)| host.contains('.') || host.contains('@')).map(|(host, _)| host)?
+        }
     };
     let authority = rest.split(['/', '?', '#']).next()?;
     let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
@@ -101,13 +129,15 @@ fn uploads(command: &Command<'_>, judge: &mut Judge<'_>) {
             let file = command.value(&["-T", "--upload-file"]).is_some()
                 || command.args.windows(2).any(|pair| match pair {
                     [flag, value] => {
-                        let data = flag.starts_with("--data") || matches!(flag.as_str(), "-d" | "-F" | "--form" | "--json");
+                        let data =
+                            flag.starts_with("--data") || matches!(flag.as_str(), "-d" | "-F" | "--form" | "--json");
                         data && (value.starts_with('@') || value.contains("=@") || value.contains("=<"))
                     }
                     _ => false,
                 })
                 || command.has_prefix(&["-d@", "-F@", "--data=@", "--data-binary=@"]);
-            if file && remote(command) { Some(carries(Medium)) } else { substituted(command) }
+            let least = if names_anchored(command) { Medium } else { Low };
+            if file && remote(command) { Some(carries(least)) } else { substituted(command) }
         }
         "wget" => {
             let file = command.value(&["--post-file", "--body-file"]);
@@ -116,12 +146,17 @@ fn uploads(command: &Command<'_>, judge: &mut Judge<'_>) {
         "nc" | "ncat" | "netcat" | "telnet" => {
             let fed = command.simple.redirects.iter().find(|redirect| !redirect.writes());
             match fed {
-                Some(redirect) if paths::credential(&redirect.target).is_some() || paths::is_accounts(&redirect.target) => Some(Critical),
+                Some(redirect)
+                    if paths::credential(&redirect.target).is_some() || paths::is_accounts(&redirect.target) =>
+                {
+                    Some(Critical)
+                }
                 Some(_) if remote(command) => Some(Medium),
                 _ => None,
             }
         }
-        "scp" | "rsync" | "sftp" | "ftp" | "tftp" | "rclone" | "s3cmd" | "gsutil" | "aws" | "az" | "mc" | "smbclient" => {
+        "scp" | "rsync" | "sftp" | "ftp" | "tftp" | "rclone" | "s3cmd" | "gsutil" | "aws" | "az" | "mc"
+        | "smbclient" => {
             let leaves = command.operands().any(|word| word.contains("://") || word.contains(':'));
             let system = command.operands().next().is_some_and(|first| paths::is_system(first) && first != "/");
             match credential {
@@ -138,6 +173,11 @@ fn uploads(command: &Command<'_>, judge: &mut Judge<'_>) {
     }
 }
 
+/// Whether a file that is named does not lie where one works: everyday uploads name what was just built.
+fn names_anchored(command: &Command<'_>) -> bool {
+    command.args.iter().any(|word| !word.contains("://") && paths::is_anchored(path_of(word)))
+}
+
 /// The output of a command, or a secret variable, inside a URL.
 fn substituted(command: &Command<'_>) -> Option<Severity> {
     let urls = command.operands().filter(|word| word.contains("://") || word.contains('?'));
@@ -145,7 +185,20 @@ fn substituted(command: &Command<'_>) -> Option<Severity> {
     for url in urls {
         let Some((_, rest)) = url.split_once("://").or(Some(("", url))) else { continue };
         let tail = rest.get(rest.find(['/', '?']).unwrap_or(rest.len())..).unwrap_or_default().to_lowercase();
-        let outputs = ["$(cat", "$(base64", "$(whoami", "$(id", "$(uname", "$(env", "$(printenv", "$(hostname", "$(grep", "$(ls", "$(pwd", "$(tar"];
+        let outputs = [
+            "$(cat",
+            "$(base64",
+            "$(whoami",
+            "$(id",
+            "$(uname",
+            "$(env",
+            "$(printenv",
+            "$(hostname",
+            "$(grep",
+            "$(ls",
+            "$(pwd",
+            "$(tar",
+        ];
         if outputs.iter().any(|output| tail.contains(output)) {
             worst = worst.max(Some(High));
         }
@@ -165,7 +218,25 @@ fn metadata(command: &Command<'_>, judge: &mut Judge<'_>) {
 
 /// Fetching from where only attacks fetch from.
 fn suspicious(command: &Command<'_>, judge: &mut Judge<'_>) {
-    if !command.is(&["curl", "wget", "fetch", "nc", "ncat", "nslookup", "dig", "host", "ping", "lynx", "aria2c", "certutil", "bitsadmin", "iwr", "irm", "invoke-webrequest", "invoke-restmethod"]) {
+    if !command.is(&[
+        "curl",
+        "wget",
+        "fetch",
+        "nc",
+        "ncat",
+        "nslookup",
+        "dig",
+        "host",
+        "ping",
+        "lynx",
+        "aria2c",
+        "certutil",
+        "bitsadmin",
+        "iwr",
+        "irm",
+        "invoke-webrequest",
+        "invoke-restmethod",
+    ]) {
         return;
     }
     let worst = command.operands().filter_map(suspicious_url).max();
@@ -179,7 +250,10 @@ fn serves(command: &Command<'_>, judge: &mut Judge<'_>) {
     match command.name.as_str() {
         "ssh" => {
             let forwards = command.args.iter().any(|word| word.starts_with("-R") || word.starts_with("-D"));
-            let proxy = command.args.iter().any(|word| word.to_lowercase().contains("proxycommand=") && word.contains([';', '/']));
+            let proxy = command
+                .args
+                .iter()
+                .any(|word| word.to_lowercase().contains("proxycommand=") && word.contains([';', '/']));
             if proxy && (text().contains("sh") || text().contains(';')) {
                 judge.add(command, "Shell Escape", Medium);
             } else if forwards {
@@ -187,13 +261,34 @@ fn serves(command: &Command<'_>, judge: &mut Judge<'_>) {
             }
         }
         // Its server side is how people test a tunnel; its client side is how a tunnel leaves a network.
-        "chisel" | "ligolo" => judge.add(command, "Tunnel", if command.has(&["client"]) || command.is(&["ligolo"]) { Medium } else { Low }),
-        "ngrok" | "cloudflared" | "localtunnel" | "lt" | "frpc" | "bore" | "gost" | "iodine" | "dnscat2" | "dnscat" | "ptunnel" | "stunnel"
-        | "autossh" => judge.add(command, "Tunnel", Medium),
+        "chisel" | "ligolo" => {
+            judge.add(command, "Tunnel", if command.has(&["client"]) || command.is(&["ligolo"]) { Medium } else { Low })
+        }
+        "ngrok" | "cloudflared" | "localtunnel" | "lt" | "frpc" | "bore" | "gost" | "iodine" | "dnscat2" | "dnscat"
+        | "ptunnel" | "stunnel" | "autossh" => judge.add(command, "Tunnel", Medium),
         "telnet" if command.operands().count() >= 2 && remote(command) => judge.add(command, "Tunnel", Low),
-        "tcpdump" | "tshark" | "ettercap" | "bettercap" | "arpspoof" | "dsniff" => judge.add(command, "Network Sniffing", Low),
-        "responder" | "hydra" | "medusa" | "crackmapexec" | "nxc" | "evil-winrm" | "sqlmap" | "john" | "hashcat" | "impacket-secretsdump"
-        | "secretsdump.py" | "kerbrute" | "rubeus" | "bloodhound" => judge.add(command, "Offensive Tool", Medium),
+        "tcpdump" if command.has(&["-z"]) => judge.add(command, "Shell Escape", Medium),
+        "xmrig" | "minerd" | "cpuminer" | "xmr-stak" | "ethminer" | "t-rex" | "nbminer" => {
+            judge.add(command, "Cryptocurrency Mining", High)
+        }
+        "openssl" if command.has(&["s_server"]) => judge.add(command, "Tunnel", Medium),
+        "tcpdump" | "tshark" | "ettercap" | "bettercap" | "arpspoof" | "dsniff" => {
+            judge.add(command, "Network Sniffing", Low)
+        }
+        "responder"
+        | "hydra"
+        | "medusa"
+        | "crackmapexec"
+        | "nxc"
+        | "evil-winrm"
+        | "sqlmap"
+        | "john"
+        | "hashcat"
+        | "impacket-secretsdump"
+        | "secretsdump.py"
+        | "kerbrute"
+        | "rubeus"
+        | "bloodhound" => judge.add(command, "Offensive Tool", Medium),
         _ => {}
     }
 }
@@ -205,7 +300,9 @@ fn dns(command: &Command<'_>, judge: &mut Judge<'_>) {
     // Data as labels: a name of several long labels, or one that was base64 of something readable.
     let encoded = command.operands().any(|word| {
         let label = word.split('.').map(str::len).max().unwrap_or_default();
-        word.contains('.') && !word.contains('/') && (label >= 40 || word.split('.').filter(|part| part.len() > 28).count() >= 2)
+        word.contains('.')
+            && !word.contains('/')
+            && (label >= 40 || word.split('.').filter(|part| part.len() > 28).count() >= 2)
     });
     if encoded {
         judge.add(command, "Network Exfiltration", Medium);
@@ -221,7 +318,9 @@ pub(super) fn judge_pipeline(commands: &[Command<'_>], judge: &mut Judge<'_>) {
         }
         if command.is(&SENDERS) && remote(command) {
             let sends = match command.name.as_str() {
-                "curl" => command.args.iter().any(|word| word.starts_with("@-") || word == "-" || word.ends_with("=@-")),
+                "curl" => {
+                    command.args.iter().any(|word| word.starts_with("@-") || word == "-" || word.ends_with("=@-"))
+                }
                 "wget" => command.has_prefix(&["--post"]),
                 "openssl" => command.has(&["s_client"]),
                 _ => true,
@@ -229,9 +328,19 @@ pub(super) fn judge_pipeline(commands: &[Command<'_>], judge: &mut Judge<'_>) {
             let source = before.iter().map(|earlier| reads(earlier)).max().flatten();
             if let (true, Some(severity)) = (sends, source) {
                 judge.add(command, "Network Exfiltration", severity);
-            } else if sends && command.is(&["nc", "ncat", "netcat", "telnet", "socat"]) && before.iter().any(|earlier| !earlier.is(&["echo", "printf"])) {
-                judge.add(command, "Network Exfiltration", Medium);
-            } else if sends && command.is(&["curl", "wget"]) && before.iter().any(|earlier| earlier.is(&["base64", "tar", "gzip", "zip", "xxd"])) {
+            } else if sends
+                && command.is(&["nc", "ncat", "netcat", "telnet", "socat"])
+                && before.iter().any(|earlier| !earlier.is(&["echo", "printf"]))
+            {
+                judge.add(
+                    command,
+                    "Network Exfiltration",
+                    if before.iter().any(names_anchored) { Medium } else { Low },
+                );
+            } else if sends
+                && command.is(&["curl", "wget"])
+                && before.iter().any(|earlier| earlier.is(&["base64", "tar", "gzip", "zip", "xxd"]))
+            {
                 judge.add(command, "Network Exfiltration", Medium);
             }
         }
@@ -249,30 +358,43 @@ fn reads(command: &Command<'_>) -> Option<Severity> {
         return Some(High);
     }
     if command.is(&["tar", "zip", "find", "mysqldump", "pg_dump", "pg_dumpall", "mongodump", "sqlite3"]) {
-        return Some(Medium);
+        let far = names_anchored(command) || command.name.contains("dump");
+        return Some(if far { Medium } else { Low });
     }
     None
 }
 
 /// Programs that are fetched, or made executable where everybody may write, and then started.
 fn starts_what_it_fetched(script: &Script, report: &mut Report) {
-    let commands = || script.pipelines.iter().flat_map(|pipeline| &pipeline.stages).filter(|stage| !stage.words.is_empty());
+    let commands =
+        || script.pipelines.iter().flat_map(|pipeline| &pipeline.stages).filter(|stage| !stage.words.is_empty());
     let mut fetched: Vec<String> = Vec::new();
     let mut enabled: Vec<String> = Vec::new();
     for stage in commands().take(MAX_FOLLOWED) {
         let command = Command::new(stage, false);
         if command.is(&["curl", "wget", "aria2c", "fetch", "scp"]) {
-            let named = command.value(&["-o", "-O", "--output", "--output-document"]).filter(|name| !name.contains("://"));
-            let redirected = stage.redirects.iter().find(|redirect| redirect.writes()).map(|redirect| redirect.target.as_str());
-            let url = command.operands().find(|word| word.contains("://")).map(|url| url.rsplit('/').next().unwrap_or(url));
+            let named =
+                command.value(&["-o", "-O", "--output", "--output-document"]).filter(|name| !name.contains("://"));
+            let redirected =
+                stage.redirects.iter().find(|redirect| redirect.writes()).map(|redirect| redirect.target.as_str());
+            let url =
+                command.operands().find(|word| word.contains("://")).map(|url| url.rsplit('/').next().unwrap_or(url));
             fetched.extend(named.or(redirected).or(url).map(file_name));
             continue;
         }
-        if command.is(&["chmod"]) && command.args.first().is_some_and(|mode| mode.contains('x') || mode.starts_with('7') || mode.starts_with("07")) {
+        if command.is(&["chmod"])
+            && command
+                .args
+                .first()
+                .is_some_and(|mode| mode.contains('x') || mode.starts_with('7') || mode.starts_with("07"))
+        {
             enabled.extend(command.operands().skip(1).filter(|path| paths::is_scratch(path)).map(file_name));
             continue;
         }
-        let program = if shell::is_shell(&command.name) || shell::is_interpreter(&command.name) || command.is(&["source", ".", "exec"]) {
+        let program = if shell::is_shell(&command.name)
+            || shell::is_interpreter(&command.name)
+            || command.is(&["source", ".", "exec"])
+        {
             command.first()
         } else {
             stage.words.first().map(String::as_str).unwrap_or_default()
@@ -305,7 +427,8 @@ pub(super) fn runs_download(script: &Script, report: &mut Report) {
     }
     let commands = script.pipelines.iter().flat_map(|pipeline| &pipeline.stages);
     let words = commands.flat_map(|stage| stage.words.iter());
-    let urls: Vec<&str> = words.map(String::as_str).filter(|word| word.contains("://") || word.contains(".sh")).collect();
+    let urls: Vec<&str> =
+        words.map(String::as_str).filter(|word| word.contains("://") || word.contains(".sh")).collect();
     let plain = urls.iter().any(|url| url.starts_with("http://") || bare_address(url) || suspicious_url(url).is_some());
     let unnamed = urls.is_empty();
     // Installers are documented this way, from named hosts over TLS; from an address or without TLS it is never honest.

@@ -24,36 +24,77 @@ fn compile(rules: &[(&'static str, Severity, &str)]) -> Vec<Pattern> {
     rules.iter().filter_map(pattern).collect()
 }
 
-const RULES: [(&str, Severity, &str); 30] = [
+const RULES: [(&str, Severity, &str); 31] = [
+    ("Privilege Escalation", Medium, r"(?:\||<<<)[^\n|]{0,40}\bsudo\s+-S\b|\|\s*su\s+-?\s*(?:root)?\b\s*-c"),
     ("Reverse Shell", Critical, r"(?i)\b(?:ba|z|k|da)?sh\s+-i\b[^\n]{0,40}[>&<]+\s*(?:&?\s*)?/dev/(?:tcp|udp)/"),
     ("Reverse Shell", High, r"/dev/(?:tcp|udp)/[^\s/]+/\S+"),
     ("Reverse Shell", High, r"(?i)\b(?:ba|z|k|da)?sh\s+-i\s+(?:[0-2]?[<>]&|>&|<&|\d*>|2>&1\s*\|)"),
-    ("Reverse Shell", Critical, r"(?is)\bmk(?:fifo|nod)\b.{1,200}\b(?:nc|ncat|netcat|telnet|openssl\s+s_client|socat)\b"),
+    (
+        "Reverse Shell",
+        Critical,
+        r"(?is)\bmk(?:fifo|nod)\b.{1,200}\b(?:nc|ncat|netcat|telnet|openssl\s+s_client|socat)\b",
+    ),
     ("Reverse Shell", Critical, r"(?is)\b(?:n(?:et)?cat|nc|telnet)\b[^\n|;]{3,80}\|\s*(?:/\w+)*/?(?:ba|z|da|k)?sh\b"),
     ("Reverse Shell", High, r"(?is)openssl\s+s_client\b[^\n]{0,120}\|\s*(?:/\w+)*/?(?:ba|z|da|k)?sh\b"),
     ("Reverse Shell", High, r"(?i)/inet/(?:tcp|udp)/\d+/"),
     ("Reverse Shell", High, r"(?i)zmodload\s+zsh/net/tcp|\bztcp\s"),
-    ("Reverse Shell", High, r"(?is)\bsocket\b.{0,200}(?:dup2|pty\.spawn|subprocess|os\.exec|execl|/bin/(?:ba)?sh|cmd\.exe)"),
+    (
+        "Reverse Shell",
+        High,
+        r"(?is)\bsocket\b.{0,200}(?:dup2|pty\.spawn|subprocess|os\.exec|execl|/bin/(?:ba)?sh|cmd\.exe)",
+    ),
     ("Reverse Shell", High, r"(?is)\buse\s+(?:IO::)?Socket\b.{0,400}(?:exec|system|open\s*\(?\s*STD|while)"),
     ("Reverse Shell", High, r"(?is)fsockopen\s*\(.{0,160}(?:exec|shell_exec|system|proc_open|popen|passthru)"),
     ("Reverse Shell", High, r"(?is)TCPSocket\.(?:new|open)\b.{0,200}(?:exec|popen|/bin/sh|cmd|IO\.)"),
-    ("Reverse Shell", High, r"(?is)(?:new\s+net\.Socket|net\.connect|\.connect)\b.{0,240}(?:/bin/(?:ba)?sh|\.stdin|\.pipe\(sh)"),
+    (
+        "Reverse Shell",
+        High,
+        r"(?is)(?:new\s+net\.Socket|net\.connect|\.connect)\b.{0,240}(?:/bin/(?:ba)?sh|\.stdin|\.pipe\(sh)",
+    ),
     ("Reverse Shell", High, r"(?is)socket\.tcp\(\).{0,200}(?:io\.popen|os\.execute)|Net\.Sockets\.TCPClient"),
     ("Fork Bomb", High, r"(?:^|[^\w])([:\w]{1,12})\s*\(\)\s*\{\s*[:\w]{1,12}\s*\|\s*[:\w]{1,12}\s*&\s*\}\s*;"),
     ("Command Injection", High, r"\(\)\s*\{\s*:?\s*;?\s*\}\s*;"),
     ("Command Injection", High, r#"(?i)<!--\s*#\s*(?:exec|include|echo)\s+(?:cmd|virtual|file|var)\s*="#),
-    ("Command Injection", High, r"(?is)<\?(?:php|=)?\s.{0,200}\b(?:system|exec|shell_exec|passthru|popen|proc_open|eval|assert|phpinfo)\s*\("),
+    (
+        "Command Injection",
+        High,
+        r"(?is)<\?(?:php|=)?\s.{0,200}\b(?:system|exec|shell_exec|passthru|popen|proc_open|eval|assert|phpinfo)\s*\(",
+    ),
     ("Command Injection", High, r"(?i)\$\{(?:jndi:|\$\{(?:lower|upper|::-|env))"),
-    ("Command Injection", High, r"(?i)\{\{[^}]{0,200}(?:__class__|__globals__|__import__|popen|config\.|subclasses|cycler|lipsum|/etc/|constructor|range\.)[^}]{0,200}\}\}"),
-    ("Command Injection", High, r"(?i)(?:#|\$|\*)\{[^}]{0,200}(?:T\(java\.lang|Runtime|getRuntime|ProcessBuilder|new java\.)[^}]{0,200}\}"),
+    (
+        "Command Injection",
+        High,
+        r"(?i)\{\{[^}]{0,200}(?:__class__|__globals__|__import__|popen|config\.|subclasses|cycler|lipsum|/etc/|constructor|range\.)[^}]{0,200}\}\}",
+    ),
+    (
+        "Command Injection",
+        High,
+        r"(?i)(?:#|\$|\*)\{[^}]{0,200}(?:T\(java\.lang|Runtime|getRuntime|ProcessBuilder|new java\.)[^}]{0,200}\}",
+    ),
     ("Command Injection", High, r"(?i)<%=?\s*(?:system|exec|`|IO\.popen|File\.(?:open|read)|Runtime)"),
-    ("Command Injection", Medium, r#"(?i)(?:^|[;|&\s])(?:system|shell_exec|passthru|popen|proc_open|pcntl_exec)\s*\(\s*['"]"#),
+    (
+        "Command Injection",
+        Medium,
+        r#"(?i)(?:^|[;|&\s])(?:system|shell_exec|passthru|popen|proc_open|pcntl_exec)\s*\(\s*['"]"#,
+    ),
     ("Command Injection", High, r"(?i)\{\{[^}]{0,120}/etc/(?:passwd|shadow)[^}]{0,60}\}\}"),
-    ("Overflow Padding", Medium, r#"(?i)(?:print|echo|puts|write)[^\n]{0,24}['"\\][^'"\n]{1,4}['"\\]+\s*(?:x|\*)\s*\(?\d{3,}"#),
+    (
+        "Overflow Padding",
+        Medium,
+        r#"(?i)(?:print|echo|puts|write)[^\n]{0,24}['"\\][^'"\n]{1,4}['"\\]+\s*(?:x|\*)\s*\(?\d{3,}"#,
+    ),
     ("Overflow Padding", Medium, r"(?:A{300,}|a{300,}|X{300,}|(?:%[sxnp]){6,}|(?:\\x90){8,}|(?:%n){2,})"),
     ("Privilege Escalation", High, r"(?i)\bNOPASSWD\s*:\s*ALL\b"),
-    ("Privilege Escalation", High, r"(?i)/sys/fs/cgroup[^\n]{0,80}release_agent|notify_on_release|/proc/sys/kernel/core_pattern|/proc/sysrq-trigger"),
-    ("Persistence Path Write", Medium, r"(?i)(?:\*|\d+|@reboot|@daily|@hourly)(?:\s+(?:\*|[\d/,*-]+)){4}\s+(?:root\s+)?(?:/bin/|curl|wget|bash|nc|python|/tmp/|sh\s)"),
+    (
+        "Privilege Escalation",
+        High,
+        r"(?i)/sys/fs/cgroup[^\n]{0,80}release_agent|notify_on_release|/proc/sys/kernel/core_pattern|/proc/sysrq-trigger",
+    ),
+    (
+        "Persistence Path Write",
+        Medium,
+        r"(?i)(?:\*|\d+|@reboot|@daily|@hourly)(?:\s+(?:\*|[\d/,*-]+)){4}\s+(?:root\s+)?(?:/bin/|curl|wget|bash|nc|python|/tmp/|sh\s)",
+    ),
     ("Defense Evasion", High, r"(?i)\b(?:setenforce\s+0|auditctl\s+-(?:D|e\s*0))"),
 ];
 
@@ -64,7 +105,8 @@ pub(super) fn judge(text: &str, view: View, report: &mut Report) {
     // A script that only prints or documents such text is rare enough in arguments; comments are.
     for pattern in COMPILED.iter() {
         if let Some(found) = pattern.expression.find(text) {
-            let severity = if pattern.rule == "Defense Evasion" { Medium.max(Severity::Medium) } else { pattern.severity };
+            let severity =
+                if pattern.rule == "Defense Evasion" { Medium.max(Severity::Medium) } else { pattern.severity };
             report.add(pattern.rule, severity, view, found.as_str());
         }
     }
@@ -82,24 +124,40 @@ static LEADING: LazyLock<Option<Regex>> = LazyLock::new(|| {
 });
 
 /// A word, then a separator and a probe: `x; id`, `test* && curl …`, `127.0.0.1 | whoami`.
-static TRAILING_SEPARATOR: LazyLock<Option<Regex>> =
-    LazyLock::new(|| Regex::new(r"(?i)^\s*[;|&]?\s*(?:/(?:usr/)?bin/)?(?:id|whoami|ls|cat\s+\S+|uname(?:\s+-a)?|nc\s.+|netstat(?:\s+-\w+)?)\s*[;|&]{1,2}\s*$").ok());
+static TRAILING_SEPARATOR: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(r"(?i)^\s*[;|&]?\s*(?:/(?:usr/)?bin/)?(?:id|whoami|ls|cat\s+\S+|uname(?:\s+-a)?|nc\s.+|netstat(?:\s+-\w+)?)\s*[;|&]{1,2}\s*$").ok()
+});
 
 /// A value of some form field, then a separator and a probe: `127.0.0.1; whoami`, `a;/usr/bin/id|`.
 static AFTER_VALUE: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    Regex::new(&format!(r"(?i)^\s*(?:\d{{1,3}}(?:\.\d{{1,3}}){{3}}|\w|\d+|test|foo|[\w.]+@[\w.]+)\s*(?:;|\|\|?|&&?)\s*{PROBES}\b")).ok()
+    Regex::new(&format!(
+        r"(?i)^\s*(?:\d{{1,3}}(?:\.\d{{1,3}}){{3}}|\w|\d+|test|foo|[\w.]+@[\w.]+)\s*(?:;|\|\|?|&&?)\s*{PROBES}\b"
+    ))
+    .ok()
+});
+
+/// Anything that is no program, then a separator and a probe, and nothing else: `/index.html|id|`, `a);id`.
+static AFTER_ODD: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(r"(?i)^(?:[a-z]+://|[^\s./])?\S{0,64}[/.)('\x22$:*?=@\d][^\s;|&]{0,32}[;|&]{1,2}\s*(?:/(?:usr/)?bin/)?(?:id|whoami|uname(?: -a)?|ifconfig|ipconfig|netstat(?: -\w+)?|dir|pwd|cat\s+/\S+|ping\s.*|sleep\s+\d+|nslookup\s.*)\s*[;|&#]*\s*$").ok()
+});
+
+/// Nothing but a substitution, an arithmetic probe in a template, or a call of another language where a command belongs.
+static WHOLE: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(r"(?is)^\s*(?:\$\(\s*(?:sleep|ping|nslookup|curl|wget|cat|id|whoami|touch)\b[^)]*\)|[#$%*@{<\[]{0,3}[{=%(]{1,2}\s*\d+\s*[*+]\s*'?\d+'?\s*[}%)]{1,2}[>\]]?|[\d'\x22)]*[;|&]*\s*(?:__import__\s*\(|require\s*\(\s*.child_process|Runtime\.getRuntime|os\.(?:system|popen)\s*\(|(?:eval|exec|assert|phpinfo|passthru|shell_exec)\s*\([^)]*\)\s*;?\s*$)|\{\$\{)").ok()
 });
 
 /// A terminal's escape sequence or an encoded line break before a command.
-static TERMINAL: LazyLock<Option<Regex>> =
-    LazyLock::new(|| Regex::new(r"(?i)(?:\\n|\\r|\\033|\\x1b|\\e|\x1b)\s*\[?\d*[a-z]?\s*(?:cat|curl|wget|nc|bash|sh|id|whoami|ping|echo)\b|^\s*\\(?:n|r|033|x1b)").ok());
+static TERMINAL: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(r"(?i)(?:\\n|\\r|\\033|\\x1b|\\e|\x1b)\s*\[?\d*[a-z]?\s*(?:cat|curl|wget|nc|bash|sh|id|whoami|ping|echo)\b|^\s*\\(?:n|r|033|x1b)").ok()
+});
 
 /// Payloads that stand where a command was expected but only make sense inside another one.
 pub(super) fn injected(text: &str, report: &mut Report) {
-    let matches = |expression: &LazyLock<Option<Regex>>| expression.as_ref().is_some_and(|expression| expression.is_match(text));
+    let matches =
+        |expression: &LazyLock<Option<Regex>>| expression.as_ref().is_some_and(|expression| expression.is_match(text));
     if matches(&LEADING) {
         report.add("Command Injection", High, View::Text, text);
-    } else if matches(&AFTER_VALUE) || matches(&TERMINAL) {
+    } else if matches(&AFTER_VALUE) || matches(&AFTER_ODD) || matches(&WHOLE) || matches(&TERMINAL) {
         report.add("Command Injection", Medium, View::Text, text);
     } else if matches(&TRAILING_SEPARATOR) && text.trim_end().ends_with(['|', ';']) && !text.contains('\n') {
         report.add("Command Injection", Medium, View::Text, text);
@@ -128,11 +186,19 @@ pub(in crate::scan::tools) fn injects(text: &str) -> bool {
 pub(super) fn transport_decoded(text: &str) -> Vec<String> {
     let mut variants = Vec::new();
     let lower = text.to_lowercase();
-    if ["%20", "%0a", "%2f", "%3b", "%7c", "%26", "%24", "%60", "%22", "%27", "%09"].iter().any(|escape| lower.contains(escape)) {
+    if ["%20", "%0a", "%2f", "%3b", "%7c", "%26", "%24", "%60", "%22", "%27", "%09"]
+        .iter()
+        .any(|escape| lower.contains(escape))
+    {
         variants.push(encoding::percent_text(text));
     }
     if ["&lt;", "&quot;", "&amp;", "&gt;", "&#"].iter().any(|entity| lower.contains(entity)) {
-        let decoded = text.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"").replace("&#39;", "'").replace("&amp;", "&");
+        let decoded = text
+            .replace("&lt;", "<")
+            .replace("&gt;", ">")
+            .replace("&quot;", "\"")
+            .replace("&#39;", "'")
+            .replace("&amp;", "&");
         variants.push(decoded);
     }
     if text.starts_with("\\n") || text.starts_with("\\r") {
@@ -215,7 +281,8 @@ pub(in crate::scan::tools) fn suspicious_url(url: &str) -> Option<Severity> {
     if HOSTILE_WORD.as_ref().is_some_and(|expression| expression.is_match(&lower)) && lower.contains("://") {
         return Some(Medium);
     }
-    let low = lower.starts_with("http://") && lower.get(7..8).is_some_and(|first| first.starts_with(|c: char| c.is_ascii_digit()));
+    let low = lower.starts_with("http://")
+        && lower.get(7..8).is_some_and(|first| first.starts_with(|c: char| c.is_ascii_digit()));
     low.then_some(Low)
 }
 
@@ -226,17 +293,23 @@ mod tests {
     #[test]
     fn every_expression_compiles() {
         assert_eq!(COMPILED.len(), RULES.len());
-        for expression in [&LEADING, &TRAILING_SEPARATOR, &AFTER_VALUE, &TERMINAL, &PARAMETER, &HOSTILE_WORD] {
+        for expression in
+            [&LEADING, &TRAILING_SEPARATOR, &AFTER_VALUE, &AFTER_ODD, &WHOLE, &TERMINAL, &PARAMETER, &HOSTILE_WORD]
+        {
             assert!(expression.is_some());
         }
     }
 
     #[test]
     fn values_that_escape_into_a_shell_are_told_from_prose() {
-        for value in ["8.8.8.8; cat /etc/hosts", "a$(id)b", "x`whoami`", "x | nc 10.1.1.1 99", "a && curl http://x", "1;id"] {
+        for value in
+            ["8.8.8.8; cat /etc/hosts", "a$(id)b", "x`whoami`", "x | nc 10.1.1.1 99", "a && curl http://x", "1;id"]
+        {
             assert!(injects(value), "{value}");
         }
-        for value in ["rock & roll", "Tom; cat lovers unite", "a | b | c", "cost is $(5)", "R&D; find a way", "salt && pepper"] {
+        for value in
+            ["rock & roll", "Tom; cat lovers unite", "a | b | c", "cost is $(5)", "R&D; find a way", "salt && pepper"]
+        {
             assert!(!injects(value), "{value}");
         }
     }

@@ -112,7 +112,8 @@ impl Reader {
                 let separator = self.variables.get("IFS").filter(|ifs| !ifs.trim().is_empty()).cloned();
                 match separator {
                     Some(separator) => {
-                        let blanks: String = value.chars().map(|c| if separator.contains(c) { ' ' } else { c }).collect();
+                        let blanks: String =
+                            value.chars().map(|c| if separator.contains(c) { ' ' } else { c }).collect();
                         self.script.disguised |= blanks != value;
                         word.push_split(&blanks);
                     }
@@ -129,7 +130,7 @@ impl Reader {
     fn parameter(&mut self, inner: &str, word: &mut Word, quoted: bool) {
         if let Some(name) = inner.strip_prefix('!') {
             let target = self.variables.get(name).cloned().unwrap_or_default();
-            word.disguised = true;
+            word.disguised |= !quoted;
             self.value(&target, word, quoted);
             return;
         }
@@ -142,11 +143,12 @@ impl Reader {
         }
         if name.is_empty() {
             // `${@}`, `${*}`: nothing, in the middle of a word.
-            word.disguised = true;
+            word.disguised |= !quoted && word.literal > 0;
             return;
         }
         let known = self.variables.get(name).cloned();
-        let operation = operation.strip_prefix('[').map_or(operation, |rest| rest.split_once(']').map_or("", |(_, rest)| rest));
+        let operation =
+            operation.strip_prefix('[').map_or(operation, |rest| rest.split_once(']').map_or("", |(_, rest)| rest));
         let result = match (known, operation) {
             (_, "") => {
                 self.value(name, word, quoted);

@@ -38,7 +38,9 @@ impl Reader {
                         Some(script) => self.script_text(script, depth + 1, was_decoded),
                         None => None,
                     };
-                    if input.is_none() && let Some(source) = fetched {
+                    if input.is_none()
+                        && let Some(source) = fetched
+                    {
                         self.note_source(&source.words.join(" "));
                         self.script.runs_decoded |= stages.iter().any(|stage| is_decoder(stage));
                     }
@@ -69,7 +71,8 @@ pub(super) fn is_decoder(stage: &Simple) -> bool {
     let has = |flags: &[&str]| arguments.iter().any(|word| flags.contains(&word.as_str()));
     match program(first).as_str() {
         "base64" | "base32" | "gbase64" | "basenc" => {
-            has(&["-d", "-D", "--decode", "-di", "-id", "-dw0"]) || arguments.iter().any(|word| word.starts_with("--dec"))
+            has(&["-d", "-D", "--decode", "-di", "-id", "-dw0"])
+                || arguments.iter().any(|word| word.starts_with("--dec"))
         }
         "b64decode" | "uudecode" | "rev" | "tac" | "gunzip" | "zcat" | "bunzip2" | "unxz" => true,
         "xxd" => arguments.iter().any(|word| word.starts_with("-r") || word.starts_with("-pr")),
@@ -82,8 +85,10 @@ pub(super) fn is_decoder(stage: &Simple) -> bool {
 fn step(stage: &Simple, input: Option<&str>) -> Step {
     let mut words = stage.words.as_slice();
     while let [first, rest @ ..] = words {
-        if matches!(program(first).as_str(), "sudo" | "doas" | "command" | "builtin" | "exec" | "env" | "nohup" | "busybox")
-            && rest.first().is_some_and(|next| !next.starts_with('-'))
+        if matches!(
+            program(first).as_str(),
+            "sudo" | "doas" | "command" | "builtin" | "exec" | "env" | "nohup" | "busybox"
+        ) && rest.first().is_some_and(|next| !next.starts_with('-'))
         {
             words = rest;
         } else {
@@ -115,10 +120,14 @@ fn step(stage: &Simple, input: Option<&str>) -> Step {
         "xxd" if is_decoder(stage) => decodes(input.and_then(|text| encoding::hex_text(text.trim()))),
         "xargs" if arguments.iter().any(|word| is_shell(&program(word))) => Step::Runs,
         "source" | "." if arguments.iter().any(|word| word == "/dev/stdin") => Step::Runs,
-        name if is_shell(name) && (plain(arguments) || arguments.iter().any(|word| word == "/dev/stdin" || word == "-s")) => {
+        name if is_shell(name)
+            && (plain(arguments) || arguments.iter().any(|word| word == "/dev/stdin" || word == "-s")) =>
+        {
             if arguments.iter().any(|word| word == "-c") { Step::Unknown } else { Step::Runs }
         }
-        name if is_interpreter(name) && (plain(arguments) || arguments.iter().any(|word| word == "-" || word == "/dev/stdin")) => {
+        name if is_interpreter(name)
+            && (plain(arguments) || arguments.iter().any(|word| word == "-" || word == "/dev/stdin")) =>
+        {
             if arguments.iter().any(|word| matches!(word.as_str(), "-c" | "-e" | "-r" | "-m")) {
                 Step::Unknown
             } else {
@@ -144,7 +153,8 @@ fn printf(arguments: &[String]) -> (String, bool) {
         other => other,
     };
     let Some((format, values)) = arguments.split_first() else { return (String::new(), false) };
-    let numbers = |text: &str| text.matches("\\x").count() + text.matches("\\1").count() + text.matches("\\0").count() >= 3;
+    let numbers =
+        |text: &str| text.matches("\\x").count() + text.matches("\\1").count() + text.matches("\\0").count() >= 3;
     let mut encoded = numbers(format);
     let mut values = values.iter();
     let mut output = String::new();

@@ -8,6 +8,10 @@ const COMMA: char = '\u{e0f1}';
 const CLOSE: char = '\u{e0f2}';
 /// Brace expansion of one word stops here.
 const MAX_BRACED: usize = 32;
+/// Words of one command; the kernel allows more, nobody types more.
+const MAX_WORDS: usize = 16 * 1024;
+/// Longest directory that is remembered for the commands after it.
+const MAX_DIRECTORY: usize = 256;
 /// Words longer than this keep their braces: expanding one takes its length for each group.
 const MAX_BRACED_WORD: usize = 512;
 
@@ -148,7 +152,8 @@ fn braces(word: &str) -> Vec<String> {
             done.push(restored(&word));
             continue;
         };
-        let (before, after) = (word.get(..from).unwrap_or_default(), word.get(to + CLOSE.len_utf8()..).unwrap_or_default());
+        let (before, after) =
+            (word.get(..from).unwrap_or_default(), word.get(to + CLOSE.len_utf8()..).unwrap_or_default());
         let inner = word.get(from + OPEN.len_utf8()..to).unwrap_or_default();
         if !inner.contains(COMMA) || open.len() + done.len() >= MAX_BRACED {
             open.push(format!("{before}{{{}}}{after}", restored(inner)));
@@ -256,7 +261,9 @@ impl Reader {
     fn process_substitution(&mut self, inner: &str, state: &mut State) {
         let output = self.script_text(inner, state.depth + 1, state.decoded);
         let runs = state.current.words.first().map(|word| super::program(word));
-        if runs.is_some_and(|name| super::is_shell(&name) || super::is_interpreter(&name) || matches!(&*name, "source" | ".")) {
+        if runs.is_some_and(|name| {
+            super::is_shell(&name) || super::is_interpreter(&name) || matches!(&*name, "source" | ".")
+        }) {
             match output {
                 Some(text) => {
                     self.script_text(&text, state.depth + 1, true);
@@ -270,7 +277,10 @@ impl Reader {
     /// Remembers which program's output would be run.
     pub(super) fn note_source(&mut self, inner: &str) {
         let name = inner.split_whitespace().map(super::program).find(|name| {
-            matches!(name.as_str(), "curl" | "wget" | "fetch" | "lynx" | "aria2c" | "http" | "https" | "lwp-download" | "get" | "axel")
+            matches!(
+                name.as_str(),
+                "curl" | "wget" | "fetch" | "lynx" | "aria2c" | "http" | "https" | "lwp-download" | "get" | "axel"
+            )
         });
         if let Some(name) = name {
             self.script.runs_output_of.push(name);
@@ -311,11 +321,17 @@ impl Reader {
         }
         if first {
             state.current.disguised |= disguised;
-            if fields.len() > 1 && raw.starts_with('{') && raw.contains(',') {
+            let program = fields.first().is_some_and(|first| first.bytes().all(|byte| byte.is_ascii_lowercase()));
+            let argument = fields.iter().skip(1).any(|field| field.contains('/') || field.starts_with('-'));
+            if program && argument && raw.starts_with('{') && raw.contains(',') {
                 self.script.disguised = true;
             }
         } else if disguised && fields.iter().any(|field| field.starts_with(['/', '~', '.'])) {
             self.script.disguised = true;
+        }
+        if state.current.words.len() + fields.len() > MAX_WORDS {
+            self.script.truncated = true;
+            return;
         }
         state.current.words.extend(fields);
     }
@@ -361,10 +377,13 @@ impl Reader {
                     match next {
                         Some('\n') => {}
                         Some(next) => {
-                            let inside = word.current.chars().last().is_some_and(|c| c.is_ascii_alphabetic() || c == '/')
-                                && !word.current.contains([':', '*', '.', '$', '%'])
-                                && next.is_ascii_alphabetic()
-                                && cursor.peek(0).is_some_and(|c| c.is_ascii_alphabetic() || matches!(c, '\\' | '/' | '-'));
+                            let inside =
+                                word.current.chars().last().is_some_and(|c| c.is_ascii_alphabetic() || c == '/')
+                                    && !word.current.contains([':', '*', '.', '$', '%'])
+                                    && next.is_ascii_alphabetic()
+                                    && cursor
+                                        .peek(0)
+                                        .is_some_and(|c| c.is_ascii_alphabetic() || matches!(c, '\\' | '/' | '-'));
                             word.disguised |= inside;
                             word.push(next);
                         }
@@ -465,6 +484,13 @@ impl Reader {
             }
         }
         for stage in &mut stages {
+            stage.directory.clone_from(&self.directory);
+            if let [program, directory] = stage.words.as_slice()
+                && matches!(program.as_str(), "cd" | "pushd")
+                && directory.len() <= MAX_DIRECTORY
+            {
+                self.directory = Some(directory.clone());
+            }
             self.unwrap(stage, state.depth, state.decoded);
         }
         self.script.pipelines.push(Pipeline { stages, decoded: state.decoded });
@@ -516,7 +542,20 @@ fn is_assignment(raw: &str) -> bool {
 fn is_keyword(raw: &str) -> bool {
     matches!(
         raw,
-        "if" | "then" | "else" | "elif" | "fi" | "do" | "done" | "while" | "until" | "esac" | "{" | "}" | "!" | "time" | "coproc"
+        "if" | "then"
+            | "else"
+            | "elif"
+            | "fi"
+            | "do"
+            | "done"
+            | "while"
+            | "until"
+            | "esac"
+            | "{"
+            | "}"
+            | "!"
+            | "time"
+            | "coproc"
     )
 }
 

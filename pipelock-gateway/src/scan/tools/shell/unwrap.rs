@@ -13,9 +13,11 @@ impl Reader {
             let Some(first) = command.words.first() else { return };
             let name = program(first);
             let skip = match name.as_str() {
-                "sudo" | "doas" | "pkexec" | "run0" => options(&command.words, &["-u", "-g", "-h", "-p", "-C", "-r", "-t", "--user"]),
-                "nohup" | "setsid" | "command" | "builtin" | "exec" | "time" | "stdbuf" | "unbuffer" | "ionice" | "chrt"
-                | "proxychains" | "proxychains4" | "torsocks" | "torify" | "busybox" | "toybox" => {
+                "sudo" | "doas" | "pkexec" | "run0" => {
+                    options(&command.words, &["-u", "-g", "-h", "-p", "-C", "-r", "-t", "--user"])
+                }
+                "nohup" | "setsid" | "command" | "builtin" | "exec" | "time" | "stdbuf" | "unbuffer" | "ionice"
+                | "chrt" | "proxychains" | "proxychains4" | "torsocks" | "torify" | "busybox" | "toybox" => {
                     options(&command.words, &["-n", "-c", "-a", "-f", "-o", "-i", "-e"])
                 }
                 "nice" => options(&command.words, &["-n"]),
@@ -36,7 +38,7 @@ impl Reader {
                 break;
             }
             command.words.drain(..skip);
-            command.wrapped = true;
+            command.wrapper = Some(name);
         }
         self.inner(command, depth, decoded);
     }
@@ -90,14 +92,20 @@ impl Reader {
                 }
             }
             "cmd" => {
-                let place = arguments.iter().position(|word| word.eq_ignore_ascii_case("/c") || word.eq_ignore_ascii_case("/k"));
+                let place = arguments
+                    .iter()
+                    .position(|word| word.eq_ignore_ascii_case("/c") || word.eq_ignore_ascii_case("/k"));
                 if let Some(place) = place {
                     let script = arguments.get(place + 1..).unwrap_or_default().join(" ");
                     self.script_text(&script, depth + 1, decoded);
                 }
             }
             "ssh" | "sshpass" => {
-                let skip = if name == "ssh" { 0 } else { arguments.iter().position(|word| word == "ssh").map_or(0, |at| at + 1) };
+                let skip = if name == "ssh" {
+                    0
+                } else {
+                    arguments.iter().position(|word| word == "ssh").map_or(0, |at| at + 1)
+                };
                 let with_value = ["-i", "-p", "-l", "-o", "-L", "-R", "-D", "-F", "-J", "-b", "-c", "-E", "-m"];
                 let mut words = arguments.iter().skip(skip).peekable();
                 while let Some(word) = words.next_if(|word| word.starts_with('-')) {
@@ -125,12 +133,14 @@ impl Reader {
                     self.script_text(&script.clone(), depth + 1, decoded);
                 }
             }
-            "awk" | "gawk" | "mawk" | "nawk" | "vim" | "vi" | "nvim" | "ex" | "gdb" | "expect" | "sqlite3" | "mysql" | "psql" | "make" => {
+            "awk" | "gawk" | "mawk" | "nawk" | "vim" | "vi" | "nvim" | "ex" | "gdb" | "expect" | "sqlite3"
+            | "mysql" | "psql" | "make" => {
                 self.script.code.push(Code { text: arguments.join("\n"), decoded });
             }
             name if is_interpreter(name) => {
-                for code in
-                    arguments.windows(2).filter(|pair| matches!(pair.first().map(String::as_str), Some(flag) if runs_code(name, flag)))
+                for code in arguments
+                    .windows(2)
+                    .filter(|pair| matches!(pair.first().map(String::as_str), Some(flag) if runs_code(name, flag)))
                 {
                     self.script.code.push(Code { text: code.get(1).cloned().unwrap_or_default(), decoded });
                 }
@@ -150,14 +160,15 @@ impl Reader {
         let inner = match rest.iter().position(|word| word == "--") {
             Some(place) => rest.get(place + 1..).unwrap_or_default(),
             None => {
-                let program = rest.iter().position(|word| is_shell(&program(word)) || word.starts_with("/bin/") || word == "cat");
+                let program =
+                    rest.iter().position(|word| is_shell(&program(word)) || word.starts_with("/bin/") || word == "cat");
                 program.map_or(&[][..], |place| rest.get(place..).unwrap_or_default())
             }
         };
         if inner.is_empty() {
             return;
         }
-        let mut command = Simple { words: inner.to_vec(), wrapped: true, ..Simple::default() };
+        let mut command = Simple { words: inner.to_vec(), wrapper: Some("docker".to_owned()), ..Simple::default() };
         if depth < super::MAX_DEPTH {
             self.unwrap_once_more(&mut command, depth + 1, decoded);
         } else {
@@ -172,19 +183,23 @@ impl Reader {
 
     /// `find … -exec program args \;` is a command of its own. The pattern searched for stands for the file found.
     fn exec_of_find(&mut self, arguments: &[String], decoded: bool) {
-        let Some(place) = arguments.iter().position(|word| matches!(word.as_str(), "-exec" | "-execdir" | "-ok" | "-x")) else {
+        let Some(place) =
+            arguments.iter().position(|word| matches!(word.as_str(), "-exec" | "-execdir" | "-ok" | "-x"))
+        else {
             return;
         };
         let named = arguments.iter().position(|word| word == "-name" || word == "-iname" || word == "-path");
-        let found = named.and_then(|place| arguments.get(place + 1)).cloned();
+        let name = named.and_then(|place| arguments.get(place + 1)).map_or("*", String::as_str);
+        let start = arguments.first().filter(|word| !word.starts_with('-')).map_or(".", String::as_str);
+        let found = format!("{}/{name}", start.trim_end_matches('/'));
         let words: Vec<String> = arguments
             .iter()
             .skip(place + 1)
             .take_while(|word| *word != ";" && *word != "+")
-            .map(|word| if word == "{}" { found.clone().unwrap_or_else(|| word.clone()) } else { word.clone() })
+            .map(|word| if word == "{}" { found.clone() } else { word.clone() })
             .collect();
         if !words.is_empty() {
-            let command = Simple { words, wrapped: true, ..Simple::default() };
+            let command = Simple { words, wrapper: Some("find".to_owned()), ..Simple::default() };
             self.script.pipelines.push(Pipeline { stages: vec![command], decoded });
         }
     }
@@ -195,7 +210,12 @@ fn runs_code(interpreter: &str, flag: &str) -> bool {
     match bare {
         "python" | "pypy" => flag.starts_with('-') && !flag.starts_with("--") && flag.ends_with('c'),
         "php" => flag == "-r" || flag == "-R",
-        _ => flag.starts_with('-') && !flag.starts_with("--") && (flag.ends_with('e') || flag.ends_with('p') || flag.ends_with('E')) || flag == "--eval",
+        _ => {
+            flag.starts_with('-')
+                && !flag.starts_with("--")
+                && (flag.ends_with('e') || flag.ends_with('p') || flag.ends_with('E'))
+                || flag == "--eval"
+        }
     }
 }
 
