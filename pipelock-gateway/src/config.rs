@@ -28,6 +28,7 @@ mod keys;
 mod logging;
 mod no_proxy;
 mod reader;
+mod response_scanning;
 mod tls_interception;
 mod yaml;
 
@@ -35,10 +36,11 @@ mod yaml;
 mod tests;
 
 pub use capture::Capture;
-pub use dlp::{Dlp, DlpPattern};
+pub use dlp::{Dlp, DlpPattern, PatternSamples};
 pub use error::{Error, Hint, Place, Problem, Warning};
 pub use fetch_proxy::FetchProxy;
 pub use logging::{LogFormat, LogOutput, Logging};
+pub use response_scanning::ResponseScanning;
 pub use tls_interception::{CaFiles, TlsInterception};
 pub use yaml::Mark;
 
@@ -85,6 +87,8 @@ pub struct Config {
     pub capture: Capture,
     /// What is looked for in content that leaves.
     pub dlp: Dlp,
+    /// What becomes of answers.
+    pub response_scanning: ResponseScanning,
     /// The audit log.
     pub logging: Logging,
     /// The explicit proxy and admin port.
@@ -190,6 +194,7 @@ impl Config {
             no_proxy: NoProxyList::default(),
             capture: Capture::default(),
             dlp: Dlp::default(),
+            response_scanning: ResponseScanning::default(),
             logging: Logging::default(),
             fetch_proxy: FetchProxy::default(),
         }
@@ -210,6 +215,7 @@ impl Config {
             no_proxy: top.read("no_proxy", NoProxyList::default(), no_proxy::read)?,
             capture: top.read("capture", Capture::default(), Capture::read)?,
             dlp: top.read("dlp", Dlp::default(), Dlp::read)?,
+            response_scanning: top.read("response_scanning", ResponseScanning::default(), ResponseScanning::read)?,
             logging: top.read("logging", Logging::default(), Logging::read)?,
             fetch_proxy: top.read("fetch_proxy", FetchProxy::default(), FetchProxy::read)?,
         };

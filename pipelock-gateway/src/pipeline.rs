@@ -44,7 +44,7 @@ use draft::Draft;
 use first_bytes::{FirstBytes, first_bytes};
 use heard::{Greeting, Heard};
 use intercept::Opening;
-pub use snapshot::{Error, Opener, Snapshot, SnapshotOptions};
+pub use snapshot::{Error, Opener, Snapshot, SnapshotOptions, user_rule};
 
 /// The workload's side: always a socket, whichever door it came through.
 type Downstream = Counted<TcpStream>;

@@ -10,18 +10,35 @@
 //! silence. Findings do not depend on how the bytes were cut into pieces. Matched bytes never leave this module: findings
 //! carry a length and a fingerprint. Next stop: [`crate::verdict`].
 
+mod candidates;
+mod catalogue;
+mod context;
+mod cost;
 mod decode;
+mod disguise;
 mod engine;
 mod evidence;
+#[cfg(any(test, feature = "testing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod hyperscan;
+pub mod injection;
+mod island;
+#[cfg(feature = "testing")]
+pub mod measure;
 mod message;
+mod normalize;
 mod rules;
 mod runs;
+mod seed;
 mod stream;
 mod tools;
+mod url;
 mod validate;
 mod window;
 
+pub use catalogue::{RuleFacts, RuleFinder, catalogue};
+pub use cost::{Probe, probes};
 pub use engine::{Engine, Error, RuleSpec, UserRule};
 pub use hyperscan::Error as MatcherError;
 pub use message::{Message, Payload};

@@ -18,6 +18,7 @@ pub(super) const TOP_LEVEL: Keys = Keys {
         "dlp",
         "logging",
         "fetch_proxy",
+        "response_scanning",
     ],
     not_yet: &[
         "a2a_scanning",
@@ -49,7 +50,6 @@ pub(super) const TOP_LEVEL: Keys = Keys {
         "metrics_listen",
         "redaction",
         "request_body_scanning",
-        "response_scanning",
         "reverse_proxy",
         "rules",
         "scan_api",

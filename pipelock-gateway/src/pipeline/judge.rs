@@ -37,13 +37,11 @@ impl Judge {
 }
 
 impl Scanner {
-    /// One verdict on all findings of a part. Rules that only warn are folded apart, so that they never block.
-    fn fold(&self, findings: Vec<Finding>) -> Verdict {
-        let (warn_only, enforced): (Vec<_>, Vec<_>) =
-            findings.into_iter().partition(|f| self.0.patterns.only_warns(&f.rule));
-        let mut verdict = verdict::fold(self.0.verdict, enforced);
-        if !warn_only.is_empty() {
-            verdict.join(Verdict { action: Action::Warn, reason: None, findings: warn_only });
+    /// The same for an answer, where configuration may ask for warnings only.
+    fn fold_answer(&self, findings: Vec<Finding>) -> Verdict {
+        let mut verdict = self.0.fold(findings);
+        if self.0.responses.warn_only {
+            verdict.action = verdict.action.min(Action::Warn);
         }
         verdict
     }
@@ -52,7 +50,7 @@ impl Scanner {
     /// that are exempt for this host: never enforced, but known, so that the path they stand in is not written down.
     fn request_line_findings(&self, peer: &Peer, head: &Parts) -> (Vec<Finding>, Vec<Finding>) {
         let line = format!("{} {}", head.method, head.uri);
-        let findings = self.0.engine.scan(Surface::Url, line.as_bytes());
+        let findings = self.0.engine.scan_url(line.as_bytes());
         findings.into_iter().partition(|f| !peer.proven().is_some_and(|host| self.0.patterns.is_exempt(&f.rule, host)))
     }
 
@@ -85,7 +83,7 @@ impl Inspect for Judge {
         let peer = Peer::of(exchange);
         let (mut findings, exempt) = self.scanner.request_line_findings(&peer, head);
         findings.extend(self.scanner.header_findings(&peer, &head.headers, Surface::RequestHeader));
-        let mut verdict = self.scanner.fold(findings);
+        let mut verdict = self.scanner.0.fold(findings);
         verdict.join(Verdict { findings: exempt, ..Verdict::allow() });
         verdict
     }
@@ -100,6 +98,19 @@ impl Inspect for Judge {
         }
         let peer = Peer::of(exchange);
         Box::new(BodyJudge { scanner: self.scanner.clone(), streams, peer, found: 0, trailers: Vec::new() })
+    }
+
+    fn response_body(
+        &self,
+        exchange: &Exchange,
+        _id: RequestId,
+        head: &http::response::Parts,
+    ) -> Option<Box<dyn BodyInspect>> {
+        if !is_text(&head.headers) || !self.scanner.0.judges_answers_of(Peer::of(exchange).proven()) {
+            return None;
+        }
+        let stream = self.scanner.0.engine.stream(Surface::Response, StreamOptions { encoding: Encoding::Json });
+        Some(Box::new(AnswerJudge { scanner: self.scanner.clone(), stream, found: 0 }))
     }
 
     fn uninspectable(&self, _exchange: &Exchange, _id: RequestId, reason: BlockReason) -> Verdict {
@@ -134,7 +145,7 @@ impl BodyInspect for BodyJudge {
             self.found = found;
             // A body that streams on must stop now; one that is held loses nothing by it.
             let so_far = self.streams.iter().flat_map(StreamScan::so_far).collect();
-            if self.scanner.fold(so_far).is_block() {
+            if self.scanner.0.fold(so_far).is_block() {
                 return Step::Stop;
             }
         }
@@ -154,7 +165,7 @@ impl BodyInspect for BodyJudge {
             }
         }
         findings.extend(self.trailers);
-        self.scanner.fold(findings)
+        self.scanner.0.fold(findings)
     }
 }
 
@@ -185,6 +196,15 @@ impl Inspect for RefuseAll {
         Box::new(RefuseBody(self.reason))
     }
 
+    fn response_body(
+        &self,
+        _exchange: &Exchange,
+        _id: RequestId,
+        _head: &http::response::Parts,
+    ) -> Option<Box<dyn BodyInspect>> {
+        Some(Box::new(RefuseBody(self.reason)))
+    }
+
     fn uninspectable(&self, _exchange: &Exchange, _id: RequestId, reason: BlockReason) -> Verdict {
         Verdict::block(reason)
     }
@@ -207,6 +227,49 @@ impl BodyInspect for RefuseBody {
     fn finish(self: Box<Self>) -> Verdict {
         Verdict::block(self.0)
     }
+}
+
+/// Judges the body of an answer.
+struct AnswerJudge {
+    scanner: Scanner,
+    stream: StreamScan,
+    /// Matches at the last look.
+    found: usize,
+}
+
+impl BodyInspect for AnswerJudge {
+    fn push(&mut self, bytes: &[u8]) -> Step {
+        let progress = self.stream.push(bytes);
+        if progress.found > self.found {
+            self.found = progress.found;
+            if self.scanner.fold_answer(self.stream.so_far()).is_block() {
+                return Step::Stop;
+            }
+        }
+        Step::Hold(progress.hold)
+    }
+
+    /// No model reads them.
+    fn trailers(&mut self, _trailers: &HeaderMap) {}
+
+    fn finish(self: Box<Self>) -> Verdict {
+        self.scanner.fold_answer(self.stream.finish())
+    }
+}
+
+/// Whether an answer is text that a model may come to read. Without a type it is; of `application` types those that are text.
+fn is_text(headers: &HeaderMap) -> bool {
+    let Some(kind) = headers.get(http::header::CONTENT_TYPE) else { return true };
+    let kind = String::from_utf8_lossy(kind.as_bytes()).to_ascii_lowercase();
+    let kind = kind.split(';').next().unwrap_or_default().trim();
+    let textual =
+        ["json", "xml", "javascript", "ecmascript", "yaml", "x-www-form-urlencoded", "ndjson", "jsonl", "html"];
+    kind.is_empty()
+        || kind.starts_with("text/")
+        || kind.starts_with("message/")
+        || kind.starts_with("multipart/")
+        || (kind.starts_with("application/") && textual.iter().any(|word| kind.ends_with(word)))
+        || kind == "image/svg+xml"
 }
 
 /// Whom a message is for, as far as that is proven.

@@ -4,8 +4,8 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use crate::config::{Config, DlpPattern};
-use crate::model::{DomainList, PeerName, ServerName};
+use crate::config::{Config, DlpPattern, ResponseScanning};
+use crate::model::{Action, DomainList, Finding, PeerName, ServerName, Verdict};
 use crate::{policy, scan, tls, verdict};
 
 /// Rules, engine and TLS of one configuration.
@@ -18,6 +18,8 @@ pub struct Snapshot {
     pub verdict: verdict::Policy,
     /// What the file says of single patterns beyond how they match.
     pub patterns: PatternNotes,
+    /// What becomes of answers.
+    pub responses: ResponseScanning,
     /// Present exactly when TLS is opened.
     pub tls: Option<Opener>,
 }
@@ -47,6 +49,17 @@ impl PatternNotes {
     pub fn is_exempt(&self, rule: &str, host: &str) -> bool {
         let Some(domains) = self.exempt.get(rule) else { return false };
         ServerName::parse(host).is_ok_and(|name| domains.matches(&PeerName::Dns(name)))
+    }
+}
+
+impl Snapshot {
+    /// Whether answers of `host` are looked into; only a proven name can be exempt.
+    #[must_use]
+    pub fn judges_answers_of(&self, host: Option<&str>) -> bool {
+        let exempt = |host: &str| {
+            ServerName::parse(host).is_ok_and(|name| self.responses.exempt_domains.matches(&PeerName::Dns(name)))
+        };
+        self.responses.enabled && !host.is_some_and(exempt)
     }
 }
 
@@ -106,7 +119,20 @@ impl Snapshot {
         let engine = scan::Engine::compile(&spec).map_err(Error::Engine)?;
         let verdict = verdict::Policy { mode, enforce: config.enforces() };
         let tls = options.open_tls.then(|| Opener::build(config, options)).transpose().map_err(Error::Tls)?;
-        Ok(Self { rules, engine, verdict, patterns: PatternNotes::new(&config.dlp.patterns), tls })
+        let patterns = PatternNotes::new(&config.dlp.patterns);
+        Ok(Self { rules, engine, verdict, patterns, responses: config.response_scanning.clone(), tls })
+    }
+
+    /// One verdict on all findings of a part. Rules that only warn are folded apart, so that they never block.
+    #[must_use]
+    pub fn fold(&self, findings: Vec<Finding>) -> Verdict {
+        let (warn_only, enforced): (Vec<_>, Vec<_>) =
+            findings.into_iter().partition(|finding| self.patterns.only_warns(&finding.rule));
+        let mut verdict = verdict::fold(self.verdict, enforced);
+        if !warn_only.is_empty() {
+            verdict.join(Verdict { action: Action::Warn, reason: None, findings: warn_only });
+        }
+        verdict
     }
 }
 
@@ -128,7 +154,9 @@ impl Opener {
     }
 }
 
-fn user_rule(pattern: &DlpPattern) -> scan::UserRule {
+/// A pattern of the file as the engine takes it.
+#[must_use]
+pub fn user_rule(pattern: &DlpPattern) -> scan::UserRule {
     scan::UserRule {
         name: pattern.name.clone(),
         expression: pattern.regex.clone(),

@@ -8,9 +8,9 @@ use std::sync::Arc;
 
 use regex::bytes::{Regex, RegexBuilder};
 
+use super::candidates;
 use super::hyperscan::{self, Database, Expression, Generation, Width};
-use super::rules::{self, Begin, Class, Lane, Left, RunKind, Tail};
-use super::runs;
+use super::rules::{self, Begin, Class, Judge, LOOK_AHEAD, LOOK_BEHIND, Lane, Left, RunKind, Service, Tail};
 use super::stream::{Encoding, StreamOptions, StreamScan};
 use super::validate::{self, Check};
 use crate::model::{Finding, Severity, Surface, Validator};
@@ -155,15 +155,19 @@ pub(super) struct Rule {
 pub(super) enum Finder {
     /// The matcher; what it hits has to be confirmed.
     Trigger(Confirm),
+    /// The matcher; what stands around its hit is read by a function.
+    Words(Judge),
     /// The run lane, which confirms by itself.
     Run(RunKind),
+    /// Another rule, which reports in this one's name.
+    Service(&'static Service),
 }
 
 impl Finder {
     pub(super) fn confirm(&self) -> Option<&Confirm> {
         match self {
             Self::Trigger(confirm) => Some(confirm),
-            Self::Run(_) => None,
+            Self::Words(_) | Self::Run(_) | Self::Service(_) => None,
         }
     }
 }
@@ -172,7 +176,7 @@ impl Finder {
 pub(super) struct RuleSet {
     pub(super) generation: Arc<Generation>,
     pub(super) text: Arc<Database>,
-    /// Triggers first, in the order of their expressions in the database; then the run lane.
+    /// Those with an expression first, in the order of the database; then the others.
     pub(super) rules: Box<[Rule]>,
     /// View bytes before a not yet reported match that may belong to it.
     pub(super) reach: usize,
@@ -183,6 +187,13 @@ impl RuleSet {
     pub(super) fn run_rule(&self, kind: RunKind) -> Option<u16> {
         let place = self.rules.iter().position(|rule| matches!(rule.finder, Finder::Run(run) if run == kind))?;
         u16::try_from(place).ok()
+    }
+
+    /// The rule called `name`, unless it is switched off.
+    pub(super) fn named(&self, name: &str) -> Option<u16> {
+        let reported =
+            |rule: &Rule| matches!(rule.finder, Finder::Service(_) | Finder::Words(_)) && &*rule.name == name;
+        u16::try_from(self.rules.iter().position(reported)?).ok()
     }
 }
 
@@ -252,15 +263,20 @@ impl Engine {
 struct Loading {
     expressions: Vec<Expression>,
     triggers: Vec<Rule>,
-    runs: Vec<Rule>,
+    others: Vec<Rule>,
 }
 
 impl Loading {
     fn built_in(&mut self, rule: &rules::BuiltIn) -> Result<(), Error> {
         let trigger = match rule.lane {
-            Lane::Run(kind) => {
-                let finder = Finder::Run(kind);
-                self.runs.push(Rule { name: rule.name.into(), severity: rule.severity, finder });
+            Lane::Run(kind) => return self.other(rule, Finder::Run(kind)),
+            Lane::Service(service) => return self.other(rule, Finder::Service(service)),
+            Lane::Words(words) => {
+                let expression = Expression { source: words.expression.to_owned(), caseless: false };
+                bounded_width(rule.name, &expression)?;
+                self.expressions.push(expression);
+                let finder = Finder::Words(words.judge);
+                self.triggers.push(Rule { name: rule.name.into(), severity: rule.severity, finder });
                 return Ok(());
             }
             Lane::Trigger(trigger) => trigger,
@@ -273,8 +289,14 @@ impl Loading {
             Begin::Expression if min == max => Start::Fixed(max),
             Begin::Expression => Start::Search { regex: searcher(rule.name, &expression)?, min, max },
         };
-        let confirm = Confirm { start, left: trigger.left, tail: trigger.tail, check: trigger.check };
+        let check = trigger.check.or(Some(validate::genuine));
+        let confirm = Confirm { start, left: trigger.left, tail: trigger.tail, check };
         self.trigger(rule.name, rule.severity, expression, confirm);
+        Ok(())
+    }
+
+    fn other(&mut self, rule: &rules::BuiltIn, finder: Finder) -> Result<(), Error> {
+        self.others.push(Rule { name: rule.name.into(), severity: rule.severity, finder });
         Ok(())
     }
 
@@ -294,7 +316,7 @@ impl Loading {
     }
 
     fn finish(self) -> Result<Engine, Error> {
-        let rules: Box<[Rule]> = self.triggers.into_iter().chain(self.runs).collect();
+        let rules: Box<[Rule]> = self.triggers.into_iter().chain(self.others).collect();
         if rules.len() > usize::from(u16::MAX) {
             return Err(Error::TooMany(rules.len()));
         }
@@ -303,7 +325,8 @@ impl Loading {
             Arc::clone(generation.database(0).ok_or(Error::Matcher(hyperscan::Error::SelfTest { database: 0 }))?);
         let reach = rules.iter().filter_map(|rule| rule.finder.confirm()).map(|confirm| confirm.start.reach() as usize);
         // A run is decided AHEAD bytes late; it may have begun its own length before that.
-        let reach = reach.max().unwrap_or_default().max(runs::AHEAD + runs::BEHIND);
+        let reach = reach.max().unwrap_or_default().max(candidates::AHEAD + candidates::BEHIND);
+        let reach = reach.max(LOOK_AHEAD + LOOK_BEHIND);
         Ok(Engine { set: Arc::new(RuleSet { generation, text, rules, reach }) })
     }
 }

@@ -116,7 +116,11 @@ fn services(command: &Command<'_>, judge: &mut Judge<'_>) {
             judge.add(
                 command,
                 if off { "Defense Evasion" } else { "Systemd Service Persistence" },
+<<<<<<< HEAD
                 if off { High } else { Low },
+=======
+                if off { High } else { Medium },
+>>>>>>> main
             );
         }
         "pkill" | "killall" | "kill" => {
@@ -394,9 +398,19 @@ fn dumps(command: &Command<'_>, judge: &mut Judge<'_>) {
                 "unlock-keychain",
             ]) {
                 Some(High)
+<<<<<<< HEAD
             } else if command.has(&["import", "authorizationdb", "add-trusted-cert"])
                 || (command.has(&["find-certificate"]) && command.has(&["-a"]))
             {
+=======
+            } else if command.has(&[
+                "find-certificate",
+                "import",
+                "authorizationdb",
+                "add-trusted-cert",
+                "list-keychains",
+            ]) {
+>>>>>>> main
                 Some(Medium)
             } else {
                 None
@@ -728,6 +742,7 @@ fn escapes(command: &Command<'_>, judge: &mut Judge<'_>) {
         shell::is_shell(&name) && (word.contains("/bin/") || word.contains("!sh") || word.contains("!bash"))
     };
     let tokens = || {
+<<<<<<< HEAD
         command.args.iter().flat_map(|word| {
             word.split(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '(' | ')' | ';' | ',' | '`'))
         })
@@ -741,6 +756,13 @@ fn escapes(command: &Command<'_>, judge: &mut Judge<'_>) {
     if pager {
         judge.add(command, "Shell Escape", Medium);
     }
+=======
+        command
+            .args
+            .iter()
+            .flat_map(|word| word.split(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '(' | ')' | ';' | ',')))
+    };
+>>>>>>> main
     if !command.is(&hosts)
         && !shell::is_shell(&command.name)
         && !shell::is_interpreter(&command.name)

@@ -1,3 +1,4 @@
+<<<<<<< HEAD
 //! What is blocked, what is a warning, and what everybody types every day.
 
 use super::*;
@@ -183,3 +184,6 @@ proptest::proptest! {
         let _ = worst(&text);
     }
 }
+=======
+
+>>>>>>> main

@@ -1,3 +1,4 @@
+<<<<<<< HEAD
 //! What a shell would make of it.
 
 use super::*;
@@ -149,3 +150,6 @@ proptest::proptest! {
         let _ = read(&parts.join(" "));
     }
 }
+=======
+
+>>>>>>> main
