@@ -309,12 +309,7 @@ fn argument(key: &str, value: &str, tool: Tool, language: &str, call: &Call<'_>,
         Role::Path | Role::Address => false,
     };
     if script {
-<<<<<<< HEAD
         let is_code = role != Role::Command || !language.is_empty();
-=======
-        let is_code =
-            matches!(role, Role::MaybeCommand | Role::Other | Role::Content | Role::Query) || !language.is_empty();
->>>>>>> main
         let foreign = !matches!(language, "" | "bash" | "sh" | "shell" | "zsh" | "powershell");
         if is_code {
             commands::judge_code(value, report);

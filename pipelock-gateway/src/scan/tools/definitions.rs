@@ -12,6 +12,8 @@ use super::text::{self, Channel};
 use super::{directives, known, words};
 use crate::model::Severity::{High, Low, Medium};
 use crate::model::View;
+use crate::scan::injection;
+use crate::scan::normalize::fold;
 
 /// Tools judged of one list (RFC-less bound of the catalogue: what an inventory holds).
 pub(super) const MAX_TOOLS: usize = 10_000;
@@ -133,6 +135,12 @@ fn judge_leaf(leaf: &Leaf<'_>, report: &mut Report) {
     for reading in text::readings(leaf.text) {
         if reading.channel == Channel::Invisible && reading.view == View::Decoded && !leaf.text.is_ascii() {
             report.add("Hidden Text Channel", High, View::Decoded, &reading.text);
+        }
+        for found in injection::judge(&fold(reading.text.as_bytes())).unwrap_or_default() {
+            // Definitions are full of imperatives; what is only likely an order counts where it was hidden.
+            if found.severity >= High || reading.channel != Channel::Plain {
+                report.injection(found.rule, found.severity, reading.view, &reading.text);
+            }
         }
         for directive in directives::find(&reading) {
             report.add(directive.rule, directive.severity, reading.view, &reading.text);

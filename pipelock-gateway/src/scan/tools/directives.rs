@@ -182,14 +182,11 @@ const CUES: [(&str, u32, &str); 43] = [
     ),
     (
         CROSS,
-<<<<<<< HEAD
         2,
         r"\b(?:change|replace|set|modify|rewrite|redirect|alter|switch|swap)\b (?:the |all |every |any )?(?:\w+ )?(?:recipients?|destination|addressee|payee|iban|account number|beneficiary|to field)\b",
     ),
     (
         CROSS,
-=======
->>>>>>> main
         3,
         r"\b(?:replaces?|supersedes?|shadows?|hijacks?|impersonat\w+) (?:the |all |any )?(?:original|official|built-?in|existing|other|default|previous) (?:\w+ ){0,2}?(?:tools?|functions?|servers?|implementation)",
     ),

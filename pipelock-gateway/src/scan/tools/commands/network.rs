@@ -267,14 +267,11 @@ fn serves(command: &Command<'_>, judge: &mut Judge<'_>) {
         "ngrok" | "cloudflared" | "localtunnel" | "lt" | "frpc" | "bore" | "gost" | "iodine" | "dnscat2" | "dnscat"
         | "ptunnel" | "stunnel" | "autossh" => judge.add(command, "Tunnel", Medium),
         "telnet" if command.operands().count() >= 2 && remote(command) => judge.add(command, "Tunnel", Low),
-<<<<<<< HEAD
         "tcpdump" if command.has(&["-z"]) => judge.add(command, "Shell Escape", Medium),
         "xmrig" | "minerd" | "cpuminer" | "xmr-stak" | "ethminer" | "t-rex" | "nbminer" => {
             judge.add(command, "Cryptocurrency Mining", High)
         }
         "openssl" if command.has(&["s_server"]) => judge.add(command, "Tunnel", Medium),
-=======
->>>>>>> main
         "tcpdump" | "tshark" | "ettercap" | "bettercap" | "arpspoof" | "dsniff" => {
             judge.add(command, "Network Sniffing", Low)
         }
@@ -335,15 +332,11 @@ pub(super) fn judge_pipeline(commands: &[Command<'_>], judge: &mut Judge<'_>) {
                 && command.is(&["nc", "ncat", "netcat", "telnet", "socat"])
                 && before.iter().any(|earlier| !earlier.is(&["echo", "printf"]))
             {
-<<<<<<< HEAD
                 judge.add(
                     command,
                     "Network Exfiltration",
                     if before.iter().any(names_anchored) { Medium } else { Low },
                 );
-=======
-                judge.add(command, "Network Exfiltration", Medium);
->>>>>>> main
             } else if sends
                 && command.is(&["curl", "wget"])
                 && before.iter().any(|earlier| earlier.is(&["base64", "tar", "gzip", "zip", "xxd"]))

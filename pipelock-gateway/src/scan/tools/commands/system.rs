@@ -116,11 +116,7 @@ fn services(command: &Command<'_>, judge: &mut Judge<'_>) {
             judge.add(
                 command,
                 if off { "Defense Evasion" } else { "Systemd Service Persistence" },
-<<<<<<< HEAD
                 if off { High } else { Low },
-=======
-                if off { High } else { Medium },
->>>>>>> main
             );
         }
         "pkill" | "killall" | "kill" => {
@@ -398,19 +394,9 @@ fn dumps(command: &Command<'_>, judge: &mut Judge<'_>) {
                 "unlock-keychain",
             ]) {
                 Some(High)
-<<<<<<< HEAD
             } else if command.has(&["import", "authorizationdb", "add-trusted-cert"])
                 || (command.has(&["find-certificate"]) && command.has(&["-a"]))
             {
-=======
-            } else if command.has(&[
-                "find-certificate",
-                "import",
-                "authorizationdb",
-                "add-trusted-cert",
-                "list-keychains",
-            ]) {
->>>>>>> main
                 Some(Medium)
             } else {
                 None
@@ -742,7 +728,6 @@ fn escapes(command: &Command<'_>, judge: &mut Judge<'_>) {
         shell::is_shell(&name) && (word.contains("/bin/") || word.contains("!sh") || word.contains("!bash"))
     };
     let tokens = || {
-<<<<<<< HEAD
         command.args.iter().flat_map(|word| {
             word.split(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '(' | ')' | ';' | ',' | '`'))
         })
@@ -756,13 +741,6 @@ fn escapes(command: &Command<'_>, judge: &mut Judge<'_>) {
     if pager {
         judge.add(command, "Shell Escape", Medium);
     }
-=======
-        command
-            .args
-            .iter()
-            .flat_map(|word| word.split(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '(' | ')' | ';' | ',')))
-    };
->>>>>>> main
     if !command.is(&hosts)
         && !shell::is_shell(&command.name)
         && !shell::is_interpreter(&command.name)

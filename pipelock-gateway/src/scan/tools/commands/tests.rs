@@ -1,4 +1,3 @@
-<<<<<<< HEAD
 //! What is blocked, what is a warning, and what everybody types every day.
 
 use super::*;
@@ -184,6 +183,3 @@ proptest::proptest! {
         let _ = worst(&text);
     }
 }
-=======
-
->>>>>>> main

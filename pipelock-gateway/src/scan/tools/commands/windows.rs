@@ -58,11 +58,7 @@ const RULES: [(&str, Severity, &str); 41] = [
         High,
         r"\b(?:del|erase|rd|rmdir)\s+(?:/[a-z]\s+)*(?:/[sq]\s+)+(?:/[a-z]\s+)*[^\n]{0,4}(?:c:|%systemroot%|%windir%|\\\\|%userprofile%)",
     ),
-<<<<<<< HEAD
     ("Destructive File Delete", Medium, r"\b(?:del|erase|rd|rmdir)\s+(?:/[a-z]\s+){2,}[^\n]{0,80}(?:[\\:%$]|\*\.\*)"),
-=======
-    ("Destructive File Delete", Medium, r"\b(?:del|erase|rd|rmdir)\s+(?:/[a-z]\s+){2,}"),
->>>>>>> main
     (
         "Destructive File Delete",
         High,
@@ -71,11 +67,7 @@ const RULES: [(&str, Severity, &str); 41] = [
     (
         "Destructive File Delete",
         Medium,
-<<<<<<< HEAD
         r"remove-item\b[^\n|;]{0,120}[\\:*$][^\n|;]{0,120}-(?:recurse|force)|remove-item\b[^\n|;]{0,120}-(?:recurse|force)[^\n|;]{0,120}[\\:*$]",
-=======
-        r"remove-item\b[^\n|;]{0,120}-recurse[^\n|;]{0,120}-force|remove-item\b[^\n|;]{0,120}-force[^\n|;]{0,120}-recurse",
->>>>>>> main
     ),
     (
         "Disk Wipe Command",

@@ -1,4 +1,3 @@
-<<<<<<< HEAD
 //! What a shell would make of it.
 
 use super::*;
@@ -150,6 +149,3 @@ proptest::proptest! {
         let _ = read(&parts.join(" "));
     }
 }
-=======
-
->>>>>>> main
