@@ -11,7 +11,8 @@ use serde_json::Value;
 use super::report::Report;
 use super::{commands, paths, text, words};
 use crate::model::Severity::{self, High, Low, Medium};
-use crate::model::{Family, Surface, View};
+use crate::model::{Evidence, Family, Surface, View};
+use crate::scan::evidence::evidence;
 
 /// Values visited in the arguments of one call.
 const MAX_NODES: usize = 20_000;
@@ -449,6 +450,22 @@ fn written_script(arguments: &Value, tool: Tool, report: &mut Report) {
             report.add("Dangerous Script Written", Medium, View::Text, target);
         }
     }
+}
+
+/// The values of parameters that are passwords by their own name, as far as findings can be compared with them.
+pub(super) fn passwords(message: &Value) -> Vec<Evidence> {
+    let messages = message.as_array().map_or(std::slice::from_ref(message), Vec::as_slice);
+    let members =
+        messages.iter().take(MAX_CALLS).filter_map(call).filter_map(|call| call.arguments.as_object()).flatten();
+    members
+        .filter(|(key, _)| {
+            words::split(key)
+                .iter()
+                .any(|word| matches!(word.as_str(), "password" | "passwd" | "pwd" | "passphrase" | "pass"))
+        })
+        .filter_map(|(_, value)| value.as_str())
+        .map(|value| evidence(value.as_bytes()))
+        .collect()
 }
 
 /// The commands of a call as text, for rules that look at several calls together.

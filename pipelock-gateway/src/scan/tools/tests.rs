@@ -327,6 +327,13 @@ fn secrets_in_arguments_are_still_found_by_the_engine() {
     let found =
         engine.examine(&Message { surface: Surface::ToolCall, payload: Payload::Json(&message), content_type: None });
     assert!(found.iter().any(|finding| finding.family == Family::Dlp), "{found:?}");
+    let signing_in = call("add_server", &json!({"host": "db.example.com", "user": "ana", "password": "k7-Trolley-91"}));
+    let found = engine.examine(&Message {
+        surface: Surface::ToolCall,
+        payload: Payload::Json(&signing_in),
+        content_type: None,
+    });
+    assert!(worst(&found) <= Some(Low), "{found:?}");
     let harmful = call("bash", &json!({"command": "rm -rf /"}));
     let found =
         engine.examine(&Message { surface: Surface::ToolCall, payload: Payload::Json(&harmful), content_type: None });
