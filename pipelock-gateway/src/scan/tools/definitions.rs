@@ -137,8 +137,17 @@ fn judge_leaf(leaf: &Leaf<'_>, report: &mut Report) {
             report.add("Hidden Text Channel", High, View::Decoded, &reading.text);
         }
         for found in injection::judge(&fold(reading.text.as_bytes())).unwrap_or_default() {
-            // Definitions are full of imperatives; what is only likely an order counts where it was hidden.
-            if found.severity >= High || reading.channel != Channel::Plain {
+            // Definitions are full of imperatives ("do not show ids to the user"), so in the open only the families without an
+            // honest use in them count; what was hidden counts whatever it says.
+            let telling = [
+                "Prompt Injection",
+                "Role Override",
+                "Jailbreak Attempt",
+                "System Override",
+                "Important Message",
+                "Simulated User",
+            ];
+            if (found.severity >= High && telling.contains(&found.rule)) || reading.channel != Channel::Plain {
                 report.injection(found.rule, found.severity, reading.view, &reading.text);
             }
         }
