@@ -18,6 +18,8 @@ pub(super) const AHEAD: usize = 34 + 8 + 2;
 pub(super) const BEHIND: usize = LONGEST_TOKEN + 1 + CONTEXT;
 /// Bytes before a token in which words can say what it is.
 const CONTEXT: usize = 48;
+/// The shortest key that has no other mark than its length: in base58.
+const SHORTEST_KEY: usize = 51;
 /// Longer tokens are not judged: base64 and identifiers. Bounds what a stream must keep.
 pub(super) const LONGEST_TOKEN: usize = 256;
 /// Bytes of a chain of digit groups that are shown at most; no number of interest is longer.
@@ -54,6 +56,10 @@ pub(super) fn code(text: &[u8], at: usize, report: &mut impl FnMut(Run)) {
 pub(super) fn token(text: &[u8], run: Range<usize>, report: &mut impl FnMut(Run)) {
     let bytes = text.get(run.clone()).unwrap_or_default();
     discord(text, &run, report);
+    address(bytes, &run, report);
+    if bytes.len() < SHORTEST_KEY {
+        return;
+    }
     let mut begin = run.start;
     for part in bytes.split(|byte| !byte.is_ascii_alphanumeric()) {
         alphanumeric(text, begin..begin + part.len(), report);
@@ -103,26 +109,41 @@ fn discord(text: &[u8], run: &Range<usize>, report: &mut impl FnMut(Run)) {
     }
 }
 
+/// An address of a wallet: public, but it links a person to what the wallet holds. Ethereum's have no checksum that is always
+/// written, the newer ones of Bitcoin are told by their prefix and alphabet.
+fn address(token: &[u8], run: &Range<usize>, report: &mut impl FnMut(Run)) {
+    let bech32 = |text: &[u8]| text.iter().all(|byte| b"qpzry9x8gf2tvdw0s3jn54khce6mua7l".contains(byte));
+    let known = match token {
+        [b'0', b'x', digits @ ..] => digits.len() == 40 && digits.iter().all(u8::is_ascii_hexdigit),
+        [b'b', b'c', b'1', rest @ ..] => (38..=60).contains(&rest.len()) && bech32(rest),
+        [b'1' | b'3', ..] => (26..=35).contains(&token.len()) && validate::bitcoin_address(token),
+        _ => false,
+    };
+    if known {
+        report(Run { kind: RunKind::WalletAddress, range: run.clone(), at_most: None });
+    }
+}
+
 /// The card number whose last digit is just before `end`, in the groups that are printed on cards.
 fn card_ending_at(text: &[u8], end: usize) -> Option<Range<usize>> {
-    let mut groups = [0usize; 4];
+    let mut groups = [0usize; 5];
     let mut separator = None;
     let mut at = end;
     for count in 1..=groups.len() {
         let length = text.get(..at)?.iter().rev().take(20).take_while(|byte| byte.is_ascii_digit()).count();
         // Groups are found last to first.
-        if !(count == 1 && matches!(length, 15..=19) || matches!(length, 4..=6)) {
+        if !(count == 1 && matches!(length, 3 | 13..=19) || matches!(length, 4..=6)) {
             return None;
         }
         let place = groups.len() - count;
         *groups.get_mut(place)? = length;
         at -= length;
         let shape = groups.get(place..)?;
-        if printed_on_cards(shape) && stands_alone(text, at..end) && validate::card(text.get(at..end)?) == Check::Pass {
+        if printed_on_cards(shape) && stands_alone(text, at..end) && is_card(text, at..end) {
             return Some(at..end);
         }
         let (Some(&before), true) = (text.get(..at)?.last(), at >= 2 && is_digit(text, at - 2)) else { return None };
-        if !matches!(before, b' ' | b'-') || separator.is_some_and(|separator| separator != before) {
+        if !matches!(before, b' ' | b'-' | b'.') || separator.is_some_and(|separator| separator != before) {
             return None;
         }
         separator = Some(before);
@@ -131,10 +152,31 @@ fn card_ending_at(text: &[u8], end: usize) -> Option<Range<usize>> {
     None
 }
 
-/// How the digits of a card are grouped. Any other grouping is some other number; every group has four digits or more, which
-/// is what [`digits`] looks for.
+/// Whether issuer and checksum are those of a card; issuers that share their numbers with much else need a word for it.
+fn is_card(text: &[u8], range: Range<usize>) -> bool {
+    let before = text.get(..range.start).unwrap_or_default();
+    // The middle of an account number: `RS35 2600 0560 …`.
+    let account = before.strip_suffix(b" ").and_then(|before| before.last_chunk::<4>());
+    if account.is_some_and(|[a, b, c, d]| {
+        [a, b].iter().all(|byte| byte.is_ascii_uppercase()) && [c, d].iter().all(|byte| byte.is_ascii_digit())
+    }) {
+        return false;
+    }
+    match validate::card(text.get(range).unwrap_or_default()) {
+        Check::Pass => true,
+        Check::Doubt(_) => {
+            let context = before.get(before.len().saturating_sub(CONTEXT)..).unwrap_or_default().to_ascii_lowercase();
+            [&b"card"[..], b"visa", b"maestro", b"diners", b"credit", b"debit", b"karte", b"tarjeta", b"carte"]
+                .iter()
+                .any(|word| memchr::memmem::find(&context, word).is_some())
+        }
+        Check::Reject => false,
+    }
+}
+
+/// How the digits of a card are grouped. Any other grouping is some other number.
 fn printed_on_cards(groups: &[usize]) -> bool {
-    matches!(groups, [15..=19] | [4, 4, 4, 4] | [4, 6, 5])
+    matches!(groups, [13..=19] | [4, 4, 4, 4] | [4, 6, 5] | [4, 4, 4, 3] | [4, 6, 4] | [4, 4, 4, 4, 3])
 }
 
 /// Whether the digits at `range` are a number of their own, not part of a word, a decimal, a UUID or a longer number.

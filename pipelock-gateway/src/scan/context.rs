@@ -8,6 +8,7 @@
 
 mod command;
 mod http;
+mod key;
 mod names;
 pub(super) mod numbers;
 mod values;
@@ -19,6 +20,7 @@ use crate::model::Severity;
 
 pub(super) use command::{argument, user_and_password};
 pub(super) use http::{basic, url};
+pub(super) use key::pem;
 
 /// Bytes of a value that an expression includes, so that it fires on names that have a value, and not on each name.
 pub(super) const SEEN: usize = 6;

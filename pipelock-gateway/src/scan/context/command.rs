@@ -19,7 +19,17 @@ pub(in crate::scan) fn user_and_password(text: &[u8], at: usize) -> Option<Claim
     let value = values::at(text, at.checked_sub(3)?)?;
     let bytes = text.get(value.range.clone())?;
     let numbers = bytes.iter().all(|byte| byte.is_ascii_digit() || *byte == b':');
-    let variable = values::is_variable(bytes) || bytes.starts_with(b"$") || bytes.starts_with(b"%");
+    let (user, password) = bytes.split_at(bytes.iter().position(|&byte| byte == b':')?);
+    let password: Vec<u8> = password.iter().copied().filter(u8::is_ascii_alphanumeric).collect();
+    const NO_PASSWORDS: [&[u8]; 10] =
+        [b"password", b"passwd", b"pass", b"pwd", b"token", b"secret", b"apikey", b"mypassword", b"yyy", b"key"];
+    if NO_PASSWORDS.iter().any(|word| password.eq_ignore_ascii_case(word)) || password == user {
+        return None;
+    }
+    let variable = bytes.iter().any(|byte| matches!(byte, b'[' | b']'))
+        || values::is_variable(bytes)
+        || bytes.starts_with(b"$")
+        || bytes.starts_with(b"%");
     let genuine = !variable && !values::is_placeholder(bytes) && bytes.len() >= 4 && !(numbers && bytes.len() < 7);
     genuine.then(|| claim(None, value.range, None))
 }

@@ -300,6 +300,41 @@ const PUBLIC: &[&str] = &[
     "tree",
 ];
 
+/// What may follow the word key.
+const STAGES: &[&str] = &[
+    "base",
+    "value",
+    "val",
+    "raw",
+    "b64",
+    "base64",
+    "hex",
+    "old",
+    "new",
+    "live",
+    "test",
+    "prod",
+    "production",
+    "dev",
+    "development",
+    "staging",
+    "sandbox",
+    "primary",
+    "secondary",
+    "backup",
+    "default",
+    "v",
+    "v1",
+    "v2",
+    "v3",
+    "a",
+    "b",
+    "local",
+    "main",
+    "pair",
+    "salt",
+];
+
 /// What a name promises; `None` when it does not promise a secret.
 pub(super) fn kind(name: &[u8], squashed: &[u8]) -> Option<Kind> {
     let words = words(name);
@@ -348,7 +383,12 @@ pub(super) fn kind(name: &[u8], squashed: &[u8]) -> Option<Kind> {
         "salt",
         "bearer",
     ];
-    let key = words.iter().any(|word| word == b"key" || word == b"keys") && !encryption_is_missing(&words);
+    // A key, or authentication, is a secret when nothing but a number or a stage follows: `AuthSource` is none.
+    let tail = words.iter().rev().position(|word| is(word, &["key", "keys", "auth", "authorization"]));
+    let follows = tail.map(|tail| &words[words.len() - tail..]);
+    let key = follows
+        .is_some_and(|follows| follows.iter().all(|word| word.iter().all(u8::is_ascii_digit) || is(word, STAGES)))
+        && !encryption_is_missing(&words);
     let ends =
         [&b"token"[..], b"secret", b"apikey", b"secretkey", b"reporterid"].iter().any(|word| squashed.ends_with(word));
     (any(&strong) || key || ends).then_some(Kind::Key)

@@ -180,8 +180,10 @@ fn is_capitalised(part: &[u8]) -> bool {
 }
 
 fn is_path(value: &[u8]) -> bool {
-    value.iter().filter(|&&byte| byte == b'/').count() >= 2
-        && value.split(|&byte| byte == b'/').all(|part| part.iter().all(u8::is_ascii_alphabetic) || part.len() < 3)
+    value.contains(&b'/')
+        && value
+            .split(|&byte| matches!(byte, b'/' | b'#' | b'.' | b'-' | b'_'))
+            .all(|part| part.iter().all(u8::is_ascii_lowercase) || is_capitalised(part) || part.len() < 3)
 }
 
 /// Words of documentation that stand where a secret would.
@@ -239,6 +241,13 @@ const PLACEHOLDERS: &[&[u8]] = &[
     b"my_secret",
     b"somekey",
     b"some-key",
+    b"a1b2c3",
+    b"d4c3b2",
+    b"_secret_",
+    b"pst_test_",
+    b"iauth_",
+    b"ipi_",
+    b"[password",
     b"testtest",
     b"test-token",
     b"test_token",

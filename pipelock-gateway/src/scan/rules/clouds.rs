@@ -28,7 +28,7 @@ const AZURE_ANNOTATED: BuiltIn = BuiltIn {
         begin: Begin::Back { class: Class::Alnum, reach: 52, prefix: b"" },
         left: Left::Any,
         tail: Tail::Open(Class::Alnum),
-        check: Some(validate::varied),
+        check: Some(validate::azure_annotated),
     }),
 };
 
@@ -70,7 +70,14 @@ pub(in crate::scan) static RULES: &[BuiltIn] = &[
         Some(validate::aws_id),
     )),
     AWS_SECRET_KEY,
-    any("AWS Bedrock API Key", Critical, r"(?:ABSK|bedrock-api-key-YmVk)[A-Za-z0-9+/]{60}", Class::Base64),
+    trigger(
+        "AWS Bedrock API Key",
+        Critical,
+        r"(?:ABSK[A-Za-z0-9+/]{109}|bedrock-api-key-YmVk[A-Za-z0-9+/]{60})",
+        Left::Boundary,
+        Tail::Open(Class::Base64),
+        Some(validate::varied),
+    ),
     any("AWS Marketplace Token", High, r"amzn\.mws\.[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", Class::Alnum),
     trigger(
         "AWS AppSync Key",
@@ -99,7 +106,7 @@ pub(in crate::scan) static RULES: &[BuiltIn] = &[
         Class::Base64,
     ),
     any("Azure SAS Token", High, r"[?&]sig=[A-Za-z0-9%+/]{43,60}(?:%3D|=)", Class::Nothing),
-    trigger("Google API Key", High, r"AIza[\w-]{35}", Left::Any, Tail::Exact(Class::WordDash), None),
+    whole("Google API Key", High, r"AIza[\w-]{35}", Class::WordDash),
     any("Google OAuth Client Secret", Critical, r"GOCSPX-[\w-]{28}", Class::WordDash),
     word("Google OAuth Token", Critical, r"ya29\.[\w-]{20}", Class::WordDashDot),
     word("Google OAuth Refresh Token", Critical, r"1//0[\w-]{40}", Class::WordDash),
@@ -147,7 +154,7 @@ pub(in crate::scan) static RULES: &[BuiltIn] = &[
         r"[sbr]\.[A-Za-z0-9]{24}",
         Left::Boundary,
         Tail::Exact(Class::WordDashDot),
-        Some(validate::mixed),
+        Some(validate::numbered),
     ),
     any("Terraform Cloud Token", Critical, r"\.atlasv1\.[\w=-]{60}", Class::WordDash),
     word("Cloudflare Origin CA Key", Critical, r"v1\.0-[a-f0-9]{24}-[a-f0-9]{100}", Class::Alnum),

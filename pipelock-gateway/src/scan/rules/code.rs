@@ -32,7 +32,7 @@ pub(in crate::scan) static RULES: &[BuiltIn] = &[
     trigger(
         "GitLab Token",
         Critical,
-        r"gl(?:oas|dt|ft|imt|agent|rt|rtr|soat|cbt|ffct)-[\w-]{20}",
+        r"gl(?:(?:dt|ft|rt|rtr|soat|ffct|cbt)-[\w-]{20}|imt-[\w-]{25}|agent-[\w-]{50}|oas-[\w-]{64})",
         Left::Any,
         Tail::Open(Class::WordDashDot),
         Some(validate::varied),
@@ -102,7 +102,14 @@ pub(in crate::scan) static RULES: &[BuiltIn] = &[
         Some(validate::varied),
     ),
     word("TeamCity Token", Critical, r"eyJ0eXAiOiAiVENWMiJ9\.[\w-]{20}", Class::WordDashDot),
-    word("Sourcegraph Token", Critical, r"sgp_(?:(?:[0-9a-fA-F]{16}|local)_)?[0-9a-fA-F]{40}", Class::Alnum),
+    trigger(
+        "Sourcegraph Token",
+        Critical,
+        r"sgp_(?:(?:[0-9a-fA-F]{16}|local)_)?[0-9a-fA-F]{40}",
+        Left::Boundary,
+        Tail::Open(Class::Alnum),
+        Some(validate::varied),
+    ),
     any("Sourcegraph Licence Token", High, r"slk_[0-9a-f]{64}", Class::Alnum),
     any("Postman API Key", Critical, r"PMAK-[0-9a-fA-F]{24}-[0-9a-fA-F]{34}", Class::Alnum),
     trigger(
@@ -195,7 +202,7 @@ pub(in crate::scan) static RULES: &[BuiltIn] = &[
         r"ico-[A-Za-z0-9]{32}",
         Left::Boundary,
         Tail::Exact(Class::WordDash),
-        Some(validate::varied),
+        Some(validate::mixed),
     ),
     any("Defined Networking Token", Critical, r"dnkey-[\w=-]{26}-[\w=-]{52}", Class::Base64),
     word(

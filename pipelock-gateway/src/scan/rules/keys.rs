@@ -1,26 +1,20 @@
 //! Private keys, signed tokens and credentials that stand in an address.
 
-use super::{Begin, BuiltIn, Class, Lane, Left, RunKind, Tail, Trigger, any, trigger, word};
+use super::{Begin, BuiltIn, Class, Lane, Left, RunKind, Tail, Trigger, any, floor, trigger, word, words};
 use crate::model::Severity::{Critical, High, Low, Medium};
-use crate::scan::validate;
+use crate::scan::{context, validate};
 
 /// Longest header of a signed token that is looked at; those that carry certificates are longer and are still found,
 /// with a doubt.
 const JWT_HEADER: u32 = 500;
 
 pub(in crate::scan) static RULES: &[BuiltIn] = &[
-    BuiltIn {
-        name: "Private Key Header",
-        severity: Critical,
-        floor: true,
-        lane: Lane::Trigger(Trigger {
-            expression: r"-----?-? ?BEGIN[ A-Za-z0-9_-]{0,60}PRIVATE KEY(?: BLOCK)? ?----",
-            begin: Begin::Expression,
-            left: Left::Any,
-            tail: Tail::Open(Class::Nothing),
-            check: None,
-        }),
-    },
+    floor(words(
+        "Private Key Header",
+        Critical,
+        r"---?-? ?BEGIN[ A-Za-z0-9_-]{0,60}PRIVATE KEY(?: BLOCK)? ?----",
+        context::pem,
+    )),
     BuiltIn {
         name: "JWT Token",
         severity: High,
@@ -70,6 +64,7 @@ pub(in crate::scan) static RULES: &[BuiltIn] = &[
         r"AGE-PLUGIN-[A-Z0-9]{2,24}-1[QPZRY9X8GF2TVDW0S3JN54KHCE6MUA7L]{20}",
         Class::Alnum,
     ),
+    word("age Recipient", Medium, r"age1[qpzry9x8gf2tvdw0s3jn54khce6mua7l]{58}", Class::Alnum),
     any("minisign Secret Key", Critical, r"(?:minisign|rsign|signify) (?:encrypted )?secret key", Class::Nothing),
     trigger(
         "Encoded Private Key",

@@ -12,6 +12,7 @@ pub(in crate::scan::rules::samples) use halves;
 mod clouds;
 mod code;
 mod models;
+mod numbers;
 mod payments;
 mod services;
 mod special;
@@ -32,7 +33,7 @@ const fn samples(rule: &'static str, found: &'static [&'static str], ignored: &'
     Samples { rule, found, ignored }
 }
 
-const LISTS: [&[Samples]; 7] = [
+const LISTS: [&[Samples]; 8] = [
     models::SAMPLES,
     clouds::SAMPLES,
     code::SAMPLES,
@@ -40,6 +41,7 @@ const LISTS: [&[Samples]; 7] = [
     payments::SAMPLES,
     services::SAMPLES,
     special::SAMPLES,
+    numbers::SAMPLES,
 ];
 
 const COUNT: usize = {

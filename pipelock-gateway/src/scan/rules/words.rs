@@ -24,7 +24,7 @@ pub(in crate::scan) static RULES: &[BuiltIn] = &[
     words(
         "Credential in URL",
         Medium,
-        r#"(?i:--?(?:passw(?:or)?d|pass|pwd|token|secret|api-?key|access-?key|auth-?token))[ \t]{1,4}[\"'\\]{0,2}[^\s"'`\\,;&<>]{6}"#,
+        r#"[\s"'`](?i:--?(?:passw(?:or)?d|pass|pwd|token|secret|api-?key|access-?key|auth-?token))[ \t]{1,4}[\"'\\]{0,2}[^\s"'`\\,;&<>]{6}"#,
         context::argument,
     ),
     words(

@@ -10,7 +10,7 @@ const TELEGRAM: BuiltIn = BuiltIn {
     severity: Critical,
     floor: false,
     lane: Lane::Trigger(Trigger {
-        expression: r":AA[\w-]{33}",
+        expression: r":AA[\w-]{32}",
         begin: Begin::Back { class: Class::Alnum, reach: 16, prefix: b"" },
         left: Left::Any,
         tail: Tail::Open(Class::WordDash),
@@ -26,10 +26,10 @@ pub(in crate::scan) static RULES: &[BuiltIn] = &[
     floor(trigger(
         "Slack Token",
         Critical,
-        r"xox[bpars]-[A-Za-z0-9-]{15}",
+        r"xox[abeoprs]-[A-Za-z0-9-]{15}",
         Left::Any,
         Tail::Open(Class::WordDash),
-        Some(validate::varied),
+        Some(validate::slack),
     )),
     any("Slack App Token", Critical, r"xapp-\d{1,2}-[A-Za-z0-9]{6,14}-\d{6,16}-[a-fA-F0-9]{16}", Class::Alnum),
     any("Slack Configuration Token", Critical, r"xoxe(?:\.xox[bp])?-\d-[A-Za-z0-9]{40}", Class::WordDash),
@@ -73,6 +73,14 @@ pub(in crate::scan) static RULES: &[BuiltIn] = &[
         Tail::Open(Class::Alnum),
         Some(validate::mixed),
     ),
+    trigger(
+        "Facebook Application Token",
+        High,
+        r"\d{15,16}\|[\w-]{27}",
+        Left::Boundary,
+        Tail::Open(Class::WordDash),
+        Some(validate::varied),
+    ),
     any("Facebook Page Token", Critical, r"EAACEdEose0cBA[A-Za-z0-9]{20}", Class::Alnum),
     trigger(
         "Instagram Access Token",
@@ -85,8 +93,8 @@ pub(in crate::scan) static RULES: &[BuiltIn] = &[
     trigger(
         "Twitter Bearer Token",
         Critical,
-        r"AAAAAAAAAAAAAAAAAAAA(?:[A-Za-z0-9]|%2[BF]|%3D){50}",
-        Left::Any,
+        r"AAAAAAAAAAAAAAAAAAAAA?A?[B-Za-z0-9][A-Za-z0-9%]{50}",
+        Left::Boundary,
         Tail::Open(Class::Base64),
         Some(validate::bearer),
     ),

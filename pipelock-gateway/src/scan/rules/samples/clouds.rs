@@ -10,93 +10,101 @@ pub(in crate::scan) const SAMPLES: &[Samples] = &[
     ),
     samples(
         "AWS Bedrock API Key",
-        halves!["ABSK2LoEIy" + "gYvZgAGhxy0Yp4VBFyfrAlLGU0g0N846NnmjpleXSGBByKCabtJolv"],
-        halves!["ABSKNgnGMW" + "gD71x0Y7cgnlzVamUdQDkbOsvZcfHsAIbpmd2wOdHgJURpsLFJSYD"],
+        halves![
+            "ABSK2LoEIy"
+                + "gYvZgAGhxy0Yp4VBFyfrAlLGU0g0N846NnmjpleXSGBByKCabtJolvNgnGMWgD71x0Y7cgnlzVamUdQDkbOsvZcfHsAIbpmd2wOdHgJ"
+        ],
+        halves![
+            "ABSKURpsLF"
+                + "JSYDGXOfv30a5hFe7Ai5dLPdGBgpfu67SxCR1SiqJ1UKmj547Y3zP9uGAlPKU1wGGISiN930894Jnu3Qe8WMYDD1HhTlqmtiPpcXyP",
+            "xABSK2LoEI"
+                + "ygYvZgAGhxy0Yp4VBFyfrAlLGU0g0N846NnmjpleXSGBByKCabtJolvNgnGMWgD71x0Y7cgnlzVamUdQDkbOsvZcfHsAIbpmd2wOdHgJ"
+        ],
     ),
     samples(
         "AWS Marketplace Token",
-        halves!["amzn.mws.b" + "7fd2f0e-57e3-0f91-894a-5c73075a3349"],
-        halves!["amzn.mws.6" + "48fb6c1-1397-eb7e-160c-b8a6bd8d943"],
+        halves!["amzn.mws.e" + "160cb8a-6bd8-d943-0b38-bd46b9234f1c"],
+        halves!["amzn.mws.a" + "992af15-2402-8b2f-d9d3-76eba0f28aa"],
     ),
     samples(
         "AWS AppSync Key",
-        halves!["da2-wgrx1j" + "9nwsfg678j49c8zutte8"],
-        halves!["da2-u4cke" + "ja8fqwe490s0gom3wvb4", "xda2-wgrx1" + "j9nwsfg678j49c8zutte8"],
+        halves!["da2-jf8gyx" + "iqano7l66sgbbmawzvg9"],
+        halves!["da2-325bn" + "80hs3m5k3e6hyz7p3h7q", "xda2-jf8gy" + "xiqano7l66sgbbmawzvg9"],
     ),
     samples(
         "Amazon OAuth Client Secret",
-        halves!["amzn1.oa2-" + "cs.v1.8aa8423cb480675930060bca3eef06d39e6f5e23cc7e3866ac5e26272c33a9b9"],
-        halves!["amzn1.oa2-" + "cs.v1.55ea41bad61ad3089338d824e99f4d0287e2f5ab384aeeb7c89e5f736c842b2"],
+        halves!["amzn1.oa2-" + "cs.v1.6ac5e26272c33a9b955ea41bad61ad3089338d824e99f4d0287e2f5ab384aeeb"],
+        halves!["amzn1.oa2-" + "cs.v1.7c89e5f736c842b284a31dd0f877f257f8287f51c25be24786cecf7fb125622"],
     ),
     samples(
         "Amazon Login Token",
-        halves!["Atza|iWHCd" + "zmcwB0gTRRg5pv4nxE9MQ1zgvT5FsSQ0hLD8aE5Lk0qx4YkpewEv2J8"],
-        halves!["Atza|SNafa" + "vxguQwh7ZDFMNEFRu5tzm8SgBpFdiwi2ybxk6ivGXno5YPeDHjEM9h"],
+        halves!["Atzr|gBpFd" + "iwi2ybxk6ivGXno5YPeDHjEM9hixkF6w28U00br5bSsoXmnmQwdGi9J"],
+        halves!["Atza|AnCfJ" + "TU3tByjefSf8uSKGCbrCV6aSjNV7XHwueDpYrW7tDFrVTg2idT09Ec"],
     ),
     samples(
         "Azure Client Secret",
-        halves!["uiF8Q~3tz5" + "SxxZo2ZQplVjkjOtbGg6IHAk9CdIRS"],
-        halves!["3tB8Q~efSf" + "8uSKGCbrCV6aSjNV7XHwueDpYr", "xuiF8Q~3tz" + "5SxxZo2ZQplVjkjOtbGg6IHAk9CdIRS"],
+        halves!["Bw78Q~mGgU" + "MB8P3oDbALYCc6RS91X5FsDCs0dXci"],
+        halves!["v6o4Q~7j7f" + "98to8V5MJyYhu95NfFq7KYgph4", "xBw78Q~mGg" + "UMB8P3oDbALYCc6RS91X5FsDCs0dXci"],
     ),
     samples(
         "Azure Storage Key",
         halves![
-            "AccountKey" + "=4qDFoTRezgbRx6EaFBw7mGgUMB8P3oDbALYCc6RS91X5FsDCs0dXcis3lT4h4d685ql5T2LIvWf9r62MdFn4J8=="
+            "AccountKey" + "=2HIpl33gxJdbj69squXpOe8JO1rioWEHTsG5MlKkqeKiSwI1iWFNqxBjcBl1r5somDaHo29IJe8nzAOyjRtDQz=="
         ],
         halves![
-            "AccountKey" + "=Wemf17u2HIpl33gxJdbj69squXpOe8JO1rioWEHTsG5MlKkqeKiSwI1iWFNqxBjcBl1r5somDaHo29IJe8nzAO="
+            "AccountKey" + "=XAlaF8EL3IyVYYRuEOKYR9ygiswxuFvcneBdbLPQTX6hP7fdgcl91Lhw2gNqcA4RsjcRB6hO3heDkrnnPL2dL8="
         ],
     ),
     samples(
         "Azure Shared Access Key",
-        halves!["SharedAcce" + "ssKey=yjRtDQzXAlaF8EL3IyVYYRuEOKYR9ygiswxuFvcneBd="],
-        halves!["SharedAcce" + "ssKey=bLPQTX6hP7fdgcl91Lhw2gNqcA4RsjcRB6hO3heDk"],
+        halves!["SharedAcce" + "ssKey=1Wn5Xo1NCJ1V1ClM06NXYynshi23NcPr1aHp3OExhxV="],
+        halves!["SharedAcce" + "ssKey=WmdwHJ6IOj90YhDF9JIkiAkZ64LuCntYAsrHKSXT5"],
     ),
     samples(
         "Azure App Configuration Secret",
         halves![
             "https://su"
-                + "re.azconfig.io;Id=a1-l0-s0:nnPL2dL81Wn5Xo1NCJ1V;Secret=1ClM06NXYynshi23NcPr1aHp3OExhxVWmdwHJ6IOj90="
+                + "re.azconfig.io;Id=a1-l0-s0:oxIrdFYX71Zik2IXiasb;Secret=72jLNg6nNsfscEneeogE2OVyWXDkMGuxQD8B6kz0h74="
         ],
-        halves![".azconfig." + "io;Id=ajDF;Secret=9JIkiAkZ64LuCntYAsrHKSXT5joxIrdFYX7"],
+        halves![".azconfig." + "io;Id=yrCt;Secret=jTV1cQeWai9tu4xF51Y2XifGL0G7bzdx8ck"],
     ),
     samples(
         "Azure SAS Token",
-        halves!["?sv=2023-0" + "1-03&sp=rl&sig=Zik2IXiasb72jLNg6nNsfscEneeogE2OVyWXDkMGuxQ%3D"],
-        halves!["?sig=8B6kz" + "0h74voCqjTV1cQeWai9tu4xF51Y2XifGL0G7bz%3"],
+        halves!["?sv=2023-0" + "1-03&sp=rl&sig=gm8w4UzJ7op2GKnKZPFJGLdjnmeMZPPJgG4dIi7VnEo%3D"],
+        halves!["?sig=q3hIe" + "tmRyS8tMr5eRkddy8I6qhOjQNY9H4zUqQVA9Xn%3"],
     ),
     samples(
         "Google API Key",
-        halves!["AIzaf0enHi" + "pz7W2Krs5GLqLbRFKGMfmqpgNbRRK"],
-        halves!["AIzaiG7fJk" + "XqErtMt6jJgwpT1UwNu8gTnff1J9"],
+        halves!["AIzarXeGpR" + "mty2yFsrpcDc5fRYyc0MuSoCsRGVE"],
+        halves!["AIzaj2U7P4" + "Mg0J8g2pMLqbNfRCBqXmZMB8Uhei", "xAIzarXeGp" + "Rmty2yFsrpcDc5fRYyc0MuSoCsRGVE"],
     ),
     samples(
         "Google OAuth Client Secret",
-        halves!["GOCSPX-jQm" + "SPaH72WtSXAZqrXeGpRmty2yF"],
-        halves!["GOCSPX-srp" + "cDc5fRYyc0MuSoCsRGVEj2U7"],
+        halves!["GOCSPX-u8n" + "61EsUEGpRFZjP5ZGqwKN8FNFf"],
+        halves!["GOCSPX-NRM" + "GrAPAUWBnPFsRE317hm1pSZr"],
     ),
     samples(
         "Google OAuth Token",
-        halves!["ya29.4Mg" + "0J8g2pMLqbNfRCBqX"],
-        halves!["ya29.mZM" + "B8UheiXu8n61EsUE", "xya29.4M" + "g0J8g2pMLqbNfRCBqX"],
+        halves!["ya29.DLi" + "Qaz3FKXafQucViepW"],
+        halves!["ya29.iCv" + "DhZp8wTDYiooh9gv", "xya29.DL" + "iQaz3FKXafQucViepW"],
     ),
     samples(
         "Google OAuth Refresh Token",
-        halves!["1//0pRFZjP" + "5ZGqwKN8FNFfNRMGrAPAUWBnPFsRE317hm"],
+        halves!["1//01HYwNk" + "Eu4cvnah1k56ek2wcBzRG1nS85SwyhR24o"],
         halves![
-            "1//01pSZru" + "DLiQaz3FKXafQucViepWiCvDhZp8wTDYi",
-            "x1//0pRFZj" + "P5ZGqwKN8FNFfNRMGrAPAUWBnPFsRE317hm"
+            "1//0LobA51" + "JQgTtRWGR0iC4WF0ZspYNjK7eqMbzFq8K",
+            "x1//01HYwN" + "kEu4cvnah1k56ek2wcBzRG1nS85SwyhR24o"
         ],
     ),
     samples(
         "Google Storage HMAC Key",
-        halves!["GOOG1E54CH" + "WM8E0Y58280BPGQQ5PKZAIO4RPUGP6CUFXWM7J2LZFJH9QC4UAHC"],
-        halves!["GOOG1EF" + "LMM95IEOAVUFBW1B", "xGOOG1E54C" + "HWM8E0Y58280BPGQQ5PKZAIO4RPUGP6CUFXWM7J2LZFJH9QC4UAHC"],
+        halves!["GOOG1E9QC4" + "UAHCFLMM95IEOAVUFBW1BOVOUKL0AG53IHRR3F5RYJYJB5H64I3D"],
+        halves!["GOOG1E5" + "1QBVOMKYAPS7BF7B", "xGOOG1E9QC" + "4UAHCFLMM95IEOAVUFBW1BOVOUKL0AG53IHRR3F5RYJYJB5H64I3D"],
     ),
     samples(
         "Firebase Messaging Key",
-        halves!["AAAAL1nuax" + "2:APA91bAtRUjBFxj0BTVmwSU0ytJByLfmWDzUpgqPhJcpyKih5C0E1m1XE58duZKBqv"],
-        halves!["AAAAoxHo6z" + "x:APA91bSbd8d6Fo234n8AGW8qMyuiYDk436KiewfZjNXqmRdU4hsSkXeEZz9AhFLUd"],
+        halves!["AAAAW8qMyu" + "i:APA91bYDk436KiewfZjNXqmRdU4hsSkXeEZz9AhFLUdUqmQi0mH75qmEB09bzWGyM5"],
+        halves!["AAAAiD6BFP" + "S:APA91bqNp414oosqKMcXHu174YZ560j0oVrWGDTzuHnNQbkNa7wXhM2uCiqhvGDZD"],
     ),
     samples(
         "GCP Service Account Key",
@@ -105,262 +113,262 @@ pub(in crate::scan) const SAMPLES: &[Samples] = &[
     ),
     samples(
         "DigitalOcean Token",
-        halves!["dor_v1_1dc" + "a64dfbac020ef74d5534db2d0160649fb9db5b0409eb31c3d4b73d215efde"],
-        halves!["dop_v1_140" + "29501ff9cead0e06b18491790c770677ffea0bf3c0e9441b9970639001d3"],
+        halves!["doo_v1_409" + "eb31c3d4b73d215efde214029501ff9cead0e06b18491790c770677ffea0b"],
+        halves!["dor_v1_f3c" + "0e9441b9970639001d3e4d6fb0a3f42a9edeed3005f1f610150a4abf913c"],
     ),
     samples(
         "DigitalOcean Spaces Key",
-        halves!["DO00VG" + "YKDNA9SKURB5JG"],
-        halves!["DO00JI" + "GTMNWKPLZPNOX", "xDO00VG" + "YKDNA9SKURB5JG"],
+        halves!["DO00VF" + "21986QKP9EGRS1"],
+        halves!["DO00Y4" + "M7E7SNTV9AQHL", "xDO00VF" + "21986QKP9EGRS1"],
     ),
     samples(
         "Databricks Token",
-        halves!["dapia4abf9" + "13c34c872f1cd237690c3034a2"],
-        halves!["dapidf5108" + "16b056edcc2e72a5762e3728a", "xdapia4abf" + "913c34c872f1cd237690c3034a2"],
+        halves!["dapi510816" + "b056edcc2e72a5762e3728afa8"],
+        halves!["dapie60b3c" + "3faa8c06eada2ef19e16beae0", "xdapi51081" + "6b056edcc2e72a5762e3728afa8"],
     ),
     samples(
         "Supabase Service Key",
-        halves!["sb_secret_" + "qAqfK2ap1N2CtxUE3nUz"],
-        halves!["sb_s" + "ecret_name", "sb_secret" + "_MrA3iArzf9FoPbJpB1n"],
+        halves!["sb_secret_" + "5WyMTaFAFfrnM6HxNLCM"],
+        halves!["sb_s" + "ecret_name", "sb_secret" + "_47fv15cnJ7CCb4bSKWy"],
     ),
     samples(
         "Supabase Access Token",
-        halves!["sbp_08457f" + "47c140460a58c202e536515ed411cc84a1"],
-        halves!["sbp_3958f1" + "4c2dd7d206832492d633b346c3011fd72"],
+        halves!["sbp_3958f1" + "4c2dd7d206832492d633b346c3011fd72c"],
+        halves!["sbp_903722" + "b34a1186bfa12fed0c43df5301e90b472"],
     ),
     samples(
         "HashiCorp Vault Token",
-        halves!["hvs.nzBHQ" + "uytEvrEv8Yu91jz2jH"],
-        halves!["hvb.XCDT" + "mrPZgW8DEygmfdAaK7", "xhvs.nzBH" + "QuytEvrEv8Yu91jz2jH"],
+        halves!["hvs.Bvbo6" + "uj7JK7xShC0X9Z3xoh"],
+        halves!["hvr.wuHW" + "koZtb3AmZs5Q5EZUC1", "xhvs.Bvbo" + "6uj7JK7xShC0X9Z3xoh"],
     ),
     samples(
         "HashiCorp Vault Legacy Token",
-        halves!["b.eu2KGB" + "zmDmdTBXJvqPFK4TBs"],
-        halves!["b.l3rh4I" + "J4uQfCxV6X0ulfjtr", "xb.eu2KGB" + "zmDmdTBXJvqPFK4TBs"],
+        halves!["b.xwp5dD" + "tAhJNGa6KSisecwzGV"],
+        halves!["b.4c5ibw" + "E2KHGx2IxoAqyirr4", "xb.xwp5dD" + "tAhJNGa6KSisecwzGV"],
     ),
     samples(
         "Terraform Cloud Token",
-        halves!["Ui77lXqZ0A" + "jXp2.atlasv1.O2EXSCyobxwp5dDtAhJNGa6KSisecwzGVd4c5ibwE2KHGx2IxoAqyirr4SfklTUc24A"],
-        halves![".atlasv1.o" + "HuNgWEpecKGXzimrekeXegEbCa4vrbfU24uGWZmE16SPiU8Gzkz00Eyk9z"],
+        halves!["fklTUc24Al" + "HrMe.atlasv1.UEmcaJGVwgjocicVceEZCY1soZdS879z1rGUXjEy3QNgS5GwiwxxE8vi6wH2kJ29bTn"],
+        halves![".atlasv1.R" + "2AdW5gsw0vpiixsgiwKX58nexpCJbnXSAZErCzLhNTTEn57mc13WWoPZsx"],
     ),
     samples(
         "Cloudflare Origin CA Key",
         halves![
-            "v1.0-e731a"
-                + "7499e48be642a5cbf90-22c7440552e377110560f0afdb8405a6ec00aa1acd7cf13e285f4c3d60fc4abea72df3af49687de4a0534feb2b9a78c9eb6b"
+            "v1.0-52e37"
+                + "7110560f0afdb8405a6-ec00aa1acd7cf13e285f4c3d60fc4abea72df3af49687de4a0534feb2b9a78c9eb6b3897224de09dcae467e5d080813bf8cf"
         ],
         halves![
-            "v1.0-38972"
-                + "24de09dcae467e5d080-813bf8cf6e04dc84bcfdd4afea5e423cf232f8fbb3cedf9c24966c2136e25972125ffa1387ad9b528a254c8a3833d88f74c",
-            "xv1.0-e731"
-                + "a7499e48be642a5cbf90-22c7440552e377110560f0afdb8405a6ec00aa1acd7cf13e285f4c3d60fc4abea72df3af49687de4a0534feb2b9a78c9eb6b"
+            "v1.0-6e04d"
+                + "c84bcfdd4afea5e423c-f232f8fbb3cedf9c24966c2136e25972125ffa1387ad9b528a254c8a3833d88f74ca77a5c1fadc8928fe638dae1cd402bc5",
+            "xv1.0-52e3"
+                + "77110560f0afdb8405a6-ec00aa1acd7cf13e285f4c3d60fc4abea72df3af49687de4a0534feb2b9a78c9eb6b3897224de09dcae467e5d080813bf8cf"
         ],
     ),
     samples(
         "Cloudflare Turnstile Secret",
-        halves!["0x4AAAAAAc" + "duAZFQLsB35HEegySvfzM4Jpb"],
-        halves!["0x4AAAAAAV" + "em1GnBKokwQ5FHWNuT472D9E", "x0x4AAAAAA" + "cduAZFQLsB35HEegySvfzM4Jpb"],
+        halves!["0x4AAAAAAm" + "YDHZXqqSmT7pDZDryzFrv39zK"],
+        halves!["0x4AAAAAAW" + "CWxdqtnhM90aiDWucMLRrXST", "x0x4AAAAAA" + "mYDHZXqqSmT7pDZDryzFrv39zK"],
     ),
     samples(
         "Cloudflare Scannable Token",
-        halves!["cfk_8xPjWD" + "HXVnnQjR4mDXDovwFos06wJUCUubnqkfL6"],
+        halves!["cfk_hUdSaO" + "ib3qALqp1VnDKuWCKuRJqhg80TudSX2WYv"],
         halves![
-            "cfk_xY7gDU" + "raLKPoV9QRwhUdSaOib3qALqp1VnDKuWC",
-            "xcfk_8xPjW" + "DHXVnnQjR4mDXDovwFos06wJUCUubnqkfL6"
+            "cfk_sldUbM" + "8yblO6v0AZg5kPpcTL87paRxEBV1nQAqa",
+            "xcfk_hUdSa" + "Oib3qALqp1VnDKuWCKuRJqhg80TudSX2WYv"
         ],
     ),
     samples(
         "Heroku API Key",
-        halves!["HRKU-xTKtj" + "i3VxfUZ5YayvofWdN1doQ9y3Abi8nRs"],
-        halves!["HRKU-eVMsc" + "T0EBX4qSAtctks5AEth3D9U9v6Kjy0"],
+        halves!["HRKU-tks5A" + "Eth3D9U9v6Kjy033hCZ7QEE9W4Ya2Yy"],
+        halves!["HRKU-Cfbb6" + "we9vrUxWjkDMjXBydbb6Wug8P76MUH"],
     ),
     samples(
         "Fly Access Token",
         halves![
-            "fm2_0fCX4O"
-                + "EE6U1WYzWvCdZZ3tc6soSuUhiDLhVBvb8ZZ3Ur8e5N43LSHfNUgJqmCXLROYGjYalfUgLLwrhYY9a5Id90DjDB8JoZ3a4J"
+            "fm2_NUgJqm"
+                + "CXLROYGjYalfUgLLwrhYY9a5Id90DjDB8JoZ3a4JvgTTyxz63sdlrebhekfr1B1SdHAq84h23r6IrwLhYeC4t97rfyu1Rs"
         ],
         halves![
-            "fm2_vgTTyx" + "z63sdlrebhekfr1B1SdHAq84h23r6IrwLhYeC4t97rfyu1Rsv3opM",
-            "xfm2_0fCX4"
-                + "OEE6U1WYzWvCdZZ3tc6soSuUhiDLhVBvb8ZZ3Ur8e5N43LSHfNUgJqmCXLROYGjYalfUgLLwrhYY9a5Id90DjDB8JoZ3a4J"
+            "fm2_v3opMt" + "wDsFI0c2IfNYP09Z1RI77eyOXdk8i3Ssmk3uJB9mT62dkua7ZvTnm",
+            "xfm2_NUgJq"
+                + "mCXLROYGjYalfUgLLwrhYY9a5Id90DjDB8JoZ3a4JvgTTyxz63sdlrebhekfr1B1SdHAq84h23r6IrwLhYeC4t97rfyu1Rs"
         ],
     ),
     samples(
         "Fly Personal Token",
-        halves!["fo1_zDvFJ3" + "e5JhPaR3b4TJg1QZfnk6Uvpn6xKBpV95fnxcb"],
+        halves!["fo1_QRfTiD" + "2V7fa5WVjk2XpX4rnMzGruZV4smNeVQ2p9Wr1"],
         halves![
-            "fo1_yVqprQ" + "RfTiD2V7fa5WVjk2XpX4rnMzGruZV4smNeVQ",
-            "xfo1_zDvFJ" + "3e5JhPaR3b4TJg1QZfnk6Uvpn6xKBpV95fnxcb"
+            "fo1_8njTz2" + "tqXX4tEspBMqV8ho8mo4YTTZekR8PEk6yWRj",
+            "xfo1_QRfTi" + "D2V7fa5WVjk2XpX4rnMzGruZV4smNeVQ2p9Wr1"
         ],
     ),
     samples(
         "Netlify Token",
-        halves!["nfb_6Uoy5k" + "hRwzqnVV1qEpmBL8nT5fl5jl1WRRXc"],
-        halves!["nfb_P5NEi3" + "vUPhGUynL7cISlsUBTSidgWMdPwaX"],
+        halves!["nfo_ynL7cI" + "SlsUBTSidgWMdPwaXG7Ho3FCugk4Xh"],
+        halves!["nfu_fwQsYJ" + "kfYM1S3ULTgZJ8m618DDNHIzD8tRI"],
     ),
     samples(
         "Vercel Token",
-        halves!["vercel_7Ho" + "3FCugk4XhefwQsYJkfYM1"],
-        halves!["vercel_S3U" + "LTgZJ8m618DDNHIzD8tR", "xvercel_7H" + "o3FCugk4XhefwQsYJkfYM1"],
+        halves!["vercel_z4s" + "wCUcOlyBZs2skMBtSUzcm"],
+        halves!["vercel_38g" + "AZxsikipqQop5wWrbdJs", "xvercel_z4" + "swCUcOlyBZs2skMBtSUzcm"],
     ),
     samples(
         "Render API Key",
-        halves!["rnd_Hz4swC" + "UcOlyBZs2skMBtSUzcm38g"],
-        halves!["rnd_AZxsik" + "ipqQop5wWrbdJsfj5nnFB", "xrnd_Hz4sw" + "CUcOlyBZs2skMBtSUzcm38g"],
+        halves!["rnd_j5nnFB" + "x12UUbQZAUIkCizRb8Groy"],
+        halves!["rnd_DkpwvK" + "GPNIPVJzRIWU9PNR0uFKc", "xrnd_j5nnF" + "Bx12UUbQZAUIkCizRb8Groy"],
     ),
     samples(
         "Neon API Key",
-        halves!["napi_uu1qz" + "auic8r1gdkgpnipvjriwupnrfk20455ns56iz32bhdh2uh5sgfvufj9"],
-        halves!["napi_udb73" + "znuksq17vo2j4cth53acnecqgtmq0cszmqbmmb3lct385o6k3nqvlr"],
+        halves!["napi_0455n" + "s56iz32bhdh2uh5sgfvufj9udb73znuksq17vo2j4cth53acnecqgtm"],
+        halves!["napi_q0csz" + "mqbmmb3lct385o6k3nqvlrizjs1tnxx1at3zk5focp3jyfzjmnl4yl"],
     ),
     samples(
         "PlanetScale Credential",
-        halves!["pscale_tkn" + "_bKUq5dVPZZdAxtzV3fb6q6pLhF729QCR"],
-        halves!["pscale_tkn" + "_fKaFbKnvN1PM27gawsMsS8gZL3dj8bY"],
+        halves!["pscale_tkn" + "_8gZL3dj8bYqPHvC99hS5QBe3ZvpDzzH7"],
+        halves!["pscale_tkn" + "_wPAV8TATzu5bS9ryAJwtBEhsrbHUfGb"],
     ),
     samples(
         "Scaleway Key",
-        halves!["SCWNHC" + "5QOB2XDHNATRAR"],
-        halves!["SCWZQA" + "IBE5ZHS3GZURP", "xSCWNHC" + "5QOB2XDHNATRAR"],
+        halves!["SCWURP" + "IQIWUEJV74AIBJ"],
+        halves!["SCWIPS" + "0QV4D9XDW9KRK", "xSCWURP" + "IQIWUEJV74AIBJ"],
     ),
     samples(
         "Scalingo Token",
-        halves!["tk-us-SJrY" + "WEKXqjvogAzzJ8usBsK829J16rnRUxcqSs8yXogDmZpD"],
-        halves!["tk-us-sY4m" + "LTLfRQvB520KPHCjR84PkUHpzMQNxMZpQYkMawgANku"],
+        halves!["tk-us-RQvB" + "520KPHCjR84PkUHpzMQNxMZpQYkMawgANkuMZZ56sbgk"],
+        halves!["tk-us-52Nx" + "GzS2gNYQfYG95VzPsTkJVSeGvw4ZtpQLQ7FQ4oGoP5L"],
     ),
     samples(
         "Alibaba Access Key ID",
-        halves!["LTAI5tXX" + "23pZei2zM8uGwQze"],
-        halves!["LTAIM" + "WOdWG62TwN", "xLTAI5tX" + "X23pZei2zM8uGwQze"],
+        halves!["LTAI5tEJ" + "YPwaLy3y7WmRRPeB"],
+        halves!["LTAIo" + "y1UDHAgyJg", "xLTAI5tE" + "JYPwaLy3y7WmRRPeB"],
     ),
     samples(
         "Tencent Secret ID",
-        halves!["AKIDRiITQc" + "Gst1XqmOKO47FO1lG9lN2KxEJY"],
-        halves!["AKIDPwaLy3" + "y7WmRRPeBoy1UDHAgyJgrU4Qj", "xAKIDRiITQ" + "cGst1XqmOKO47FO1lG9lN2KxEJY"],
+        halves!["AKIDU4QjwB" + "cRiswpP8YOY9JqJoxQAABdjfWb"],
+        halves!["AKIDafVI3E" + "au20hoBnj7MnOjWW7kfXdSKHP", "xAKIDU4Qjw" + "BcRiswpP8YOY9JqJoxQAABdjfWb"],
     ),
     samples(
         "Yandex API Key",
-        halves!["AQVNBeTkvz" + "sRaQaKtKr0SAABfmhYdchXJ6Ecx53"],
-        halves!["AQVNjrBqmN" + "qQmYYnhZfULHRFx902mjAYUkGgTN", "xAQVNBeTkv" + "zsRaQaKtKr0SAABfmhYdchXJ6Ecx53"],
+        halves!["AQVNx902mj" + "AYUkGgTNK16Du6qwJuC0yk83x2X94"],
+        halves!["AQVNG0mJTG" + "0ukaBQg78RvdsjC2xRwswNrpMMKr", "xAQVNx902m" + "jAYUkGgTNK16Du6qwJuC0yk83x2X94"],
     ),
     samples(
         "Yandex IAM Token",
         halves![
-            "t1.9euey3D"
-                + "r3ntIr7Cxvi509uzV.617GxjIRG7xriYBOe45PsbphCzuPtptMomLLJoeyUo5ovEDjRP5h9tKMm6tcQXntmJ4TbhJw8wz0MTF5zY4UB6"
+            "t1.9eueyUo"
+                + "5ovEDjRP5h9tKMm6t.cQXntmJ4TbhJw8wz0MTF5zY4UB6xbN4ZBqxvOXjXntR738RaaXE6MJWalbllsBh8h3jNAXPyu9QUmc3jxHWBwO"
         ],
         halves![
-            "t1.x.bN4ZB" + "qxvOXjXntR738RaaXE6MJWalbllsBh8h3jNAXPyu9QUmc3jxHWBwOBd6PNKafk6IH4zOHYk2lTgDYnuh",
-            "xt1.9euey3"
-                + "Dr3ntIr7Cxvi509uzV.617GxjIRG7xriYBOe45PsbphCzuPtptMomLLJoeyUo5ovEDjRP5h9tKMm6tcQXntmJ4TbhJw8wz0MTF5zY4UB6"
+            "t1.B.d6PNK" + "afk6IH4zOHYk2lTgDYnuhR06gGnwnDgp0J7PGCiHGrpxu80njGqUZy4hiBMybLuLDT2Z4Gq5hGqfXGyu",
+            "xt1.9eueyU"
+                + "o5ovEDjRP5h9tKMm6t.cQXntmJ4TbhJw8wz0MTF5zY4UB6xbN4ZBqxvOXjXntR738RaaXE6MJWalbllsBh8h3jNAXPyu9QUmc3jxHWBwO"
         ],
     ),
     samples(
         "Yandex Access Secret",
-        halves!["YC06gGnwnD" + "gp0J7PGCiHGrpxu80njGqUZy4hiBMy"],
-        halves!["YCbLuLDT2Z" + "4Gq5hGqfXGyuToVLuO0uiNWZGGttm", "xYC06gGnwn" + "Dgp0J7PGCiHGrpxu80njGqUZy4hiBMy"],
+        halves!["YCoVLuO0ui" + "NWZGGttmcRHkKVHQZIVdI0G9K43y9r"],
+        halves!["YC7r72fCwa" + "EcwCWsJxX3DEa3r6VWxUfqdVRLKw6", "xYCoVLuO0u" + "iNWZGGttmcRHkKVHQZIVdI0G9K43y9r"],
     ),
     samples(
         "Yandex OAuth Token",
-        halves!["y2_HkKVHQZ" + "IVdI0G9K43y9r7r72fCwaEcwCWsJxX3DEa3r6VWxUfqdVRLK"],
+        halves!["y0_r7wDALk" + "SLDkJW0NV9mnbKSDKkZh3c9cUfL7YDISiNxOg6sQ8vdDHee5"],
         halves![
-            "y3_Ar7wDAL" + "kSLDkJW0NV9mnbKSDKkZh3c9cUfL7YDISiNxOg6sQ8vdDHe",
-            "xy2_HkKVHQ" + "ZIVdI0G9K43y9r7r72fCwaEcwCWsJxX3DEa3r6VWxUfqdVRLK"
+            "y3_4QPSfP9" + "qzdgPJVf0G3cyAtq3wpXxwsd9MI8Eyvm9W0BB04KEyrY4Pt",
+            "xy0_r7wDAL" + "kSLDkJW0NV9mnbKSDKkZh3c9cUfL7YDISiNxOg6sQ8vdDHee5"
         ],
     ),
-    samples("Aiven Password", halves!["AVNS_86" + "26b7SRUhRt2fiRK"], halves!["AVNS_Xh" + "3G6e1Awt6zsZ0z"]),
+    samples("Aiven Password", halves!["AVNS_2H" + "ZaBbjQR3BUHFkb3"], halves!["AVNS_BW" + "rVLw5EZr15xTEA"]),
     samples(
         "Astra DB Token",
-        halves!["AstraCS:d9" + "MI8Eyvm9W0BB04KEyr:c763bc0c770932c0a952b8208d7ad8d735203894bcb8cae087c76389e3c10b87"],
-        halves!["AstraCS:gR" + "XC3LLLq4w5TJh15qqX:0cca754ab940e001ea1d4aa32d29a57bed1699e1fc7ba754283628d9d7f2220"],
+        halves!["AstraCS:0g" + "aO9Uma7RpaPHlpLEyt:03894bcb8cae087c76389e3c10b878b155594b0cca754ab940e001ea1d4aa32d"],
+        halves!["AstraCS:Ei" + "hSU3Ljup4OXdarnCN7:99e1fc7ba754283628d9d7f22209497f524f41e1ecd3364ccc1014fd26e36a7"],
     ),
     samples(
         "MongoDB Atlas Service Secret",
-        halves!["mdb_sa_sk_" + "K7VkQgLEp21qKgJDfr9CepaxsnqdHHPsKwtb"],
-        halves!["mdb_sa_sk_" + "3jbmoaDqAuDKgo2dFNfHPXR31pTPR5H9dn9"],
+        halves!["mdb_sa_sk_" + "PR5H9dn9krLhxE00uhAPUxuNA06Ptq1z2Rm9"],
+        halves!["mdb_sa_sk_" + "xk4m9udKBjWJH0q5CcyqRN4GaAKXo8AwJgd"],
     ),
     samples(
         "Confluent Cloud Secret",
-        halves!["cfltoKfuEx" + "xr9fANSurMAx3NqnywzPj6ui1j6rb7JBhUIHxn29Cav7nPM1GY"],
-        halves!["cfltAJVl5A" + "tIebp4bBmtIB8W1xm7IvjVMkqGevoVQV4gD2rjM7MbNYFoJlk"],
+        halves!["cflt4bBmtI" + "B8W1xm7IvjVMkqGevoVQV4gD2rjM7MbNYFoJlkiA97IsoC5YOf"],
+        halves!["cfltvohzqf" + "iu8tzDz9bkkUAruumU16cSXKvgd84PfD0FUwi8FVaAhOwEXap"],
     ),
     samples(
         "ClickHouse Cloud Secret",
-        halves!["4b1dA97Iso" + "C5YOfvohzqfiu8tzDz9bkkUAruumU16c"],
-        halves!["4b1dSXKvgd" + "84PfD0FUwi8FVaAhOwEXapmhdMeJF1g", "x4b1dA97Is" + "oC5YOfvohzqfiu8tzDz9bkkUAruumU16c"],
+        halves!["4b1dhdMeJF" + "1ggPyIsLQUXy0MRYZ4r7FQlsyLe6X6X2"],
+        halves!["4b1dIWC6ha" + "wxgrbg2JyLVJo5vVkp7hdStqrGNorfy", "x4b1dhdMeJ" + "F1ggPyIsLQUXy0MRYZ4r7FQlsyLe6X6X2"],
     ),
     samples(
         "LaunchDarkly Key",
-        halves!["sdk-7458ab" + "68-cc28-5fbb-4b1d-d45a4ae936ff"],
-        halves!["sdk-438efb" + "53-1205-dead-db92-9da9469e1b7", "xsdk-7458a" + "b68-cc28-5fbb-4b1d-d45a4ae936ff"],
+        halves!["sdk-438efb" + "53-1205-dead-db92-9da9469e1b79"],
+        halves!["sdk-7bc7f5" + "2f-5820-5777-262d-2f36aabc1da", "xsdk-438ef" + "b53-1205-dead-db92-9da9469e1b79"],
     ),
     samples(
         "OpenShift Token",
-        halves!["sha256~o6r" + "QYa73Rh2LFw786gMzwjTFALixQQRjtisEnt2P022"],
+        halves!["sha256~uUx" + "VKjXLx5zVVRh8n1JKeVouQEQBNT5z9MtKghbHXRA"],
         halves![
-            "sha256~Fc9" + "82jEgGNWX5nZzakztDd3WNuUxVKjXLx5zVVRh8n",
-            "xsha256~o6" + "rQYa73Rh2LFw786gMzwjTFALixQQRjtisEnt2P022"
+            "sha256~f30" + "1cuASQnM1JDVQESgvfcwbLjaXdu8dSm3ti7oUNm",
+            "xsha256~uU" + "xVKjXLx5zVVRh8n1JKeVouQEQBNT5z9MtKghbHXRA"
         ],
     ),
     samples(
         "Rancher Token",
-        halves!["token-ij2t" + "o:eobmrlj45zhvpa30aqolidtoeq430zk7yv11q96sm9bnpaxyv3l5ua"],
+        halves!["token-npax" + "y:v3l5uawk5ea5u7ga6wvudb7ln9kzgv63mebgf8u3y2rxvzxjealzep"],
         halves![
-            "token-wk5e" + "a:5u7ga6wvudb7ln9kzgv63mebgf8u3y2rxvzxjealzepg6iwmmot3o",
-            "xtoken-ij2" + "to:eobmrlj45zhvpa30aqolidtoeq430zk7yv11q96sm9bnpaxyv3l5ua"
+            "token-g6iw" + "m:mot3o0hwhuc9wl4a1wchbz1db1rxdubgbr4vzdy161t6meoypsn3o",
+            "xtoken-npa" + "xy:v3l5uawk5ea5u7ga6wvudb7ln9kzgv63mebgf8u3y2rxvzxjealzep"
         ],
     ),
     samples(
         "Tailscale Key",
-        halves!["tskey-auth" + "-k7Rq2VxLm9CNTRL-HW7HUlCjWLenAb62WzsCHsBlZbxDnBbR"],
-        halves!["tskey-lbk-" + "B03GxB-y8R4eyVZDYbzgb02Tmg"],
+        halves!["tskey-auth" + "-k7Rq2VxLm9CNTRL-ELAsrc3YfgcqCwwtMG18aPLJmALRen7M"],
+        halves!["tskey-kow-" + "Z9o9MQ-8pMyJ1XI4ir3GJK3pxy"],
     ),
     samples(
         "Docker Hub Token",
-        halves!["dckr_pat_N" + "EQra06573sRy7yUxP9fQzLEMA"],
-        halves!["dckr_pat_v" + "ue6ahietCzzwNG4cRMKpAMTg"],
+        halves!["dckr_pat_S" + "VhjCDinzDiYXBqSq7euhoxvov"],
+        halves!["dckr_pat_S" + "2Ls2z76qd12h5H4CqrqgFs24"],
     ),
     samples(
         "Doppler Token",
-        halves!["dp.pt.7MVd" + "sZ9o9MQ8pMyJ1XI4ir3GJK3pxyFQT7fhCDgkwDg"],
+        halves!["dp.pt.PQns" + "XMZlteFNw7SHdpR2J7SHgT6jY58AMlcTWnH99IA"],
         halves![
-            "dp.pt.WVBn" + "Qn4crfluslsQzKpzw43nbyzf2H1CnoneFpz",
-            "xdp.pt.7MV" + "dsZ9o9MQ8pMyJ1XI4ir3GJK3pxyFQT7fhCDgkwDg"
+            "dp.pt.gdFx" + "soSrA0wEJie2cNLP8T07GvEoJo8KtZWMinb",
+            "xdp.pt.PQn" + "sXMZlteFNw7SHdpR2J7SHgT6jY58AMlcTWnH99IA"
         ],
     ),
     samples(
         "Infisical Token",
-        halves!["st.b78b6cf" + "2693e84939c06e9b3.40e29024fe65793245cb6dc2a619018d.3e9cdca6fcf4e9f9769d9d335104b208"],
+        halves!["st.2a61901" + "8d3e9cdca6fcf4e9f.9769d9d335104b208c20b4ee04944f25.782a2754baf373eb09ad74433ab62524"],
         halves![
-            "st.c20b4ee" + "04944f25782a2754b.af373eb09ad74433ab625242a3fd5e5f.b1f3e5ee37af1fe9ab661145af83c4e",
-            "xst.b78b6c" + "f2693e84939c06e9b3.40e29024fe65793245cb6dc2a619018d.3e9cdca6fcf4e9f9769d9d335104b208"
+            "st.2a3fd5e" + "5fb1f3e5ee37af1fe.9ab661145af83c4ed44fddac07d465d3.6d7dc0c441e959b52f7ac30c7f5c9e2",
+            "xst.2a6190" + "18d3e9cdca6fcf4e9f.9769d9d335104b208c20b4ee04944f25.782a2754baf373eb09ad74433ab62524"
         ],
     ),
     samples(
         "Pulumi Access Token",
-        halves!["pul-44fdda" + "c07d465d36d7dc0c441e959b52f7ac30c7"],
+        halves!["pul-e62472" + "9424af3979067b40b1ae1cca8810357e26"],
         halves![
-            "pul-f5c9e2" + "fe624729424af3979067b40b1ae1cca88",
-            "xpul-44fdd" + "ac07d465d36d7dc0c441e959b52f7ac30c7"
+            "pul-5cc044" + "39f810235290ecb4b04c0582ef2c8b79c",
+            "xpul-e6247" + "29424af3979067b40b1ae1cca8810357e26"
         ],
     ),
     samples(
         "1Password Service Account Token",
-        halves!["ops_eyJBGi" + "MRxfEi7PLaa9A8wyKJHVgS0jCBzs9kEvG3MEU67Bzfa9ZJZB4KawA8M3S"],
-        halves!["ops_eyJFet" + "9hEaT6Ym3iRVaoYJrauwEW2gZoDqvW3ypC0rzajHgjS56S8pzLhjLhXq"],
+        halves!["ops_eyJJra" + "uwEW2gZoDqvW3ypC0rzajHgjS56S8pzLhjLhXqsBpPJMTS41zDRyfXu5V"],
+        halves!["ops_eyJTJT" + "0w3KeuJoY1WJvCBXUKxmaUppdaV2ncbEdda0mu1jXrwRpLHnYu6ZDmBV"],
     ),
     samples(
         "1Password Secret Key",
-        halves!["A3-BNILRQ-" + "DP3VTR-IRJ2I-WUICB-VSJ9Y-S1YT0"],
-        halves!["A3-ZE11Y9-" + "7VPKHWXD9BT-Z20L4-OANS0-2VN4", "xA3-BNILRQ" + "-DP3VTR-IRJ2I-WUICB-VSJ9Y-S1YT0"],
+        halves!["A3-Z20L4O-" + "ANS02V-N4AL5-HTB5V-NG1Q8-E6I5W"],
+        halves!["A3-IDDS8J-" + "TIHL6K0P7DJ-SP8XR-6HYNF-IDCC", "xA3-Z20L4O" + "-ANS02V-N4AL5-HTB5V-NG1Q8-E6I5W"],
     ),
     samples(
         "Bitwarden Access Token",
-        halves!["0.5f390fa6" + "-3d82-4fb4-1194-94355d71497b.3R42gp7HYNFI0r8DCCvakUS5g403tJ:YUc5T2XRZaXtzhUUTEZXxl"],
+        halves!["0.a94cae9b" + "-8cdb-aa92-cb95-d89ed58a0c3e.GrGTMtNXvhKjJrlEEKT6g6f389jxfR:jEiuFGKCXBM5Ie2bjRhOav"],
         halves![
-            "0.95d89ed5" + "-8a0c-3e33-966b-542259ff8223.KCXBM5Ie2bjRhOavj6SXf17AbXViyi:ruoaJ8sBgQcirqFVwT7nQ",
-            "x0.5f390fa" + "6-3d82-4fb4-1194-94355d71497b.3R42gp7HYNFI0r8DCCvakUS5g403tJ:YUc5T2XRZaXtzhUUTEZXxl"
+            "0.9bf0dbad" + "-408e-2a98-61f5-4e1e8a1b0082.rU2HofEPPUGLh34ybgn2OOuAWUp05A:8jnfN5Nv80xJq7ZpwFUvC",
+            "x0.a94cae9" + "b-8cdb-aa92-cb95-d89ed58a0c3e.GrGTMtNXvhKjJrlEEKT6g6f389jxfR:jEiuFGKCXBM5Ie2bjRhOav"
         ],
     ),
 ];

@@ -5,336 +5,340 @@ use super::{Samples, halves, samples};
 pub(in crate::scan) const SAMPLES: &[Samples] = &[
     samples(
         "GitHub Fine-Grained PAT",
-        halves!["github_pat" + "_C5LJ3D3RVCWABRFUH5EPPU_GLh34ybgn2OOuAWUp05A8jnfN5Nv80xJq7ZpwFUvCgbgIeHxDnfGUoDP6fN"],
-        halves!["github_pa" + "t_from_environment", "github_pat" + "_dMvhrwQbwpUerSRSmoFFsgo1QAt48sYjcsX"],
+        halves!["github_pat" + "_16I4HD5GUDP5N1L5OZS2QP_QjlFFpelyOAq15pWhapVfM1VI2FMHfbMCdUT66gmBW5JIuaB5XY3g7O4AwI"],
+        halves!["github_pa" + "t_from_environment", "github_pat" + "_ATUksexLTaHqNPfGFAFCQGy4ZGFJTJEkSB7"],
     ),
-    samples("GitLab PAT", halves!["glpat-N4" + "XJ5FNHhdNCfWV99ipB"], halves!["glpat-Y8" + "KJxcB8Za6iQ7AzJAT"]),
-    samples("GitLab Token", halves!["gldt-ipc" + "uKRYHnM9NdGFAFCOG"], halves!["gloas-y4" + "ZGFJTJEkSB7DdTwi5"]),
+    samples("GitLab PAT", halves!["glpat-dT" + "wi55oKNBCsbJfb0D03"], halves!["glpat-EG" + "B6KCX6YvWy59tujnf"]),
+    samples(
+        "GitLab Token",
+        halves!["gldt-ExQ" + "dZo2dVDUUu0QPVOix"],
+        halves!["glagent-to" + "o-short-for-an-agent01", "gldt-t1U" + "xUHfu7gWXDaqfeLS"],
+    ),
     samples(
         "GitLab Trigger Token",
-        halves!["glptt-4601" + "c4ec123041abae728ecea1aa87a7993efaa1"],
-        halves!["glptt-cee5" + "8b9683850eff6b42b1fa1063bd5e8d9c908"],
+        halves!["glptt-9683" + "850eff6b42b1fa1063bd5e8d9c90813f4a00"],
+        halves!["glptt-1cad" + "9b4d83da241a10ed9a41751d8fbe90e1852"],
     ),
     samples(
         "GitLab Runner Registration Token",
-        halves!["GR1348941" + "HwgJX5AzBp62kC3bXcV1"],
-        halves!["GR1348941" + "Z648JdTGvjcXxEKkDWD"],
+        halves!["GR1348941" + "H5iHanFqVSEP05dHqxsi"],
+        halves!["GR1348941" + "JQFKKz4WNbMSE8e9371"],
     ),
     samples(
         "GitLab Session Cookie",
-        halves!["_gitlab_se" + "ssion=trik92fb3rhvzntj1s3gxb5zt7w7o5jg"],
-        halves!["_gitlab_se" + "ssion=4dr7w8e599kcpbg4swlvg4fu66aiis6"],
+        halves!["_gitlab_se" + "ssion=lvg4fu66aiis6xkjf8fwtvpgvgx0u1cj"],
+        halves!["_gitlab_se" + "ssion=q0o7vvgxxnkpme8algi36p96k8nclzc"],
     ),
     samples(
         "Bitbucket App Password",
-        halves!["ATBBkUwTPI" + "Pgdf8kZQfrsmQhAl9eBMTawA1Y"],
-        halves!["ATBBtHffQ6" + "hhXUZl7sxuWxOIvkKVQSDGtZp", "xATBBkUwTP" + "IPgdf8kZQfrsmQhAl9eBMTawA1Y"],
+        halves!["ATBBnS1bur" + "tWXFknSBM6QnYpXWafFFBviv8D"],
+        halves!["ATBB1jAv3s" + "kvnqtTpfUF2SVymCIyrFWNugY", "xATBBnS1bu" + "rtWXFknSBM6QnYpXWafFFBviv8D"],
     ),
     samples(
         "Bitbucket Access Token",
-        halves!["ATCTT3xFfG" + "0KpG9WJ09ZNXmN2GqU4dxuwYZFnqUBN9SqasZYchFFBykyD4mAy6vnyqtwVs"],
-        halves!["ATCTT3xFfG" + "hWF5UX1pCJ1uFYPxiaZqy8Mv3KzjaJ5PtXN8w9dQcwdNTpvSuvY7nb6CPYJ"],
+        halves!["ATCTT3xFfG" + "qy8Mv3KzjaJ5PtXN8w9dQcwdNTpvSuvY7nb6CPYJ4Zz7CVF4TF0ASBx6y5ad"],
+        halves!["ATCTT3xFfG" + "eQf1Su1GLLBtqft4pYLN95TRUzQyLpxL0DA7UK1uJFhtErnxZ0L8E1m1sZ6"],
     ),
     samples(
         "Atlassian API Token",
-        halves!["ATATT3Zz7C" + "VF4TF0ASBx6y5adeQf1Su1GLLBtqft4pYLN95TRUzQyLpxL0DA7UK1uJ"],
-        halves!["ATATT3FhtE" + "rnxZ0L8E1m1sZ6c0VBapbLPi2QBoKemTbJffwBow3fy1Ej930pyifEU"],
+        halves!["ATATT30VBa" + "pbLPi2QBoKemTbJffwBow3fy1Ej930pyifEUqPE9mCaUGg7rytHSQqiK"],
+        halves!["ATATT36VeH" + "hL04xsL4PdzXq6z3tRRm6f8VStvza3rMggURgMXWDR5XfT42tj2QpNo"],
     ),
     samples(
         "Trello Token",
-        halves!["ATTA621c93" + "f38749e3f556da77e98c5ff97f5aa17ae87679cd0f4fbcac438253f29b"],
-        halves!["ATTAd248e9" + "b6d5a04b3a9d9411562bbc565c28913e3ce7a9e974a7991b46fdd21d1"],
+        halves!["ATTA79cd0f" + "4fbcac438253f29bd248e9b6d5a04b3a9d9411562bbc565c28913e3ce7"],
+        halves!["ATTAa9e974" + "a7991b46fdd21d136a0f65615b2f25ddf57cc9b3f47a0167168609430"],
     ),
     samples(
         "npm Token",
-        halves!["npm_1NiV6A" + "ei8lNgKNCzKWlFe1F3KbhpwafKO8Z4"],
-        halves!["npm_config" + "_registry_and_other_settings", "npm_k96ZSk" + "nXHe4JkloPUwAvkmxCNOCMRNBSInG"],
+        halves!["npm_Tt5BZG" + "rSsaKAQcx2VH76vWauGLt8oRuPXjGf"],
+        halves!["npm_config" + "_registry_and_other_settings", "npm_WWLwN4" + "Lfk5uedbN5DTFDU4mAsIdbGFTxpbU"],
     ),
     samples(
         "npm Registry Password",
-        halves!["//registry" + ".example.net/:_authToken=66dtbzgs0kaq2vhw0glrpx9g5wwlnl5431nd"],
-        halves![":_authToke" + "n=${NPM_TOKEN_VALUE}", ":_authTok" + "en=TFDU4mAsIdbGFTx"],
+        halves!["//registry" + ".example.net/:_authToken=d4usq5777luzo2jqj8g9bxti850dn9my3jav"],
+        halves![":_authToke" + "n=${NPM_TOKEN_VALUE}", ":_authTok" + "en=xDj0UMrjGuajzZo"],
     ),
     samples(
         "PyPI Token",
-        halves!["pypi-dWFDg" + "WUr6orShjj5srj7ywtMWbQeKoqS"],
+        halves!["pypi-pxaMf" + "G77S9cJkXrWpiX2rBUA0srtSEvB"],
         halves![
             "pypi-attes" + "tations-and-other-packages-of-the-index",
-            "pypi-KrktG" + "mnBZVJkh0t1cDtpwPtmNafK0vA",
-            "xpypi-dWFD" + "gWUr6orShjj5srj7ywtMWbQeKoqS"
+            "pypi-zTehF" + "8YbPtEKnDHt4BorSEBQobhzRSf",
+            "xpypi-pxaM" + "fG77S9cJkXrWpiX2rBUA0srtSEvB"
         ],
     ),
     samples(
         "RubyGems Token",
-        halves!["rubygems_1" + "a63dcc5e38d4aaa0908208ef2bc6241308207cf78edceb2"],
-        halves!["rubygems_8" + "b0b12e6f2e6547a972fc705a8e54ad25f548aed8e1a63d"],
+        halves!["rubygems_d" + "ceb28b0b12e6f2e6547a972fc705a8e54ad25f548aed8e1"],
+        halves!["rubygems_a" + "63d6f489c291ae40582e31118a0260e1af588208c48635"],
     ),
     samples(
         "crates.io Token",
-        halves!["cioofJRSkZ" + "FqnSDUcJpsAKQEcHCpiC7lwC8"],
-        halves!["cioRv5VBtz" + "EiN3B8do6tCUfozKnQ40RF0B", "xcioofJRSk" + "ZFqnSDUcJpsAKQEcHCpiC7lwC8"],
+        halves!["cioLzxWJCM" + "w7bGwxVAGZwRk643nQ2Ot2Azr"],
+        halves!["cioj3MOcR4" + "NH3o2V1db4AfVu17ptNaMNqI", "xcioLzxWJC" + "Mw7bGwxVAGZwRk643nQ2Ot2Azr"],
     ),
     samples(
         "NuGet API Key",
-        halves!["oy2yi9r8ng" + "l7slwjcm1gvagzrqoa9mo2rnhv31a5vn0mni"],
+        halves!["oy2df0erb5" + "yxrp8st92v9116qsc0ux5aa1rtmxrg53yhg9"],
         halves![
-            "oy27df0erb" + "5yxrp8st92v9116qsc0ux5aa1rtmxrg53yh",
-            "xoy2yi9r8n" + "gl7slwjcm1gvagzrqoa9mo2rnhv31a5vn0mni"
+            "oy20kk5h3s" + "bf0eodeo4jahsbsovus4tqpxa3lqtj0l9p4",
+            "xoy2df0erb" + "5yxrp8st92v9116qsc0ux5aa1rtmxrg53yhg9"
         ],
     ),
     samples(
         "Clojars Token",
-        halves!["CLOJARS_90" + "kk5h3sbf0eodeo4jahsbsovus4tqpxa3lqtj0l9p4t8e7il2cukyutig4a"],
-        halves!["CLOJARS_2u" + "fipuiy4z6noo60crm5yjgtbxhaozih3aro1s587jupmgz42pwucpy6t14"],
+        halves!["CLOJARS_8e" + "7il2cukyutig4a2ufipuiy4z6noo60crm5yjgtbxhaozih3aro1s587jup"],
+        halves!["CLOJARS_mg" + "z42pwucpy6t140wvus9q457zfjlu2smtpeyf1rq0yfr10eu9doefbhh0y"],
     ),
     samples(
         "Hex Package Key",
-        halves!["hexpm_baa9" + "8ffc245ae96972c2d88dc28dd2a1"],
-        halves!["hexpm_7220" + "33dc488b3fff4327a5cec851cd4", "xhexpm_baa" + "98ffc245ae96972c2d88dc28dd2a1"],
+        halves!["hexpm_88b3" + "fff4327a5cec851cd499b6c88478"],
+        halves!["hexpm_d6c3" + "7188c0c1cb618fe911310ba8eeb", "xhexpm_88b" + "3fff4327a5cec851cd499b6c88478"],
     ),
     samples(
         "Artifactory API Key",
-        halves!["AKCpSXNYmQ" + "v0op0QJOQxaqlM9oshYHqPDpQQis6Z2zjAjYCooZWsoMCulQ9fsc469SC6CGhgD"],
+        halves!["AKCpOoYo4X" + "BjZjoRctbJRzRWrDU1hIhe7BzBrR10m6SsIeiMOO8jSic48LqKQdRpJEFPvlpum"],
         halves![
-            "AKCpB1WgU2" + "QdlcWuwJOoYo4XBjZjoRctbJRzRWrDU1hIhe7BzBrR10m6SsIeiMOO8jSic48L",
-            "xAKCpSXNYm" + "Qv0op0QJOQxaqlM9oshYHqPDpQQis6Z2zjAjYCooZWsoMCulQ9fsc469SC6CGhgD"
+            "AKCpPcoDq4" + "gwetagsfxHCUh8vb2DPIg1czu6ShdbEaEAml5pmf0hLIF0cMxZtIaruHOxXicL",
+            "xAKCpOoYo4" + "XBjZjoRctbJRzRWrDU1hIhe7BzBrR10m6SsIeiMOO8jSic48LqKQdRpJEFPvlpum"
         ],
     ),
     samples(
         "Artifactory Reference Token",
-        halves!["cmVmdKQdRp" + "JEFPvlpumPcoDq4gwetagsfxHCUh8vb2DPIg1czu6ShdbEaEAml5pm"],
+        halves!["cmVmdWDUp1" + "2vFpvMuNndTOW8LvZYWXkp9z72mc9OfTu7RInznZ7esZqrK4n31waT"],
         halves![
-            "cmVmdf0hLI" + "F0cMxZtIaruHOxXicLBWDUp12vFpvMuNndTOW8LvZYWXkp9z72mc9",
-            "xcmVmdKQdR" + "pJEFPvlpumPcoDq4gwetagsfxHCUh8vb2DPIg1czu6ShdbEaEAml5pm"
+            "cmVmdzRBAP" + "SHa0sCy3JzuwghgEfQQ9vPuXqhpO1uodtLN797ElEdYrUXcUPqRzB",
+            "xcmVmdWDUp" + "12vFpvMuNndTOW8LvZYWXkp9z72mc9OfTu7RInznZ7esZqrK4n31waT"
         ],
     ),
     samples(
         "SonarQube Token",
-        halves!["sqp_984cfc" + "5d9800793d142f887b7e5622ecabea780d"],
-        halves!["sqa_5cc06a" + "aa70b3c1c71ad7d7a08d39344e06f6da2"],
+        halves!["sqa_d5cc06" + "aaa70b3c1c71ad7d7a08d39344e06f6da2"],
+        halves!["sqa_c28868" + "f97b72f02b481d840e5c629c7c53fd7ba"],
     ),
     samples(
         "CircleCI Token",
-        halves!["CCIPAT_v9E" + "iRQsxs6M4oRerzS3ytO_b72f02b481d840e5c629c7c53fd7ba7f8c70ef88"],
-        halves!["CCIPAT_4Ld" + "lrDV3kszSnrj2F62h65_ab91c7043b60a6d877208eff0073e2354c22746"],
+        halves!["CCIPAT_88e" + "wQZ0s2qyPAwucezQQ4L_e1a92ab91c7043b60a6d877208eff0073e2354c2"],
+        halves!["CCIPAT_28m" + "4EnPrJMhJlYLcMYWCgB_c5c051fe1d24aff83a1c6af299362a5761ea4a0"],
     ),
     samples(
         "Buildkite Token",
-        halves!["bkua_obsco" + "m2w1pboz0a3vsx2q48luug7k3odlu5ij6c5"],
-        halves!["bkua_lafdx" + "2sl8l1wtzqf9qojmhlblwy6f4265nn4ohb"],
+        halves!["bkua_zqf9q" + "ojmhlblwy6f4265nn4ohbnxk1wjbc3w9mu9"],
+        halves!["bkua_nng4s" + "a4gz3ggpgjofl387fexugwjk4n7x48bx9b"],
     ),
     samples(
         "Harness Token",
-        halves!["sat.B5iVM3" + "2N0yu5DiKYgK5ZZS.vEcpKEyzQjDs7Q2QklZQqmT0.1YPlV7DIH3yPOh296zeQ"],
+        halves!["pat.2Tnn50" + "uuuwGwzso5FxeZGm.RnW1Y8N9m6aD2uKtu20MVGvh.gMLbzZMWjO7Z9DgXhUzz"],
         halves![
-            "sat.rxuWEx" + "ZH9jEJMjuK5MtaR2.Rkk2xrrrtGtwpl2F87ucX7Gj.RnW1Y8N9m6aD2uKtu20",
-            "xsat.B5iVM" + "32N0yu5DiKYgK5ZZS.vEcpKEyzQjDs7Q2QklZQqmT0.1YPlV7DIH3yPOh296zeQ"
+            "pat.81QifB" + "FtJmoLWQmjpFjDqB.cuEqNz8P82MtPeS9Pz8gUJxD.UVY5gtzCoeUbjLuBaaO",
+            "xpat.2Tnn5" + "0uuuwGwzso5FxeZGm.RnW1Y8N9m6aD2uKtu20MVGvh.gMLbzZMWjO7Z9DgXhUzz"
         ],
     ),
     samples(
         "Octopus Deploy API Key",
-        halves!["API-VG76ML" + "1ZMW9OZD6X7UBO63BFI9"],
-        halves!["API-KUO97" + "F7DB2ENPMP4SP6UJDUVY", "xAPI-VG76M" + "L1ZMW9OZD6X7UBO63BFI9"],
+        halves!["API-DKUEGZ" + "IEITKMGHLLX4HTT0TQ16"],
+        halves!["API-VUVS4" + "YQQ30JYDTG9743TXNQTD", "xAPI-DKUEG" + "ZIEITKMGHLLX4HTT0TQ16"],
     ),
     samples(
         "TeamCity Token",
-        halves!["eyJ0eXAiOi" + "AiVENWMiJ9.w2CrgWdmMxBccQVD6zLW"],
-        halves!["eyJ0eXAiOi" + "AiVENWMiJ9.EGbJEJ2oVxLNGHvMMZg", "xeyJ0eXAiO" + "iAiVENWMiJ9.w2CrgWdmMxBccQVD6zLW"],
+        halves!["eyJ0eXAiOi" + "AiVENWMiJ9.C7ChsULVZQqP2KhyCxVe"],
+        halves!["eyJ0eXAiOi" + "AiVENWMiJ9.HSZGnq0NaNWy7yngVKK", "xeyJ0eXAiO" + "iAiVENWMiJ9.C7ChsULVZQqP2KhyCxVe"],
     ),
     samples(
         "Sourcegraph Token",
-        halves!["sgp_399d98" + "daaa9fc88ed4c193fe9b6891911f959b76"],
+        halves!["sgp_bdaa9f" + "1ae8ff62ad53140d811f756ef56ab8fba4"],
         halves![
-            "sgp_4f19e3" + "8b3CD6c6aCf944EDEbdaa9f1ae8fBfFBD",
-            "xsgp_399d9" + "8daaa9fc88ed4c193fe9b6891911f959b76"
+            "sgp_99F861" + "1DDe829ea8EBe3d87fe71BD51f1A5abb9",
+            "xsgp_bdaa9" + "f1ae8ff62ad53140d811f756ef56ab8fba4"
         ],
     ),
     samples(
         "Sourcegraph Licence Token",
-        halves!["slk_2ad531" + "40d811f756ef56ab8fba4998611e829ea8e3d87fe7151f15abb90e3572"],
-        halves!["slk_bfc7bb" + "d6aa95922ec654e8db2be7a8ca337c235e94cc2d8377ccb381e437ae3"],
+        halves!["slk_e3572b" + "fc7bbd6aa95922ec654e8db2be7a8ca337c235e94cc2d8377ccb381e43"],
+        halves!["slk_7ae347" + "53a3c7e19d0676332fbcbc89194c0adf403bcb8360de33b1de4e4647e"],
     ),
     samples(
         "Postman API Key",
-        halves!["PMAK-C753a" + "3c7e19dC0676332FEfC-bcbc89194c0adf403AbcCCbF8F36D0dAeF"],
-        halves!["PMAK-33bEF" + "FCF1deCE4e4F647e8d4-84bAde8cbBfBDfFCF4cA93dBae66DD5A5"],
+        halves!["PMAK-d484b" + "Ade8cbBfBDfFCF4cA93-dBae66DD5A55fFd0018f16Ae6cAF923D11"],
+        halves!["PMAK-aB721" + "d5A5fB7e97ffd7D48f7-AdAfdcc85A7c53C1f26Aea30860d35fbB"],
     ),
     samples(
         "Prefect API Key",
-        halves!["pnb_qbAByD" + "QveCwMh8cMZhqTE22GmCC6Ui34OtEz"],
-        halves!["pnu_s7aK34" + "g0Le5j3PcTPe1sfbPmJQeuP08gbhe", "xpnb_qbABy" + "DQveCwMh8cMZhqTE22GmCC6Ui34OtEz"],
+        halves!["pnb_WmtJe8" + "bac7G7HREwmyCVWlIxSKIOoyq9sUuj"],
+        halves!["pnb_cL9PBQ" + "uCVSPNIm0Mkb12zfs1joPkU6CuQJn", "xpnb_WmtJe" + "8bac7G7HREwmyCVWlIxSKIOoyq9sUuj"],
     ),
     samples(
         "ReadMe API Key",
-        halves!["rdme_1yyql" + "6ozkgc5fn72uhbrmb0gl4w8w2wj4102ghrecvwiskiou9z2lpbqcvspnim159pucq"],
-        halves!["rdme_j0qat" + "ojyau812o2n2h05an0r2fvqewo5xcahwk03lpeo9oxsalbb2967pjb5aykph4kvl"],
+        halves!["rdme_0qato" + "jyau812o2n2h05an0r2fvqewo5xcahwk03lpeo9oxsalbb2967pjb5aykph4kvlir"],
+        halves!["rdme_40f3b" + "g14qqie3sy9bx789e1tglju413qergpt03z9bn099hlq7anl2varnil03259pyi3"],
     ),
     samples(
         "Grafana API Key",
-        halves!["eyJrIjoivq" + "Rqne7r9aytF3odBGrbuxlreQy5QIEdvSYjB540"],
-        halves!["eyJrIjoi9s" + "3XhijEybTGmLJUebd76vvQ6s4EuRGP9Ta9du9"],
+        halves!["eyJrIjoi43" + "k4MKsWreoYjoAfO7Xig7ij4NtRWG6ciX4477Ag"],
+        halves!["eyJrIjoiUH" + "aVHezHsP2SWlv2Eoypc7Pm36AGERmdbsnAhOA"],
     ),
     samples(
         "Grafana Cloud Token",
-        halves!["glc_qjBNoa" + "jjHpkLQho3ANLur1c3V5AR2NIL"],
-        halves!["glc_adcufj" + "tPYwwmI4dsI43k4MKsWreoYjo", "xglc_qjBNo" + "ajjHpkLQho3ANLur1c3V5AR2NIL"],
+        halves!["glc_4AK0YJ" + "IOt9vckC1IqZaWrAxwKl2bbxRx"],
+        halves!["glc_1KsUn4" + "wwIbWvntTGbF5tOL4PzhBcw02", "xglc_4AK0Y" + "JIOt9vckC1IqZaWrAxwKl2bbxRx"],
     ),
     samples(
         "Grafana Service Account Token",
-        halves!["glsa_fO7Xi" + "g7ij4NtRWG6ciX4477AgUHaVHez_379bC2EE"],
-        halves!["glsa_c7Pm3" + "6AGERmdbsnAhOAU4AK0YJIOt9vc_C14Fcdb"],
+        halves!["glsa_ihDca" + "2G94k7Ex5zlxpkKNug7uKrVwwRl_bcAe8bC0"],
+        halves!["glsa_gdoDd" + "FgydlI3rGmBdvh5nPId4CyRvNTa_FD3cCc4"],
     ),
     samples(
         "Sentry Auth Token",
-        halves!["sntry_xwKl" + "2bbxRx1KsUn4wwIbWvntTGbF5tOL4PzhBcw0"],
-        halves!["sntru_ihDc" + "a2G94k7Ex5zlxpkKNug7uKrVwwRl3WYg9dR"],
+        halves!["sntry_lrKV" + "ybZR9uxhiCxOZtOOVUcfiQFzn4qXpYGCGi5K"],
+        halves!["sntry_Llcv" + "spljE6BG5ENUyw21E40dfdyPY8Exg0Eqz0y"],
     ),
     samples(
         "New Relic API Key",
-        halves!["NRAK-A63D3" + "F63IGB37PI3CRNT0HYZIRL"],
-        halves!["NRAK-KV1ZR" + "78COZOOVU258QFXYGCG8K"],
+        halves!["NRAK-CN5B2" + "ZPPBNRZW4310NY99CS3OAM"],
+        halves!["NRAK-DLL41" + "PMXR88BQYG1QGM3F3XMAG"],
     ),
     samples(
         "New Relic Admin Key",
-        halves!["NRRA-f8cad" + "c04c89816ccb09a8611a0265987706b381a0b"],
-        halves!["NRRA-ff971" + "052a26d72d08c850ad5376a9db3546e692ce"],
+        halves!["NRRA-376a9" + "db3546e692ced4e19e01387f148fad0e99cfb"],
+        halves!["NRRA-54cf7" + "a137bd181e7d1f7f8208c885e85ac1d444c3"],
     ),
     samples(
         "New Relic Insert Key",
-        halves!["NRIQ-JQ44g" + "KtuNRy02Vfc8M1oRWeMBGPjK46q"],
-        halves!["NRIQ-3gFLs" + "CYWEtzMdARpUzmcCGQfkR5zKd2", "xNRIQ-JQ44" + "gKtuNRy02Vfc8M1oRWeMBGPjK46q"],
+        halves!["NRII-M0ZUt" + "3J9sVCKpHADpZ2Eu9xHch207x4F"],
+        halves!["NRII-85mKe" + "3fQKzBBWdM8nNtVviXjD5B8xYR", "xNRII-M0ZU" + "t3J9sVCKpHADpZ2Eu9xHch207x4F"],
     ),
-    samples("New Relic Browser Key", halves!["NRJS-1f7" + "f8208c885e85ac1d"], halves!["NRJS-44" + "4c37af53e3bedab5"]),
+    samples("New Relic Browser Key", halves!["NRJS-728" + "e28bb147dc00410a"], halves!["NRJS-37" + "ed2b9e07b304ff0b"]),
     samples(
         "New Relic License Key",
-        halves!["d79cde881e" + "aa47f034ba519728e28bb147dcNRAL"],
-        halves!["00410a37ed" + "2b9e07b304ff0bf50d0aa4a9f0NRA"],
+        halves!["50d0aa4a9f" + "044c76fa4bcb693a0398830121NRAL"],
+        halves!["2579470d41" + "109e31f5689a713c0a957498a0NRA"],
     ),
     samples(
         "Pixie Key",
-        halves!["px-api-aa2" + "dc50a-121c-f906-9fee-967878bdfad6"],
-        halves!["px-api-3a7" + "76f49-75bc-ef0d-7926-0fbdafe069a", "xpx-api-aa" + "2dc50a-121c-f906-9fee-967878bdfad6"],
+        halves!["px-api-9a4" + "0446a-a79f-c959-48b4-e44e78ad0d91"],
+        halves!["px-api-e23" + "bba62-706a-798d-49af-e21ffc30b48", "xpx-api-9a" + "40446a-a79f-c959-48b4-e44e78ad0d91"],
     ),
     samples(
         "Dynatrace Token",
         halves![
-            "dt0a22.MUV" + "PT56ZSKTJQX6J73II3PRU.0B0TC2EHXWVME78PBN9VPTQ1I7S8V42EC44YGAWIRBLNC44MMKKILCGUZYU78T7J"
+            "dt0z23.C44" + "MMKKILCGUZYU78T7J3IE1.CCAI8D482I43VJLBC0XFNAR4HEEFTBJO4WI46GKERGGUQ2U0I3I12MAKCZC9CIGR"
         ],
         halves![
-            "dt0o21.1CC" + "AI8D482I43VJLBC0XFNAR.4HEEFTBJO4WI46GKERGGUQ2U0I3I12MAKCZC9CIGR2W7BXP5MKG7EO2SXZGT213",
-            "xdt0a22.MU" + "VPT56ZSKTJQX6J73II3PRU.0B0TC2EHXWVME78PBN9VPTQ1I7S8V42EC44YGAWIRBLNC44MMKKILCGUZYU78T7J"
+            "dt0v75.7BX" + "P5MKG7EO2SXZGT213SQAS.I6IK4XOUJ3XNBEAD2E4R19EV4URYY8NMRAV0W052M5UIIBVIT5M4LTYWMCRO2NG",
+            "xdt0z23.C4" + "4MMKKILCGUZYU78T7J3IE1.CCAI8D482I43VJLBC0XFNAR4HEEFTBJO4WI46GKERGGUQ2U0I3I12MAKCZC9CIGR"
         ],
     ),
     samples(
         "Honeycomb API Key",
-        halves!["hceic_si6i" + "k4xouj3xnbead2e4r19ev4uryy8nmrav0w052m5uiibvit5m4ltywm"],
+        halves!["hciic_s6hy" + "iibhynhlfzrx9s2ykgr2n7bxtc37yfsjtndvxfyehmi9xgk5mktxb4"],
         halves![
-            "hcaik_o2ng" + "h8cs6hyiibhynhlfzrx9s2ykgr2n7bxtc37yfsjtndvxfyehmi9xg",
-            "xhceic_si6" + "ik4xouj3xnbead2e4r19ev4uryy8nmrav0w052m5uiibvit5m4ltywm"
+            "hcaic_4g9b" + "r2k0nts00n2cyecj5gp9xqis1dj8hlid920yypko83z2dc9bx482d",
+            "xhciic_s6h" + "yiibhynhlfzrx9s2ykgr2n7bxtc37yfsjtndvxfyehmi9xgk5mktxb4"
         ],
     ),
     samples(
         "Axiom Token",
-        halves!["xapt-659b0" + "f12-f308-e5d6-99dd-6e1c214f37b8"],
-        halves!["xaat-9d143" + "541-edcc-757e-ce11-0bfe1144f4c", "xxapt-659b" + "0f12-f308-e5d6-99dd-6e1c214f37b8"],
+        halves!["xaat-4f4c4" + "91a-694c-8a86-5fc7-a0f34139d58e"],
+        halves!["xapt-8f00f" + "aae-05a7-6650-8067-e90b62ea488", "xxaat-4f4c" + "491a-694c-8a86-5fc7-a0f34139d58e"],
     ),
     samples(
         "Elastic Cloud Key",
-        halves!["essu_jTlDV" + "NSJZ4jRU2zRNLeZPV0j3A4fGhIDGSyaKsRc"],
-        halves!["essu_45cRq" + "fpB0Auftmuz0V58VcAK6lU46p9y0OMMyKg"],
+        halves!["essu_o8VwL" + "PP2efOzv8E2C7kJbPLgy1sbQF3rsMfHHLTk"],
+        halves!["essu_pGBwo" + "23I3AdyxML10w8GHcrffvZ1kZ2ecDAQoHF"],
     ),
     samples(
         "Statsig Secret Key",
-        halves!["secret-AQA" + "MPcnShB6WMtFdVJRRRo8VwLPP2efOzv8E2C7k"],
+        halves!["secret-WDW" + "UpLlnS46K1rIMSSwhjeA0NQ7A6QcfJ2BrF3sT"],
         halves![
-            "secret-JbP" + "Lgy1sbQF3rsMfHHLTkpGBwo23I3AdyxML10w",
-            "xsecret-AQ" + "AMPcnShB6WMtFdVJRRRo8VwLPP2efOzv8E2C7k"
+            "secret-lCO" + "FKIAsNq0KNB5cmjj7NwuW9rEL15epaWcRKbi",
+            "xsecret-WD" + "WUpLlnS46K1rIMSSwhjeA0NQ7A6QcfJ2BrF3sT"
         ],
     ),
     samples(
         "PostHog Personal Key",
-        halves!["phx_Hcrffv" + "Z1kZ2ecDAQoHFEWDWUpLlnS46K1rIMSSwh"],
+        halves!["phs_022n21" + "FZ4pxBGChePAmy7POJxsBrGyPHLvJbCTJO"],
         halves![
-            "phs_A0NQ7A" + "6QcfJ2BrF3sTlCOFKIAsNq0KNB5cmjj7N",
-            "xphx_Hcrff" + "vZ1kZ2ecDAQoHFEWDWUpLlnS46K1rIMSSwh"
+            "phs_z6154v" + "mjMdXTZoAJu8iiCs7PPbK7H9TbTkPvtgo",
+            "xphs_022n2" + "1FZ4pxBGChePAmy7POJxsBrGyPHLvJbCTJO"
         ],
     ),
     samples(
         "Segment Public API Token",
-        halves!["sgp_uW9rEL" + "15epaWcRKbi39rld022n21FZ4pxBGChePAmy7POJxsBrGyPHLvJbCTJOmX"],
+        halves!["sgp_ebXRVt" + "sFTvd0cuHRqGgmhUkpMbVLT7xpUS6vteuJiw7eDr729pd7toLr4tjvwC7D"],
         halves![
-            "sgp_z6154v" + "mjMdXTZoAJu8iiCs7PPbK7H9TbTkPvtgoTebXRVtsFTvd0cuHRqGgmhUk",
-            "xsgp_uW9rE" + "L15epaWcRKbi39rld022n21FZ4pxBGChePAmy7POJxsBrGyPHLvJbCTJOmX"
+            "sgp_nlVxJu" + "hLq84FZckKiTJA0QC5vryvpEBnCnjGvxppCG27giRwrLPVsZ8Q9KtOSd6",
+            "xsgp_ebXRV" + "tsFTvd0cuHRqGgmhUkpMbVLT7xpUS6vteuJiw7eDr729pd7toLr4tjvwC7D"
         ],
     ),
     samples(
         "StackHawk API Key",
-        halves!["hawk.NdXMV" + "0sWU9ywgxKkzgDu.5sfwrMu7wmyzCDqoX0Kx"],
+        halves!["hawk.7SgcW" + "9AZC8KB4NuYBC2A.0tYF4oAbMZjFX5MJrSeq"],
         halves![
-            "hawk.jMt7F" + "benLkVKA3SC8yu1.ysEBqCqmGy0ssCG5ikT",
-            "xhawk.NdXM" + "V0sWU9ywgxKkzgDu.5sfwrMu7wmyzCDqoX0Kx"
+            "hawk.rdpM4" + "8jXoWAifYxf8CGj.Bbg4TjPEQew90YjpSJA",
+            "xhawk.7Sgc" + "W9AZC8KB4NuYBC2A.0tYF4oAbMZjFX5MJrSeq"
         ],
     ),
     samples(
         "Dependency-Track Key",
-        halves!["odt_rLPVsZ" + "8Q9KtOSd6W4QeaU6AXC5JB1MrW"],
-        halves!["odt_BCz9Ax" + "qWF1lAZLXhFV2LIoQcnobmL15", "xodt_rLPVs" + "Z8Q9KtOSd6W4QeaU6AXC5JB1MrW"],
+        halves!["odt_VvS0E9" + "0OleMtyJY6T7Aua6zh920GJd46"],
+        halves!["odt_3AL6xa" + "1w2AnNExEc0u4pcSHGKTP4PM4", "xodt_VvS0E" + "90OleMtyJY6T7Aua6zh920GJd46"],
     ),
     samples(
         "Infracost API Token",
-        halves!["ico-VlUAgd" + "Wud5CGhBZe81RhNEOct6xWhmQI"],
-        halves!["ico-AMVvS0" + "E90OleMtyJY6T7Aua6zh920GJ", "xico-VlUAg" + "dWud5CGhBZe81RhNEOct6xWhmQI"],
+        halves!["ico-6GUjNV" + "lIKHuqoPmhSvq9V1KyfgaIr2SZ"],
+        halves!["ico-PmZ8O8" + "RcNHZOjbcX4OCu5OVwx86GDzH", "xico-6GUjN" + "VlIKHuqoPmhSvq9V1KyfgaIr2SZ"],
     ),
     samples(
         "Defined Networking Token",
-        halves!["dnkey-463A" + "L6xa1w2AnNExEc0u4pcSHG-KTP4PM4F6GUjNVlIKHuqoPmhSvq9V1KyfgaIr2SZPmZ8O8RcNHZO"],
-        halves!["dnkey-mdeZ" + "7QCx8QXz09GD2HFBe3Fqyp-nDRWqjmvKG2HmX5LBgkNSeeQNoTBikTB06J2dEtyhwm9UXsRktX"],
+        halves!["dnkey-Bc0F" + "nvmkDPUnhjsJG7zHjV29KB-eiMQccOMlRBgiRB8x83IzbEqvftj6SVpPiqVcqWK13nOYnOmKrJm"],
+        halves!["dnkey-m4c5" + "nwrp3yajk7WQf2Z49roFxa-jAj8dNRwcwYMoXzGPUd56Y319HCGxNrRkJnz7E2nXEtEgKgtpo5"],
     ),
     samples(
         "Authress Service Key",
-        halves!["sc_wkoyokj" + "9.0y78u.acc_o3xfy7a71mp0.tWLlV8wGNSb23W0y6HCGuM8oPiIkw4EzkVEq9EeJ"],
+        halves!["sc_bmn2bp3" + "9.0sohc.acc_hlxsyf30572j.rFqVEITn9EaGYFK0W0NryjQFoKXRBADuhWLXIYJF"],
         halves![
-            "sc_eqml2.C" + "BuM.acc_2bp390sohc.H8LXyowSY1FdafhscJrFqVEITn9Ea",
-            "xsc_wkoyok" + "j9.0y78u.acc_o3xfy7a71mp0.tWLlV8wGNSb23W0y6HCGuM8oPiIkw4EzkVEq9EeJ"
+            "sc_I11pN.V" + "yKP.acc_agcz95oo5q.fNklku1zYkhoYmKRnClaxg15iOLPV",
+            "xsc_bmn2bp" + "39.0sohc.acc_hlxsyf30572j.rFqVEITn9EaGYFK0W0NryjQFoKXRBADuhWLXIYJF"
         ],
     ),
     samples(
         "42 Intra Secret",
-        halves!["s-s4t2ud-6" + "cf502cf52aab5f5e6ece04f1aadb6911929066f2b71f1438fcd0cc5abac6a12"],
-        halves!["s-s4t2ud-d" + "d1eef9ae285a831e0f066badcd5166dab3e90157d27568f1aee0e5158696d8"],
+        halves!["s-s4t2ud-8" + "fcd0cc5abac6a12dd1eef9ae285a831e0f066badcd5166dab3e90157d27568f"],
+        halves!["s-s4t2ud-1" + "aee0e5158696d89998f1f8efc8ab35630399b40e2363ac4680d35314ee6751"],
     ),
-    samples("SettleMint Token", halves!["sm_aat_" + "lij8lered5KOlKdJ"], halves!["sm_aat_" + "iLnEijdAqCSrXYT"]),
+    samples("SettleMint Token", halves!["sm_aat_" + "ZVRyZog6vts2EdsB"], halves!["sm_aat_" + "KoxXwMHOqnVxNET"]),
     samples(
         "Frame.io Token",
-        halves!["fio-u-Sipf" + "jfCUNIvpRis2TYTkAiEsUxZd1k9MHTxXxurSO1sV6nqII6YbWPeZVRyZog6v"],
-        halves!["fio-u-wv5E" + "fvBLr0ZzNHQtqX0PEVqNoHpxR9R6353PY77M6tJ542cSAMjd1bctGkotCjf"],
+        halves!["fio-u-MlHm" + "uP6P3020NW44L3qI21zaQALhbyZa7qGilqChdAWzXdJCrbWWpoBndRBst3c5"],
+        halves!["fio-u-ub9U" + "iAMSy7NEVnBbY8j6G7Hi7myBfPqnBSuBvJ58HcR8EsjYs3xKt8SFqD1zWfP"],
     ),
     samples(
         "Contentful Personal Token",
-        halves!["CFPAT-Y2Zf" + "KCudYYsrBqfTBvw6e8ub9UiAMSy7NEVnBbY8j6G"],
-        halves!["CFPAT-7Hi7" + "myBfPqnBSuBvJ58HcR8EsjYs3xKt8SFqD1zWfP"],
+        halves!["CFPAT-dPMq" + "CPEwd68cY9UV0nmtnc4VeLnVKkbmXYLzGxcAT04"],
+        halves!["CFPAT-X5wB" + "Fd9f9pStQgJQaBFsN6DExVWTyJeXACFr9sz6GD"],
     ),
     samples(
         "Sanity Token",
         halves![
-            "skbNLnCNEt"
-                + "b35aW6STxkjqka91TcKkTJiZjVWKwGuaARx1V2tBFb6d6mQqOeIOYBFpM3DEuTURvIcVACFo6pw3GDvrgpQ8ISGSBC3PgLHl1IGG13lJYkBe5KI9OQBRMd7ntXG0MUXUxm1xgHgfrVhSi0"
+            "skrgpQ8ISG"
+                + "SBC3PgLHl1IGG13lJYkBe5KI9OQBRMd7ntXG0MUXUxm1xgHgfrVhSi0PMrc2KzYlPWDFOPzhHPzUzIwZKvV8xVMjU44mebNKuvdg1AHAgJwIcVrWsxCcViwnaxD37hIPgRb7Ng9qnKHXMs"
         ],
         halves![
-            "skPMrc2KzY"
-                + "lPWDFOPzhHPzUzIwZKvV8xVMjU44mebNKuvdg1AHAgJwIcVrWsxCcViwnaxD37hIPgRb7Ng9qnKHXMsZORY5SW1yGOO",
-            "xskbNLnCNE"
-                + "tb35aW6STxkjqka91TcKkTJiZjVWKwGuaARx1V2tBFb6d6mQqOeIOYBFpM3DEuTURvIcVACFo6pw3GDvrgpQ8ISGSBC3PgLHl1IGG13lJYkBe5KI9OQBRMd7ntXG0MUXUxm1xgHgfrVhSi0"
+            "skZORY5SW1"
+                + "yGOO0pJqnIsSjw3BXLWSA1YKSMLp3YnTXq3G1ZVrIe0ZUUw0hkXj12SyLJ8affiu5bAXtGB7rldzF4eo8SjZ82DE0sC",
+            "xskrgpQ8IS"
+                + "GSBC3PgLHl1IGG13lJYkBe5KI9OQBRMd7ntXG0MUXUxm1xgHgfrVhSi0PMrc2KzYlPWDFOPzhHPzUzIwZKvV8xVMjU44mebNKuvdg1AHAgJwIcVrWsxCcViwnaxD37hIPgRb7Ng9qnKHXMs"
         ],
     ),
     samples(
         "Django Insecure Key",
-        halves!["django-ins" + "ecure-jis9bxlwsayksmlytxgzvi4zuu7x9slj05581axgb3f4s9zdec"],
-        halves!["django-ins" + "ecure-7k7fgd3k49ae96e5da7d72dmcfhfd"],
+        halves!["django-ins" + "ecure-r5lmgwrz8bj83j0ga4h5vgsekplhgmpasmxq7i2csr3gx4slpk"],
+        halves!["django-ins" + "ecure-dchkbb5f9bdha5e4e265b2kfb76eg"],
     ),
     samples(
         "Kagi Session Link",
-        halves!["kagi.com/s" + "earch?token=NR1A8UNZ3SjJeC3UpT87rfnG8tZugU"],
-        halves!["kagi.com/s" + "earch?token=2MzRLvsHF2QSDDc9LmCnyzuGRAcKy"],
+        halves!["kagi.com/s" + "earch?token=GhbECTVss2J46kRgRpdD0razc9xgPX"],
+        halves!["kagi.com/s" + "earch?token=tQUQ0egdZP1Tih4GyhoqNBKTGANC4"],
     ),
 ];

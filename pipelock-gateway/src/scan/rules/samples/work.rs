@@ -5,308 +5,319 @@ use super::{Samples, halves, samples};
 pub(in crate::scan) const SAMPLES: &[Samples] = &[
     samples(
         "Slack App Token",
-        halves!["xapp-1-A01" + "2BCDEFG3-1234567890123-c4aed1a851fe4633fc218947f7d1cdf6"],
-        halves!["xapp-5-qOS" + "Oxc-765348-3d367AaeCdaAbbc"],
+        halves!["xapp-1-A01" + "2BCDEFG3-1234567890123-121983bfb4f921962206399f89345c40"],
+        halves!["xapp-1-gWw" + "gAw-112549-037aCCEff69Cb73"],
     ),
     samples(
         "Slack Configuration Token",
         halves![
-            "xoxe-1-vSh"
-                + "2uQGlhWeWsjiwJeTyEDTNFrtoF0A6NH0TTueQ1SxHo93pt7IKlgZI5qj6AEgWwgAw89EqqE9J0UTkYemsBQvRUuL8Kkyyq7sQCm8enYh52bH8UJqarKZnnMMQiNeDUkO4r67Eo7l7aIV7Hv"
+            "xoxe-1-Yh5"
+                + "2bH8UJqarKZnnMMQiNeDUkO4r67Eo7l7aIV7Hv36cg2HQKxfUq9WJKyBqJ0HKTRBDObDiUMCL9K99mTaco5myfrmhSE8h7Dx7pPeH2qjxDA7IzdqYYxpi5q7oO1g1MPZdqS3dFCLAx5oyhn"
         ],
-        halves!["xoxe-7-g2H" + "QKxfUq9WJKyBqJ0HKTRBDObDiUMCL9K99mTa"],
+        halves!["xoxe-4-6hB" + "hTLs9rKlaX7T7erapFRIPFvhzWmwADgbU00t"],
     ),
     samples(
         "Slack Webhook",
-        halves!["https://ho" + "oks.slack.com/services/T57SE7DP4/BH9DAI3YY/xpi5q7oO1g1MPZdqS3dFCLAx"],
-        halves!["hooks.slac" + "k.com/services/5oyhnT6hBhTLs9rKlaX7T7erapFRIPFvhzWmwAD"],
+        halves!["https://ho" + "oks.slack.com/services/T1RYIKMYT/BQMGBIWHC/LskGvbZd1SbjoY7WkkHOSiUG"],
+        halves!["hooks.slac" + "k.com/services/t4dsd5Pk9n3psNvHeMMad0F27DCPHh9Ey9Jlss5"],
     ),
     samples(
         "Discord Webhook",
         halves![
             "https://di"
-                + "scord.com/api/webhooks/7564629236443102510/LskGvbZd1SbjoY7WkkHOSiUGt4dsd5Pk9n3psNvHeMMad0F27DCPHh9Ey9Jlss553C2t"
+                + "scord.com/api/webhooks/1725137121559614299/lQBtLoymEKFpDKuwnyuhRzFTcl4uhuThpwGbLo6Ic87XdpNpvRamFXt18mAfqVx4ChTV"
         ],
         halves![
             "discord.co"
-                + "m/api/webhooks/72513712155961429/uqoSBwMr1pELFsDLxzq1xjT2FVeo7xjxVjszGdMr9JeZfsPsyTcpFZw4pAh"
+                + "m/api/webhooks/84547290093434790/P7SZEGHgommTKoACCK6mvoykBLdUSqVKbJ6asdFZVzCdUCWF4XitQMPgWUe"
         ],
     ),
     samples(
         "Microsoft Teams Webhook",
         halves![
             "https://co"
-                + "ntoso.webhook.office.com/webhookb2/a19a9b8e-4007-868f-068b-233f84011405@d9894c4c-d2b9-1d91-a2a7-56fa9e10a662/IncomingWebhook/302d79912d1caa537faef5002c58e017/8ec5e3be"
+                + "ntoso.webhook.office.com/webhookb2/0a662302-d799-12d1-caa5-37faef5002c5@8e0178ec-5e3b-e829-c408-f6846e859287/IncomingWebhook/f4ca9d5af3ff507eb81e19b7a65662cb/d98db1ab"
         ],
         halves![
             ".webhook.o"
-                + "ffice.com/webhook/qeszjar5-nr7i-n2ql-sfqo-57jyus0ku5h5@4lbo39w7-rc2c-swpu-nl7m-mezx0sr09xdv"
+                + "ffice.com/webhook/skkt7scd-2kpa-fek2-oj5t-rxy7pvbq8n0h@lmjku5w7-m4t6-rfy8-s78l-pumloeelok1e"
         ],
     ),
     samples(
         "Power Automate Webhook",
         halves![
             "https://pr"
-                + "od-12.westeurope.logic.azure.com/workflows/b9559911e570225e74f98bc7a086d356/triggers/manual/paths/invoke?sig=xJKUk35f5Wlh8MxeT9g82RFYiShinLyPUMLOurE0ELO"
+                + "od-12.westeurope.logic.azure.com/workflows/71d84e87c101151bc04639c2b85e0b1b/triggers/manual/paths/invoke?sig=SRO9DkuU0vh3CAmnuB4irifIruVCyyodiHBqyh6urY7"
         ],
-        halves![".logic.azu" + "re.com/workflows/5d271d84e87c101151bc04639c2b85e0/triggers"],
+        halves![".logic.azu" + "re.com/workflows/1271e69dc0cd1e60a87e34238316dd7e/triggers"],
     ),
     samples(
         "Google Chat Webhook",
         halves![
             "https://ch"
-                + "at.googleapis.com/v1/spaces/XCWSRO9DkuU/messages?key=BIza0vh3CAmnuB4irifIruVCyyodiHBqyh6urY7"
+                + "at.googleapis.com/v1/spaces/yZVwV1ZkTVT/messages?key=BIzaJBxXKUZCRd2tYIhSE6bydXwXpfgGFsnuujr"
         ],
-        halves!["chat.googl" + "eapis.com/v1/spaces/kCEQDker/messages?key=3PyVdavnAwa427dDfNtqzAkyWSReppHsJ7FGSH"],
+        halves!["chat.googl" + "eapis.com/v1/spaces/aGB0DJnU/messages?key=HSC3qatEAMkL6CmMGwRjEXVFeJfsiFWbQQBwkC"],
     ),
     samples(
         "Zapier Webhook",
-        halves!["hooks.zapi" + "er.com/hooks/catch/03663/2zvvz"],
-        halves!["hooks.zapi" + "er.com/hooks/catch/94542/bxku"],
+        halves!["hooks.zapi" + "er.com/hooks/catch/44578/s0f8g"],
+        halves!["hooks.zapi" + "er.com/hooks/catch/05523/n13h"],
     ),
     samples(
         "IFTTT Webhook",
-        halves!["https://ma" + "ker.ifttt.com/trigger/door/with/key/CRd2tYIhSE6bydXwXpfgGF"],
-        halves!["maker.iftt" + "t.com/trigger/v/with/key/qxxmuaGB0DJnUHSC3qa"],
+        halves!["https://ma" + "ker.ifttt.com/trigger/door/with/key/PlkqFqqN22Ze4EVC1FAl0J"],
+        halves!["maker.iftt" + "t.com/trigger/G/with/key/WPG26kVjXooBPnj5Kez"],
     ),
     samples(
         "Twitch Stream Key",
-        halves!["live_10282" + "0_jLGtPhEVTFcIdpgFUZOOBtiCsRR9"],
-        halves!["live_57846" + "9_Fi3k5Gs2BU7VL34PpNbdqHePlkq", "xlive_1028" + "20_jLGtPhEVTFcIdpgFUZOOBtiCsRR9"],
+        halves!["live_48792" + "8_ZnxdpcocUscFceYrdavhHhATuuo5"],
+        halves!["live_63417" + "3_u6OGGnMd0IBGfXTyHlmglB5WZlt", "xlive_4879" + "28_ZnxdpcocUscFceYrdavhHhATuuo5"],
     ),
     samples(
         "Facebook Access Token",
-        halves!["EAAM22Ze4E" + "VC1FAl0JGUNGz3iThVllBNkh2JcwBSxg8d"],
+        halves!["EAACMrFtux" + "OAO6iY8nuwZkq0X1el279qfxnAeLKZbRuW"],
         halves![
-            "EAAMhZnxdp" + "cocUscFceYrdavhHhATuuo5aOpQHfMu6O",
-            "xEAAM22Ze4" + "EVC1FAl0JGUNGz3iThVllBNkh2JcwBSxg8d"
+            "EAAMWJ0hQh" + "1Y2UJzQ3A6XYMEXmnktkS7qTPCbu9UuNe",
+            "xEAACMrFtu" + "xOAO6iY8nuwZkq0X1el279qfxnAeLKZbRuW"
+        ],
+    ),
+    samples(
+        "Facebook Application Token",
+        halves!["1477454892" + "337929|cYvkidji8ktKZoz5jOasxBwF0P7"],
+        halves![
+            "4923678546" + "94213|vJL7zTwk9Xo9tPnDa9ZyhWrcGE",
+            "x147745489" + "2337929|cYvkidji8ktKZoz5jOasxBwF0P7"
         ],
     ),
     samples(
         "Facebook Page Token",
-        halves!["EAACEdEose" + "0cBAGnMd0IBGfXTyHlmglB5W"],
-        halves!["EAACEdEose" + "0cBAZltw9bMrFtuxOAO6iY8"],
+        halves!["EAACEdEose" + "0cBAQTgkJfTl78QOSBA6BLWR"],
+        halves!["EAACEdEose" + "0cBAFyn22WxR6Zdlh1HtfpN"],
     ),
     samples(
         "Instagram Access Token",
-        halves!["IGAkq0X1el" + "279qfxnAeLKZbRuWDWJ0hQh1Y2UJzQ3A6XYMEXmnktkS7qTPCbu9UuNe0QWSimszK4P2Nxcq3"],
+        halves!["IGQJokbPbH" + "72jRuXPXzEW9Bwz44Jy1vhu2LPYF8Oq7lGFt6UFuvnMbrOdxtu4lNporv4m26tljCnFfxntAg"],
         halves![
-            "IGQwlcYvki" + "dji8ktKZoz5jOasxBwF0P7pSrk34IqO525ZrfjxUsQZvmRIFNsIK4wRti6Vl76qNkDY6XvfU",
-            "xIGAkq0X1e" + "l279qfxnAeLKZbRuWDWJ0hQh1Y2UJzQ3A6XYMEXmnktkS7qTPCbu9UuNe0QWSimszK4P2Nxcq3"
+            "IGQ64q0KdB" + "9HBGJns0zNppOqQgTjHo5nI1gP9NcODjLbG29n7l0PDg9JDsijNSAM8dyAYuRrg6vTMpnhUd",
+            "xIGQJokbPb" + "H72jRuXPXzEW9Bwz44Jy1vhu2LPYF8Oq7lGFt6UFuvnMbrOdxtu4lNporv4m26tljCnFfxntAg"
         ],
     ),
     samples(
         "Twitter Bearer Token",
-        halves!["AAAAAAAAAA" + "AAAAAAAAAAAaGE0QTgkJfTl78QOSBA6BLWRFyn22W%2BxR6Zdlh1HtfpN1GJokbPbH72jRuXPXzEW9Bwz44J"],
-        halves!["AAAAAAAAAA" + "AAAAAAAAAAy1vhu2LPYF8Oq7lGFt6UFuvnMbrOdxtu4lNporv4m26tljCnF"],
+        halves!["AAAAAAAAAA" + "AAAAAAAAAAAPIViP7wDsgGvoephOZLuIsI9G4RzhTZ%2BgIM8qEbDRjSJp3WTxdbGqky24MOOF966Er0ilXpG"],
+        halves![
+            "AAAAAAAAAA" + "AAAAAAAAAARIeah8Bfq5ar0shZUzgiHaSMOnZCFpxdn9RI5EgiyDt1ed8mUx",
+            "xAAAAAAAAA" + "AAAAAAAAAAAAPIViP7wDsgGvoephOZLuIsI9G4RzhTZ%2BgIM8qEbDRjSJp3WTxdbGqky24MOOF966Er0ilXpG"
+        ],
     ),
     samples(
         "LinkedIn Secret",
-        halves!["WPL_AP1.x" + "ntAg62H64q0KdB9HBGJ"],
-        halves!["WPL_AP1.n" + "s0zNppOqQgTjHo5nI1"],
+        halves!["WPL_AP1.R" + "cCfa6MPF85ewFRlVXpd"],
+        halves!["WPL_AP1.Y" + "MdcXX0OhLZ8i2yfTks"],
     ),
     samples(
         "Pinterest Token",
-        halves!["pina_PN2OD" + "9L1GPD6JD89NSAM3AYR6TM7U3F2IV8PD6G47OZLIIGR7TZ6IME1DR9S"],
-        halves!["pina_JWT31" + "GMOOFE8XGQI407B507ZU68H0SMOZCF3RIE68D43U0R2C50MPF4FRVX"],
+        halves!["pina_5K2Y7" + "MCHJQDG1NXND0F9C35AEVHRTDL8524DO6YVE16LG6WOG7QJHDKKWW5S"],
+        halves!["pina_V8A2I" + "06I23PS92N3WDHM1YIDFGCQQPVHKC3G02RJEZY6WGR1I2MERLEXMXR"],
     ),
     samples(
         "Dropbox Token",
         halves![
-            "sl.YMdcXX0"
-                + "OhLZ8i2yfTksnmofpKocYhMCHJQDGb1NXNlDa4FjCdfAEVHRkTDLif3wurcetD2O4gYV6uElbgLGmgWOGhQJHDK32KWWqfmSVi4kw5AcIa3gIcszdr0xPSjtcN7"
+            "sl.3K4ES2k"
+                + "xeXhRrdQ8t2k8IWwLz59vqWr0J2HoUxEGmhSf303A5UoIvfawtkRfFt8P2LNs01P47ZUMecx7A45CctAVapHB4d2msK411MJfdcBgel1dVodse1aWEEI5brAUIU"
         ],
         halves![
-            "sl.9qfxYDH"
-                + "Ntda616JtoDzFGCSSRXHLo5C9fwn3yGceTK1Exbao3i5YGzuT81dJeNETMnEZN2Zu5TP6L7EU5n0gZjTufSw5nJYzM28",
-            "xsl.YMdcXX"
-                + "0OhLZ8i2yfTksnmofpKocYhMCHJQDGb1NXNlDa4FjCdfAEVHRkTDLif3wurcetD2O4gYV6uElbgLGmgWOGhQJHDK32KWWqfmSVi4kw5AcIa3gIcszdr0xPSjtcN7"
+            "sl.3QPN1NY"
+                + "CQt2N5J72HMwHGorvxok7USAY77QLv9zTxADP8AD9UoTHhy3STre37hDZ5Z10YYWTf1xbsav14Ps5VG6HrfijfFKBRgg",
+            "xsl.3K4ES2"
+                + "kxeXhRrdQ8t2k8IWwLz59vqWr0J2HoUxEGmhSf303A5UoIvfawtkRfFt8P2LNs01P47ZUMecx7A45CctAVapHB4d2msK411MJfdcBgel1dVodse1aWEEI5brAUIU"
         ],
     ),
     samples(
         "Adobe Client Secret",
-        halves!["p8e-wjhueg" + "7s5aui50r5fplnpzum42ac2av0"],
-        halves!["p8e-hb3kmj" + "532b643v340weei1auiuonmmw", "xp8e-wjhue" + "g7s5aui50r5fplnpzum42ac2av0"],
+        halves!["p8e-98scb6" + "a78tqmfijm7cc174v8q7txzbd0"],
+        halves!["p8e-q0dgrx" + "9o0s3ge271n6vj7dyfehdggme", "xp8e-98scb" + "6a78tqmfijm7cc174v8q7txzbd0"],
     ),
     samples(
         "Figma Token",
-        halves!["figd_t2N5J" + "72HMwHGorvxok7USAY77QLv9zTxADP8"],
-        halves!["figd_D9UoT" + "Hhy3STre37hDZ5Z10YYWTf1xbsav14"],
+        halves!["figu_dfC4j" + "Jvy4az8HHEpi6BqLqrDT0zHj4Hj05YA"],
+        halves!["figr_AcRGm" + "Z8wi44Y447H6MF0BV3ifKNkHhgVC8w"],
     ),
     samples(
         "Linear API Key",
-        halves!["lin_api_p2" + "8TG3Hodgh7dFJB9PeeXjiS0kCBvgAhiTQ476MF"],
-        halves!["lin_" + "api_client", "lin_api_IJ" + "nuMnhCCbq38zh6eVsiQwhlTX84ZBDaQmaD2zw"],
+        halves!["lin_api_Az" + "W6nadLRFOQcU1Xn2ooSqNCZYxnCbODO5uOZT12"],
+        halves!["lin_" + "api_client", "lin_api_ZT" + "0ABBOVYHkPmWuz7xPok9VNazsdTqb5xxgDLX4"],
     ),
     samples(
         "Notion API Key",
-        halves!["ntn_oGwRXj" + "OaSodGE7tcth9bmNg1VJhstuDyYFxEHDGo"],
+        halves!["ntn_ZgnXRb" + "EkXH0kyicNaLEgYbK0eqAXpc046UZOdozb"],
         halves![
-            "ntn_GMEYzf" + "bdC1hIsv1Yw5H7HEmg3BnKnoDRxwHh1Hh",
-            "xntn_oGwRX" + "jOaSodGE7tcth9bmNg1VJhstuDyYFxEHDGo"
+            "ntn_f55xOc" + "fbxtXGsRIdq1aAgHR6ZXCIMcrrcSo4Rbp",
+            "xntn_ZgnXR" + "bEkXH0kyicNaLEgYbK0eqAXpc046UZOdozb"
         ],
     ),
     samples(
         "Notion Legacy Secret",
-        halves!["secret_2WA" + "vAaPGjX5tg11W114H3LFxBT0g9dJMiHfeTC5tbAz"],
+        halves!["secret_sOw" + "SMVl27nhN7sYzvN1mFQoxLOS1Fm7Rx7II7gZvKl1"],
         halves![
-            "secret_W6n" + "adLRFOQcU1Xn2ooSqNCZYxnCbODO5uOZT12ZT0A",
-            "xsecret_2W" + "AvAaPGjX5tg11W114H3LFxBT0g9dJMiHfeTC5tbAz"
+            "secret_ALw" + "UxUQifw0EksPDyMnWpeEHq4mkCpeRZvFHuqzgIy",
+            "xsecret_sO" + "wSMVl27nhN7sYzvN1mFQoxLOS1Fm7Rx7II7gZvKl1"
         ],
     ),
     samples(
         "Airtable Token",
-        halves!["patBOVYHkP" + "mWuz7xP.a6de9d15b6cb8d2b3e6d52cd5f0beac7edf7efdb384ed038cb146ee98d1796a6"],
+        halves!["patf7cUQy4" + "vyQNWKD.a630acffa4c6e4a199db537fe26501bf934549674d56f9743280b08e3ee20962"],
         halves![
-            "pat7sYzvN1" + "mFQoxLO.92844c505aa8f2716bf231f8c2348fea886b51a630acffa4c6e4a199db537fe",
-            "xpatBOVYHk" + "PmWuz7xP.a6de9d15b6cb8d2b3e6d52cd5f0beac7edf7efdb384ed038cb146ee98d1796a6"
+            "patROKcZkl" + "ADnkTa2.5ec762e6a922174ef0690862225e1b7af7b76b424a019263b447eba03f76a99",
+            "xpatf7cUQy" + "4vyQNWKD.a630acffa4c6e4a199db537fe26501bf934549674d56f9743280b08e3ee20962"
         ],
     ),
     samples(
         "Asana Token",
-        halves!["1/12320095" + "74912224:674d56f9743280b08e3ee20962875ec0"],
+        halves!["1/12839391" + "32998576:f0df51341bb4f8e75b9daf826ad714d4"],
         halves![
-            "1/99462769" + "3838:2e6a922174ef0690862225e1b7af7b7",
-            "x1/1232009" + "574912224:674d56f9743280b08e3ee20962875ec0"
+            "1/86336375" + "9448:280d7ba9a295b3c6c256ff5cb0ce891",
+            "x1/1283939" + "132998576:f0df51341bb4f8e75b9daf826ad714d4"
         ],
     ),
     samples(
         "ClickUp Token",
-        halves!["pk_521250_" + "6DT6FMGXIIP3XUB7H4PNVT6T57PMEPK6"],
-        halves!["pk_576706_" + "4LCGJCX9WJ5Q2PKW9S0V5QENU80PCI1", "xpk_521250" + "_6DT6FMGXIIP3XUB7H4PNVT6T57PMEPK6"],
+        halves!["pk_660657_" + "YA4ONXD96HYSG0HMYZRV2MWNOD23ETQP"],
+        halves!["pk_271291_" + "5Z7QW7MB0HCJTRGBNKUV4883SLWH1U9", "xpk_660657" + "_YA4ONXD96HYSG0HMYZRV2MWNOD23ETQP"],
     ),
     samples(
         "HubSpot Private App Token",
-        halves!["pat-na0-c7" + "6c7ea9-8280-d7ba-9a29-5b3c6c256ff5"],
+        halves!["pat-na5-ec" + "32458a-c68d-eb84-5a33-bff0e58a4371"],
         halves![
-            "pat-na6-b0" + "ce8913-cc0d-bec0-f76b-13c93d36cc8",
-            "xpat-na0-c" + "76c7ea9-8280-d7ba-9a29-5b3c6c256ff5"
+            "pat-na6-0c" + "49734c-c1a4-1dbf-7c00-017a8a8fd4c",
+            "xpat-na5-e" + "c32458a-c68d-eb84-5a33-bff0e58a4371"
         ],
     ),
     samples(
         "Intercom Access Token",
-        halves!["dG9rOnvcMW" + "8nzsxtNO4DcdvErpTQPpI6eEKkovxHr6fqtZ7hQm0W2lh"],
+        halves!["dG9rOnhdom" + "DD44IsTGWMdW90DsaHDTvLqaZRIzTJk1MwJkvx2a9QPnt"],
         halves![
-            "dG9rOMBaH5" + "CJoTuRG5BNKUm8VeiixdSLWxHbUjKyXopq3cYt6vH6oE",
-            "xdG9rOnvcM" + "W8nzsxtNO4DcdvErpTQPpI6eEKkovxHr6fqtZ7hQm0W2lh"
+            "dG9rOcV9wW" + "x3iZjweWPDcEmTNHne45aT4Tj2SW3MRj4iSLupb5q5PX",
+            "xdG9rOnhdo" + "mDD44IsTGWMdW90DsaHDTvLqaZRIzTJk1MwJkvx2a9QPnt"
         ],
     ),
     samples(
         "Salesforce Session",
-        halves!["00DiJKRV2q" + "uYMzQ!AkdkeYTKLWGH7Ysg4gByejLSXJGoRDdivAuwnbJVQG0Ka8124wb0CsXqJDcYo"],
+        halves!["00DgPXEHpt" + "GgRIu!A2bmQvpsq7ZAnjbg1UJYe3a1YGsJyD2JnZwG0n1YqBd8mjPjMCTcvMzAf5CXY"],
         halves![
-            "00Di124nze" + "kPYBB!AxADRpjWTX1Sg9rcJbHqjfrpDD77JvVGYNfY3DvcHDVyMtcbTJ2VKn4NzKny",
-            "x00DiJKRV2" + "quYMzQ!AkdkeYTKLWGH7Ysg4gByejLSXJGoRDdivAuwnbJVQG0Ka8124wb0CsXqJDcYo"
+            "00DcQLc8Kl" + "UsSDD!A5pUSe4Tt9reVRTxy1oZdEpNvjjZT03P1cN7Jrzu4gvt4jyN9y02kJ1x8ugM",
+            "x00DgPXEHp" + "tGgRIu!A2bmQvpsq7ZAnjbg1UJYe3a1YGsJyD2JnZwG0n1YqBd8mjPjMCTcvMzAf5CXY"
         ],
     ),
     samples(
         "Salesforce Refresh Token",
-        halves!["5Aep2a9QPn" + "tcV9wWx3iZjweWPDcEmTNHne45aT4Tj2SW3MRj4iSLupb5q5PX1gPXEHptGgRIuzZjOsmpn4XAkhZeyS9IWc"],
+        halves!["5AepPGpZof" + "oPUa92RyGBHfmJjK3pcyxhZrsY4rhweNA8HYCd58GVSWY5wEIXAxyQhpx3394M1LPjy0Aqike4ZmKOs3woRn"],
         halves![
-            "5Aep3a1YGs" + "JyD2JnZwG0n1YqBd8mjPjMCTcvMzAf5CXYeSMeLoWvUDD5pUSe4Tt9reVRTxy1oZdEpNvjjZT",
-            "x5Aep2a9QP" + "ntcV9wWx3iZjweWPDcEmTNHne45aT4Tj2SW3MRj4iSLupb5q5PX1gPXEHptGgRIuzZjOsmpn4XAkhZeyS9IWc"
+            "5AepX1ggBW" + "9a3Kb2LqrxYJq2qEqHDWxKzWzULfZV9RRGG7ngJrtXbzk6WMDF0VEjFbZc9UE9yXcSUSUhWSo",
+            "x5AepPGpZo" + "foPUa92RyGBHfmJjK3pcyxhZrsY4rhweNA8HYCd58GVSWY5wEIXAxyQhpx3394M1LPjy0Aqike4ZmKOs3woRn"
         ],
     ),
     samples(
         "Zoho OAuth Token",
-        halves!["1000.6d64f" + "64f5173cf7ad8303f45eccf603c.1e3a9bc24b086570fc578aff0ac4c5b4"],
+        halves!["1000.72a67" + "f6ba5901f5271ee50c6832c357e.a64f688c9bc3eeb4c8df5e959fe4995a"],
         halves![
-            "1000.231a4" + "a95eb97733f4aca512922cbd92a.d8989fa872a67f6ba5901f5271ee50c",
-            "x1000.6d64" + "f64f5173cf7ad8303f45eccf603c.1e3a9bc24b086570fc578aff0ac4c5b4"
+            "1000.e8364" + "249844a8780c911f028ab62f710.73453eaae7dfd8e310583e86f7200e7",
+            "x1000.72a6" + "7f6ba5901f5271ee50c6832c357e.a64f688c9bc3eeb4c8df5e959fe4995a"
         ],
     ),
     samples(
         "Typeform Token",
-        halves!["tfp_6l4QG0" + "yoF1qth3iZHKO5c2VNuyx4sJfNRxQZj9TgrWZp36zHddtX5IYRxbe"],
+        halves!["tfp_yJwdQK" + "eQpdzUPLu83TsXVZ5FuJ9xgDLIAeKPSww5Hjz7JAgWPvTwVC5Ht5T"],
         halves![
-            "tfp_iMwsq2" + "eV3LUunheKqUUL0WfS3HPJEtJVTpJKWSQ",
-            "xtfp_6l4QG" + "0yoF1qth3iZHKO5c2VNuyx4sJfNRxQZj9TgrWZp36zHddtX5IYRxbe"
+            "tfp_Cb25g3" + "sqebmcTLE1rh8HUUU28KvZ4HvS8nPAtTL",
+            "xtfp_yJwdQ" + "KeQpdzUPLu83TsXVZ5FuJ9xgDLIAeKPSww5Hjz7JAgWPvTwVC5Ht5T"
         ],
     ),
     samples(
         "Twilio API Key",
-        halves!["SK80EcDEC9" + "BBD11Af028abDB62CEEf71DA"],
+        halves!["SKb125fbE1" + "aaF0ddBbDfF7001a0f5aDa68"],
         halves![
             "SK00000000" + "000000000000000000000000",
-            "SK073453ea" + "ae7dfd8De3BAB1D058D3Be8",
-            "xSK80EcDEC" + "9BBD11Af028abDB62CEEf71DA"
+            "SK16d3BBF5" + "2cEb6ec8CABfb9F4ECa917a",
+            "xSKb125fbE" + "1aaF0ddBbDfF7001a0f5aDa68"
         ],
     ),
     samples(
         "SendGrid API Key",
-        halves!["SG.u8fOEAB" + "ncOFyJwdQKeQpdz.UPLu83TsXVZ5FuJ9xgDLIAeKPSww5Hjz7JAgWPvTwVC"],
+        halves!["SG.et2YLoB" + "eXQ9mSFRfofDqJt.UX2V7lgZPHm9fF6L7Oan1uLtzBIMOGv3kNYZz1uEGiW"],
         halves![
-            "SG.8Hw8VCb" + "25g3sqebmcTLE1r.h8HUUU28KvZ4HvS8nPAtTL8ZD31FL41h9Y1rCXX",
-            "xSG.u8fOEA" + "BncOFyJwdQKeQpdz.UPLu83TsXVZ5FuJ9xgDLIAeKPSww5Hjz7JAgWPvTwVC"
+            "SG.1QjU4Yx" + "E4YoverwmfYNdCJ.zqFUT3syZMXevuYMPPDZqX9ozNGdff6xSxeAewq",
+            "xSG.et2YLo" + "BeXQ9mSFRfofDqJt.UX2V7lgZPHm9fF6L7Oan1uLtzBIMOGv3kNYZz1uEGiW"
         ],
     ),
     samples(
         "Mailgun API Key",
-        halves!["key-0ddbf7" + "001a0f5aa6816d352cb6ec8fb9"],
-        halves!["key-rIp8ku" + "UtsTCOVget2YLoBeXQ9mSFRfo", "xkey-0ddbf" + "7001a0f5aa6816d352cb6ec8fb9"],
+        halves!["key-3f7218" + "3b8c1dc5b52d5ead74a3d623cf"],
+        halves!["key-L7S1dH" + "lOoil6JV2rUHmOkmgOLoyA8ib", "xkey-3f721" + "83b8c1dc5b52d5ead74a3d623cf"],
     ),
     samples(
         "Mailchimp API Key",
-        halves!["14abac73f2" + "57d5046736cc23b79b2bee-us5"],
-        halves!["6d14298b5a" + "eb5661ba63dee8e0e23f72-us", "x14abac73f" + "257d5046736cc23b79b2bee-us5"],
+        halves!["102d379128" + "898c4672c2538231d199de-us2"],
+        halves!["a2737f0afe" + "1f555cf7d4a3a72c89a01b-us", "x102d37912" + "8898c4672c2538231d199de-us2"],
     ),
     samples(
         "Mandrill API Key",
-        halves!["md-4RH7n" + "svXQY9i4lqpC129bx"],
-        halves!["md-Yy8hL" + "W39LF76v5a5LcUbO", "xmd-4RH7" + "nsvXQY9i4lqpC129bx"],
+        halves!["md-VuWD0" + "Lg2LZbriRkZGvjxL6"],
+        halves!["md-coFwP" + "2cyPDLKcn7RPcaSP", "xmd-VuWD" + "0Lg2LZbriRkZGvjxL6"],
     ),
     samples(
         "Resend API Key",
-        halves!["re_0j8xVyG" + "4_bu43NFGZfL7S1dHlOoil6JV2"],
-        halves!["re_rUHmOkm" + "g_OLoyA8ibFx9o3jDAml5kmEy", "xre_0j8xVy" + "G4_bu43NFGZfL7S1dHlOoil6JV2"],
+        halves!["re_Fv3dAng" + "q_xfGhqTMQ0Qwe2RGSGhtHNadz"],
+        halves!["re_IaAprCj" + "w_0L13FOtiTH79ksZKvvSQ3t1", "xre_Fv3dAn" + "gq_xfGhqTMQ0Qwe2RGSGhtHNadz"],
     ),
     samples(
         "Brevo API Key",
-        halves!["xkeysib-37" + "9128898c4672c2538231d199de5a2737f0afe1f555cf7d4a3a72c89a01b6ab-D0Lg2LZbriRkZGvj"],
-        halves!["xkeysib-5e" + "27e7155e87ed972e0f39688f839336de4d0152793c59837320c1faaf42d298-DWVRSGlVpA8U1WK"],
+        halves!["xkeysib-73" + "20c1faaf42d2981ba893a0ab54e7943d85868350fbe067d6644637e99a4a8e-iAMRl1zEGflErNxC"],
+        halves!["xkeysib-af" + "ffb641ee751afdd7d4ae9468e9f9e49b88b6ca64eee68e15601387435fa78c-GxrRHSeYxkOtrlc"],
     ),
     samples(
         "Brevo SMTP Key",
-        halves!["xsmtpsib-e" + "7943d85868350fbe067d6644637e99a4a8e06823f261afffb641ee751afdd7d-1ImsUdTIMR4rlcSe"],
-        halves!["xsmtpsib-9" + "e49b88b6ca64eee68e15601387435fa78c3839fc7e184cbfecac483ab563ace-vkzVQLWAf1CXp4I"],
+        halves!["xsmtpsib-8" + "4cbfecac483ab563acea85b0f1b450e205d4b78c81e52f53f36ef77394484b8-Owe5KlImBUhBLJOm"],
+        halves!["xsmtpsib-e" + "a980546a067ad6970a5610192e37bf2c0a88b585850bafaab88be51a2cad7c4-ua2eRDTXabIuSv1"],
     ),
     samples(
         "Telnyx API Key",
-        halves!["KEY0150E20" + "5D4B78C81E52F53F36EF77394_g5zJQ3kwyq5kJWROwe5KlI"],
-        halves!["KEY010A054" + "7EA980546A067AD6970A56101_wxT1uF50okpwkc79GgPjj"],
+        halves!["KEY01D76FF" + "690D29BF894D87495269D7FB7_OPVEs5GUyREs5T7msiK0nU"],
+        halves!["KEY01DA320" + "21534923041777E672628EB93_Ks17IlvLV8Y7RWkn4k3xE"],
     ),
     samples(
         "MaxMind License Key",
-        halves!["eFvigr_rvr" + "rYuB0rVQRWjLvRxLRLAnWUeV6u_mmk"],
-        halves!["0UkgWi_QRW" + "cgKCV2uFZi3u6gUwbuhOkYIua2_mm"],
+        halves!["bmR5vu_dlG" + "nS4GFXZ08eu1mydcR8O6BcOCir_mmk"],
+        halves!["5DYziz_92G" + "xDRuIBiskHdm3NDDV96d5RfJqs_mm"],
     ),
     samples(
         "Beamer API Key",
-        halves!["b_4rdtx01i" + "sw1on45ntb0es9x4qsi0qojslfn98t0o4xpo"],
+        halves!["b_o40jdylf" + "gvbdjj6ii7w4pvaaganjl2oe4mg7zjh84hei"],
         halves![
-            "b_pveguret" + "8ku1vgfbedlhitfg7aidppp3np9eneq2wsh",
-            "xb_4rdtx01" + "isw1on45ntb0es9x4qsi0qojslfn98t0o4xpo"
+            "b_92yztxao" + "z1xtyqh5hzx485ta90b85lx4iqxsa6qy2dy",
+            "xb_o40jdyl" + "fgvbdjj6ii7w4pvaaganjl2oe4mg7zjh84hei"
         ],
     ),
     samples(
         "Mapbox Secret Token",
-        halves!["sk.eyJ1Ijo" + "is17IlvLV8Y7RWkn4k3xE4bmR5vudlGnS4GFXZ08eu1mydcR8O6BcOCir5DYz.iz92GxDRuIBiskHdm3NDDV"],
+        halves!["sk.eyJ1Ijo" + "iNdzttoBoedeSDYAHrmbb6o8qsnne63kJE1CODu6NGBghW4kP6AyOdp3cWVSh.ZpQs3vmUqiWX2SHMeafr7A"],
         halves![
-            "tk.eyJ8ThK" + "tvnQgcuKqr2Da9MF6GXB0DK5KiJJpqjqYgRX.tAAq7Gt0A15PKwMetQE",
-            "xsk.eyJ1Ij" + "ois17IlvLV8Y7RWkn4k3xE4bmR5vudlGnS4GFXZ08eu1mydcR8O6BcOCir5DYz.iz92GxDRuIBiskHdm3NDDV"
+            "sk.eyJMR9e" + "cdtFKJGJKNPBvA49SLADxR77vJwePMvCZCs8.FP674VAnGS3kTLYQUkB",
+            "xsk.eyJ1Ij" + "oiNdzttoBoedeSDYAHrmbb6o8qsnne63kJE1CODu6NGBghW4kP6AyOdp3cWVSh.ZpQs3vmUqiWX2SHMeafr7A"
         ],
     ),
     samples(
         "Mapbox Public Token",
-        halves!["pk.eyJ1Ijo" + "iMwGhqZJqHpvie7HExIjc3us6YZ3T6tXA1OZbXTY4oQpHfHZxX12kxeil4nnf.TAjllsaB0vif3LszyXe07I"],
+        halves!["pk.eyJ1Ijo" + "iXjkpDbEERF1Ar5V55RyxDZdkQ4TosakmU8OOpMIX8PnOYDfe34ncHTBbQykG.9vky8cIPXrNM8SeElcq0oP"],
         halves![
-            "pk.eyJSZU5" + "AitSaerDz3aGPf2wwrBrgfgUDaAHupdd9rtv.qqg96nKE4CQDx9PGBij",
-            "xpk.eyJ1Ij" + "oiMwGhqZJqHpvie7HExIjc3us6YZ3T6tXA1OZbXTY4oQpHfHZxX12kxeil4nnf.TAjllsaB0vif3LszyXe07I"
+            "pk.eyJWzZn" + "SjnyXPevYgpZDHatiXPKW2FMafZP8FaMZWf3.13QFRp641XBFAG9QFVL",
+            "xpk.eyJ1Ij" + "oiXjkpDbEERF1Ar5V55RyxDZdkQ4TosakmU8OOpMIX8PnOYDfe34ncHTBbQykG.9vky8cIPXrNM8SeElcq0oP"
         ],
     ),
     samples(
         "Lob API Key",
-        halves!["live_707ee" + "ba9c8abb936fdf0657edd244344660"],
-        halves!["live_08501" + "74e651b126903885b7908b1d22820", "xlive_707e" + "eba9c8abb936fdf0657edd244344660"],
+        halves!["live_10b3c" + "b3cb64b453247ad831efccf17ce29b"],
+        halves!["live_f2ad6" + "d720e5aa81b8ebf09dd571c3f7b4b", "xlive_10b3" + "cb3cb64b453247ad831efccf17ce29b"],
     ),
 ];
