@@ -16,6 +16,7 @@ use zeroize::Zeroizing;
 use self::codecs::Attempt;
 use self::pieces::{Group, Groups};
 use super::engine::RuleSet;
+use super::rules;
 use super::stream::StreamScan;
 use crate::model::{Evidence, Family, Finding, Severity, Surface, View};
 
@@ -276,6 +277,10 @@ impl Search<'_> {
         for mut finding in scan.finish() {
             let within = finding.span.end > inside.start;
             let limit = finding.family == Family::Limit;
+            // A name promises a secret whichever way the value is read; read backwards, nothing refutes it any more.
+            if view == View::Reversed && rules::is_assignment(&finding.rule) {
+                continue;
+            }
             if within || limit {
                 finding.view = view;
                 self.out.push(Unmasked { place: view_place.clone(), finding });

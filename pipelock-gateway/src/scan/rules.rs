@@ -228,6 +228,11 @@ pub(super) fn services() -> impl Iterator<Item = &'static BuiltIn> {
     services::RULES.iter()
 }
 
+/// Whether a rule says no more than that a name which promises a secret has a value that may be one.
+pub(super) fn is_assignment(name: &str) -> bool {
+    matches!(name, "Secret Assignment" | "Password Assignment" | "Credential in URL" | "Bearer Token")
+}
+
 /// A key with a prefix unusual enough to count in the middle of a word, that goes on as long as `tail` does.
 const fn any(name: &'static str, severity: Severity, expression: &'static str, tail: Class) -> BuiltIn {
     trigger(name, severity, expression, Left::Any, Tail::Open(tail), None)

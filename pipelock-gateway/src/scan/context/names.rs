@@ -341,7 +341,8 @@ pub(super) fn kind(name: &[u8], squashed: &[u8]) -> Option<Kind> {
     let is = |word: &[u8], list: &[&str]| list.iter().any(|known| known.as_bytes() == word);
     let last = words.iter().rev().find(|word| !word.iter().all(u8::is_ascii_digit))?;
     let encryption = memchr::memmem::find(squashed, b"encryption").is_some();
-    if is(last, ABOUT) && !encryption || words.iter().any(|word| is(word, PUBLIC)) {
+    let known = [&b"reporterid"[..], b"sumologicaccessid", b"sumoaccessid"].iter().any(|name| squashed.ends_with(name));
+    if is(last, ABOUT) && !encryption && !known || words.iter().any(|word| is(word, PUBLIC)) {
         return None;
     }
     let any = |list: &[&str]| words.iter().any(|word| is(word, list));
@@ -390,7 +391,7 @@ pub(super) fn kind(name: &[u8], squashed: &[u8]) -> Option<Kind> {
         .is_some_and(|follows| follows.iter().all(|word| word.iter().all(u8::is_ascii_digit) || is(word, STAGES)))
         && !encryption_is_missing(&words);
     let ends =
-        [&b"token"[..], b"secret", b"apikey", b"secretkey", b"reporterid"].iter().any(|word| squashed.ends_with(word));
+        [&b"token"[..], b"secret", b"apikey", b"secretkey", b"reporterid", b"accessid", b"login", b"contribsyscom", b"loginwithapikey"].iter().any(|word| squashed.ends_with(word));
     (any(&strong) || key || ends).then_some(Kind::Key)
 }
 
