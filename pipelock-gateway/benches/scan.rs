@@ -104,6 +104,7 @@ fn promised(plain: bool) -> String {
     let expressions = one_by_one();
     let [small, middle, text] = [KIB, 16 * KIB, MIB].map(benign::benign);
     let floods = floods::floods(MIB);
+    let (engine, triggers, text) = (&engine, &triggers, &text);
     let (mut small_copy, mut copy) = (small.clone(), text.clone());
 
     let mut lines = vec![
@@ -112,44 +113,44 @@ fn promised(plain: bool) -> String {
             usize::from(black_box(&small_copy)[0])
         }),
         repeated("limit/memcpy/1m", MIB, || {
-            copy.copy_from_slice(black_box(&text));
+            copy.copy_from_slice(black_box(text));
             usize::from(black_box(&copy)[0])
         }),
         repeated("baseline/regex_each_dlp/1m", MIB, || {
-            expressions.iter().filter(|expression| expression.is_match(black_box(&text))).count()
+            expressions.iter().filter(|expression| expression.is_match(black_box(text))).count()
         })
         .every(SELDOM),
     ];
-    for (name, text) in [("1k", &small), ("16k", &middle), ("1m", &text)] {
+    for (name, text) in [("1k", &small), ("16k", &middle), ("1m", text)] {
         let size = text.len();
-        lines.push(repeated(&format!("scan/dlp_text/{name}"), size, || triggers.hits(black_box(text), size)));
-        lines.push(repeated(&format!("lane/runs/{name}"), size, || measure::runs(black_box(text))));
-        lines.push(repeated(&format!("lane/runs_judged/{name}"), size, || measure::judged_runs(black_box(text))));
-        lines.push(repeated(&format!("scan/all_lanes/{name}"), size, || {
-            scan(&engine, Surface::ResponseBody, Encoding::Plain, text, size)
+        lines.push(repeated(&format!("scan/dlp_text/{name}"), size, move || triggers.hits(black_box(text), size)));
+        lines.push(repeated(&format!("lane/runs/{name}"), size, move || measure::runs(black_box(text))));
+        lines.push(repeated(&format!("lane/runs_judged/{name}"), size, move || measure::judged_runs(black_box(text))));
+        lines.push(repeated(&format!("scan/all_lanes/{name}"), size, move || {
+            scan(engine, Surface::Response, Encoding::Plain, text, size)
         }));
-        lines.push(repeated(&format!("pipeline/request/{name}"), size, || {
-            scan(&engine, Surface::RequestBody, Encoding::Json, text, size)
+        lines.push(repeated(&format!("pipeline/request/{name}"), size, move || {
+            scan(engine, Surface::RequestBody, Encoding::Json, text, size)
         }));
-        lines.push(repeated(&format!("pipeline/response/{name}"), size, || {
-            scan(&engine, Surface::ResponseBody, Encoding::Json, text, size)
+        lines.push(repeated(&format!("pipeline/response/{name}"), size, move || {
+            scan(engine, Surface::Response, Encoding::Json, text, size)
         }));
     }
     for (name, piece) in [("block", MIB), ("chunk_16k", 16 * KIB), ("chunk_1400", 1400), ("chunk_64", 64)] {
-        lines.push(repeated(&format!("stream/{name}"), MIB, || {
-            scan(&engine, Surface::RequestBody, Encoding::Json, &text, piece)
+        lines.push(repeated(&format!("stream/{name}"), MIB, move || {
+            scan(engine, Surface::RequestBody, Encoding::Json, text, piece)
         }));
     }
     lines.push(
-        Line::new("gate/100m", GATE, || {
-            black_box(gate(&engine, &text));
+        Line::new("gate/100m", GATE, move || {
+            black_box(gate(engine, text));
         })
         .every(SELDOM),
     );
     for (name, flood) in &floods {
         lines.push(
-            repeated(&format!("adversarial/{name}"), MIB, || {
-                scan(&engine, Surface::RequestBody, Encoding::Json, flood, 16 * KIB)
+            repeated(&format!("adversarial/{name}"), MIB, move || {
+                scan(engine, Surface::RequestBody, Encoding::Json, flood, 16 * KIB)
             })
             .every(SELDOM),
         );

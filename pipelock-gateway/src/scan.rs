@@ -19,7 +19,8 @@ mod disguise;
 mod engine;
 mod evidence;
 #[cfg(any(test, feature = "testing"))]
-pub(crate) mod fuzzing;
+#[doc(hidden)]
+pub mod fuzzing;
 mod hyperscan;
 pub mod injection;
 mod island;

@@ -1,16 +1,18 @@
 //! Lines that are measured in turns, what is promised of them, and the table of both.
 //!
 //! Only ratios inside one run mean anything: a virtual machine changes its speed from minute to minute. So every line runs
-//! once in each round, and a ratio is the median of the ratios of the rounds.
+//! once in each round, and a ratio is the median of the ratios of the rounds. Time is what the processor spent on this thread,
+//! so that a busy neighbour costs caches and not turns.
 
 use std::fmt::Write as _;
-use std::time::Instant;
+
+use rustix::time::{ClockId, clock_gettime};
 
 /// Something to measure.
 pub(crate) struct Line<'a> {
     pub(crate) name: String,
     /// Bytes that one run looks at.
-    bytes: usize,
+    bytes: f64,
     /// Runs only in every so many-th round: for what takes long.
     every: usize,
     run: Box<dyn FnMut() + 'a>,
@@ -21,6 +23,8 @@ pub(crate) struct Line<'a> {
 impl<'a> Line<'a> {
     /// A line whose `run` looks at `bytes` bytes.
     pub(crate) fn new(name: impl Into<String>, bytes: usize, run: impl FnMut() + 'a) -> Self {
+        #[expect(clippy::cast_precision_loss, reason = "a hundred million at most")]
+        let bytes = bytes as f64;
         Self { name: name.into(), bytes, every: 1, run: Box::new(run), times: Vec::new() }
     }
 
@@ -45,11 +49,9 @@ pub(crate) fn measure(lines: &mut [Line<'_>], rounds: usize) {
     for round in 0..rounds {
         for line in &mut *lines {
             let time = round.is_multiple_of(line.every).then(|| {
-                let start = Instant::now();
+                let start = processor_nanoseconds();
                 (line.run)();
-                #[expect(clippy::cast_precision_loss, reason = "a few thousand million at most")]
-                let (nanoseconds, bytes) = (start.elapsed().as_nanos() as f64, line.bytes as f64);
-                nanoseconds / bytes
+                (processor_nanoseconds() - start) / line.bytes
             });
             line.times.push(time);
         }
@@ -95,6 +97,13 @@ pub(crate) fn table(lines: &[Line<'_>], rows: &[Row]) -> (String, usize) {
         let _ = writeln!(text, "| `{name}` | {time:.0} | `{}` | {measured} | {target} | {met} |", base.name);
     }
     (text, missed)
+}
+
+/// What this thread has used.
+#[expect(clippy::cast_precision_loss, reason = "differences are what counts, and those are seconds at most")]
+fn processor_nanoseconds() -> f64 {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    time.tv_sec as f64 * 1e9 + time.tv_nsec as f64
 }
 
 fn median(values: impl Iterator<Item = f64>) -> f64 {

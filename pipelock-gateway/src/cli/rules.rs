@@ -35,9 +35,9 @@ pub fn run(command: &RulesCommand, out: &mut impl Write, err: &mut impl Write) -
         }
     };
     let outcome = match command {
-        RulesCommand::List { json: true, .. } => list_json(&rules.rules, out).map(|()| FINE),
-        RulesCommand::List { json: false, .. } => list(&rules.rules, out).map(|()| FINE),
-        RulesCommand::Show { name, .. } => show(&rules.rules, name, out, err),
+        RulesCommand::List { json: true, .. } => list_json(&rules.list, out).map(|()| FINE),
+        RulesCommand::List { json: false, .. } => list(&rules.list, out).map(|()| FINE),
+        RulesCommand::Show { name, .. } => show(&rules.list, name, out, err),
         RulesCommand::Cost { json, .. } => cost(&rules, *json, io::stdin(), out),
         RulesCommand::Test { .. } => test(&rules, out),
     };
@@ -54,7 +54,7 @@ pub fn run(command: &RulesCommand, out: &mut impl Write, err: &mut impl Write) -
 struct Rules {
     spec: RuleSpec,
     engine: Engine,
-    rules: Vec<Rule>,
+    list: Vec<Rule>,
 }
 
 /// One rule, of either origin.
@@ -101,7 +101,7 @@ struct Samples {
 impl Rules {
     fn load(path: Option<&Path>) -> Result<Self, String> {
         let loaded = path.map_or_else(|| Ok((Config::default(), Vec::new())), Config::load);
-        let (config, _) = loaded.map_err(|error| error_chain(&error).to_string())?;
+        let (config, _) = loaded.map_err(|error| error_chain(&error))?;
         let patterns = &config.dlp.patterns;
         let user: Vec<UserRule> = patterns.iter().map(crate::pipeline::user_rule).collect();
         let spec = RuleSpec { include_defaults: config.dlp.include_defaults, user };
@@ -127,7 +127,7 @@ impl Rules {
                 samples: Samples { found: pattern.samples.found.clone(), ignored: pattern.samples.ignored.clone() },
             });
         }
-        Ok(Self { spec, engine, rules })
+        Ok(Self { spec, engine, list: rules })
     }
 }
 
@@ -218,7 +218,11 @@ impl fmt::Display for Rule {
         writeln!(f, "  views      {}", self.views.join(", "))?;
         for (what, samples) in [("found", &self.samples.found), ("ignored", &self.samples.ignored)] {
             for sample in samples {
-                writeln!(f, "  {what:<9}  {}", sample.escape_debug())?;
+                // Some samples are long because being long is what they show.
+                let shown: String = sample.chars().take(160).collect();
+                let rest =
+                    if shown.len() < sample.len() { format!("… ({} bytes)", sample.len()) } else { String::new() };
+                writeln!(f, "  {what:<9}  {}{rest}", shown.escape_debug())?;
             }
         }
         Ok(())
@@ -280,7 +284,7 @@ fn measure(probe: &Probe, text: &[u8]) -> Cost {
 /// Tries all samples; says which misbehave, then how many were tried.
 fn test(rules: &Rules, out: &mut impl Write) -> io::Result<u8> {
     let (mut tried, mut wrong, mut bare) = (0, 0, Vec::new());
-    for rule in &rules.rules {
+    for rule in &rules.list {
         for (samples, expected) in [(&rule.samples.found, true), (&rule.samples.ignored, false)] {
             for (number, sample) in samples.iter().enumerate() {
                 tried += 1;
@@ -298,7 +302,7 @@ fn test(rules: &Rules, out: &mut impl Write) -> io::Result<u8> {
     if !bare.is_empty() {
         writeln!(out, "without a sample to find: {}", bare.join(", "))?;
     }
-    writeln!(out, "{tried} samples of {} rules, {wrong} wrong", rules.rules.len())?;
+    writeln!(out, "{tried} samples of {} rules, {wrong} wrong", rules.list.len())?;
     out.flush()?;
     Ok(if wrong == 0 { FINE } else { FAILED })
 }

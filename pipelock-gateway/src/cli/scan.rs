@@ -56,7 +56,7 @@ pub fn run(args: &ScanArgs) -> u8 {
     }
     let jobs = args.jobs.or_else(|| thread::available_parallelism().ok()).unwrap_or(NonZeroUsize::MIN);
     let progress = Progress::new(err.is_terminal().then_some(&mut err as &mut dyn Write));
-    match scan(snapshot, jobs, io::stdin(), &mut io::stdout().lock(), progress) {
+    match scan(&snapshot, jobs, io::stdin(), &mut io::stdout().lock(), progress) {
         Ok(0) => JUDGED,
         Ok(_) => INCOMPLETE,
         Err(error) => {
@@ -72,7 +72,7 @@ pub fn run(args: &ScanArgs) -> u8 {
 /// What is in force under a configuration, without what opening TLS takes. An error is one line for a person.
 pub(super) fn snapshot(path: Option<&std::path::Path>) -> Result<Arc<Snapshot>, String> {
     let loaded = path.map_or_else(|| Ok((Config::default(), Vec::new())), Config::load);
-    let (config, _) = loaded.map_err(|error| error_chain(&error).to_string())?;
+    let (config, _) = loaded.map_err(|error| error_chain(&error))?;
     let options = SnapshotOptions { open_tls: false, roots: RootLocations::default(), now: SystemTime::now() };
     let built = Snapshot::build(&config, &options);
     built.map(Arc::new).map_err(|error| format!("{}: {}", config.source, error_chain(&error)))
@@ -106,7 +106,7 @@ fn is_delivery(snapshot: &Snapshot, record: &Record<'_>, finding: &Finding) -> b
 /// # Errors
 /// When reading or writing fails; what was judged until then is written, if it can be.
 fn scan(
-    snapshot: Arc<Snapshot>,
+    snapshot: &Arc<Snapshot>,
     jobs: NonZeroUsize,
     input: impl Read + Send + 'static,
     output: &mut impl Write,
@@ -156,7 +156,7 @@ struct Judged {
 
 /// Starts a reader and `jobs` workers; what they send ends when all of them are done.
 fn start(
-    snapshot: Arc<Snapshot>,
+    snapshot: &Arc<Snapshot>,
     jobs: NonZeroUsize,
     input: impl Read + Send + 'static,
     budget: Arc<Budget>,
@@ -165,7 +165,7 @@ fn start(
     let (result_sender, results) = mpsc::channel();
     let job_receiver = Arc::new(Mutex::new(job_receiver));
     for _ in 0..jobs.get() {
-        let (snapshot, jobs, results) = (Arc::clone(&snapshot), Arc::clone(&job_receiver), result_sender.clone());
+        let (snapshot, jobs, results) = (Arc::clone(snapshot), Arc::clone(&job_receiver), result_sender.clone());
         thread::spawn(move || work(&snapshot, &jobs, &results));
     }
     thread::spawn(move || read(input, &job_sender, &result_sender, &budget));

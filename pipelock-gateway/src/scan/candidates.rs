@@ -18,6 +18,8 @@ pub(super) const AHEAD: usize = 34 + 8 + 2;
 pub(super) const BEHIND: usize = LONGEST_TOKEN + 1 + CONTEXT;
 /// Bytes before a token in which words can say what it is.
 const CONTEXT: usize = 48;
+/// The shortest key that has no other mark than its length: in base58.
+const SHORTEST_KEY: usize = 51;
 /// Longer tokens are not judged: base64 and identifiers. Bounds what a stream must keep.
 pub(super) const LONGEST_TOKEN: usize = 256;
 /// Bytes of a chain of digit groups that are shown at most; no number of interest is longer.
@@ -55,6 +57,9 @@ pub(super) fn token(text: &[u8], run: Range<usize>, report: &mut impl FnMut(Run)
     let bytes = text.get(run.clone()).unwrap_or_default();
     discord(text, &run, report);
     address(bytes, &run, report);
+    if bytes.len() < SHORTEST_KEY {
+        return;
+    }
     let mut begin = run.start;
     for part in bytes.split(|byte| !byte.is_ascii_alphanumeric()) {
         alphanumeric(text, begin..begin + part.len(), report);

@@ -8,7 +8,8 @@ use std::sync::LazyLock;
 
 use serde_json::{Value, json};
 
-use super::decode::{Decoded, Decoder, Escapes};
+use super::decode::{Decoded, Decoder, Escapes, raw_len};
+use super::normalize::{Normalizer, fold};
 use super::{Encoding, Engine, Message, Payload, RuleSpec, StreamOptions};
 use crate::model::{Finding, Surface};
 
@@ -19,8 +20,15 @@ static ENGINE: LazyLock<Engine> =
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets of this module.
-pub const TARGETS: &[Target] =
-    &[("decode", decode), ("runs", runs), ("stream", stream), ("url", url), ("tools", tools), ("text", text)];
+pub const TARGETS: &[Target] = &[
+    ("decode", decode),
+    ("normalize", normalize),
+    ("runs", runs),
+    ("stream", stream),
+    ("url", url),
+    ("tools", tools),
+    ("text", text),
+];
 
 /// Splits `data` into pieces whose lengths come from `cuts`, cycled.
 fn pieces<'a>(mut data: &'a [u8], cuts: &[u8]) -> Vec<&'a [u8]> {
@@ -51,14 +59,39 @@ pub fn decode(input: &[u8]) {
     let undo = |pieces: &[&[u8]]| {
         let mut decoder = Decoder::new(escapes);
         let mut out = Decoded::for_slices(data.len());
-        pieces.iter().for_each(|piece| decoder.push(piece, &mut out));
+        for piece in pieces {
+            decoder.push(piece, &mut out);
+        }
         decoder.finish(&mut out);
         (out.bytes.to_vec(), out.raw_lengths)
     };
     let whole = undo(&[data]);
     assert_eq!(whole, undo(&pieces(data, &cuts)), "cuts must not change what is decoded");
-    assert_eq!(whole.1.iter().map(|length| usize::from(*length)).sum::<usize>(), data.len());
+    assert_eq!(raw_len(&whole.1), data.len(), "every raw byte is accounted for");
     assert!(whole.0.len() <= data.len(), "an escape is longer than what it stands for");
+}
+
+/// Characters are taken for what they look like alike however the input was cut, every raw byte is accounted for, little
+/// grows, and what was folded is folded.
+pub fn normalize(input: &[u8]) {
+    let (cuts, data) = parameters::<4>(input);
+    let replace = |pieces: &[&[u8]]| {
+        let mut normalizer = Normalizer::small();
+        let mut out = Decoded::for_slices(data.len());
+        for piece in pieces {
+            let mut text = Decoded::for_slices(piece.len());
+            text.plain(piece);
+            normalizer.push(&text, &mut out);
+        }
+        normalizer.finish(&mut out);
+        (out.bytes.to_vec(), out.raw_lengths)
+    };
+    let whole = replace(&[data]);
+    assert_eq!(whole, replace(&pieces(data, &cuts)), "cuts must not change what is read");
+    assert!(raw_len(&whole.1) <= data.len(), "no raw byte is counted twice");
+    let folded = fold(data);
+    assert!(folded.len() <= 8 * data.len(), "{} bytes of {}", folded.len(), data.len());
+    assert_eq!(fold(&folded), folded, "folding twice must not change anything");
 }
 
 /// What a scan says of each finding, without what differs between two scans by design.

@@ -30,6 +30,8 @@ use std::sync::{Arc, LazyLock};
 
 use regex::bytes::{Regex, RegexBuilder};
 
+use classifier::Model;
+
 use super::hyperscan::{Expression, Fed, Generation, Hits};
 use super::normalize::fold;
 use crate::model::Severity;
@@ -115,10 +117,14 @@ pub struct Match {
 /// `window` should hold [`REACH`] bytes on both sides of `end` where the text has them; what lies further away is not looked
 /// at. The range of the match is one of `window`.
 pub(super) fn confirm(window: &[u8], expression: u32, end: usize) -> Option<Match> {
+    confirm_with(Model::built_in(), window, expression, end)
+}
+
+fn confirm_with(model: Model<'_>, window: &[u8], expression: u32, end: usize) -> Option<Match> {
     let ready = TABLES.families.get(*TABLES.owners.get(usize::try_from(expression).ok()?)?)?;
     let first = end.saturating_sub(REACH);
     let near = window.get(first..window.len().min(end.saturating_add(REACH)))?;
-    let found = score::judge(ready, near, end - first)?;
+    let found = score::judge(model, ready, near, end - first)?;
     let range = found.range.start + first..found.range.end + first;
     Some(Match { rule: ready.family.rule, severity: found.severity, range })
 }
@@ -136,7 +142,11 @@ static DATABASES: LazyLock<Option<Arc<Generation>>> = LazyLock::new(|| {
 /// For tool definitions, decoded runs and tests; streams feed the same expressions to their own database. `None` when the
 /// matcher cannot be set up on this machine, which loading the rules has reported by then.
 pub(super) fn judge(folded: &[u8]) -> Option<Vec<Match>> {
-    Some(collect(folded, hits(folded, 0)?, confirm))
+    judge_with(Model::built_in(), folded)
+}
+
+fn judge_with(model: Model<'_>, folded: &[u8]) -> Option<Vec<Match>> {
+    Some(collect(folded, hits(folded, 0)?, |window, expression, end| confirm_with(model, window, expression, end)))
 }
 
 /// The same for text without blanks ([`squash`]), where only the core families are looked for.
@@ -159,7 +169,7 @@ fn hits(text: &[u8], database: usize) -> Option<Vec<(usize, u32)>> {
     Some(found)
 }
 
-fn collect(text: &[u8], hits: Vec<(usize, u32)>, confirm: fn(&[u8], u32, usize) -> Option<Match>) -> Vec<Match> {
+fn collect(text: &[u8], hits: Vec<(usize, u32)>, confirm: impl Fn(&[u8], u32, usize) -> Option<Match>) -> Vec<Match> {
     let mut matches: Vec<Match> = Vec::new();
     for (end, expression) in hits {
         let first = end.saturating_sub(REACH);

@@ -32,7 +32,8 @@ pub fn judged_runs(text: &[u8]) -> usize {
 pub fn expressions() -> impl Iterator<Item = (&'static str, &'static str)> {
     rules::built_in().filter_map(|rule| match rule.lane {
         Lane::Trigger(trigger) => Some((rule.name, trigger.expression)),
-        Lane::Run(_) => None,
+        Lane::Words(words) => Some((rule.name, words.expression)),
+        Lane::Run(_) | Lane::Service(_) => None,
     })
 }
 

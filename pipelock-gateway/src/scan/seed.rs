@@ -252,7 +252,12 @@ mod tests {
         for phrase in [TWELVE, EIGHTEEN, TWENTY_FOUR] {
             for separator in [" ", ", ", ",", "\n", "-", "\t", " | ", "\",\"", "  "] {
                 let written = phrase.replace(' ', separator);
-                for (before, after) in [("", ""), ("Recovery: \"", "\" ok"), ("the backup: ", ". Thanks, bye"), ("{'a':'", "','title':'x'}")] {
+                for (before, after) in [
+                    ("", ""),
+                    ("Recovery: \"", "\" ok"),
+                    ("the backup: ", ". Thanks, bye"),
+                    ("{'a':'", "','title':'x'}"),
+                ] {
                     let text = format!("{before}{written}{after}");
                     assert_eq!(whole(&text), [(written.as_str(), None)], "{text}");
                 }

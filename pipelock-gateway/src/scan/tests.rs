@@ -1,17 +1,18 @@
 //! Claims about the engine as a whole: what it finds, wherever it stands and however it was cut; and what it leaves alone.
 
+mod adversarial;
 #[path = "../../benches/scan/benign.rs"]
 mod benign;
+mod gates;
 
 use std::sync::LazyLock;
 
 use proptest::prelude::*;
 
 use self::benign::benign;
-use super::engine::{MAX_WIDTH, RuleSpec};
-use super::hyperscan::{Expression, Hits};
+use super::engine::RuleSpec;
+use super::rules;
 use super::rules::samples::SAMPLES;
-use super::rules::{self, Begin, Lane};
 use super::*;
 use crate::model::{Family, Finding, Severity, Surface, View};
 
@@ -39,40 +40,6 @@ fn every_rule_has_samples_and_every_sample_a_rule() {
     assert!(SAMPLES.iter().all(|samples| !samples.found.is_empty() && !samples.ignored.is_empty()));
     assert!(rules.len() >= 400, "{} rules", rules.len());
     assert_eq!(ENGINE.rule_count(), rules.len());
-}
-
-#[test]
-fn rules_are_bounded() {
-    for rule in rules::built_in() {
-        let (source, begin) = match rule.lane {
-            Lane::Trigger(trigger) => (trigger.expression, trigger.begin),
-            Lane::Words(words) => (words.expression, Begin::Expression),
-            Lane::Run(_) | Lane::Service(_) => continue,
-        };
-        let width = Expression { source: source.to_owned(), caseless: false }.width().unwrap();
-        assert!(width.max.is_some_and(|max| max <= MAX_WIDTH), "{}: {width:?}", rule.name);
-        if let Begin::Last(token) = begin {
-            assert!(token <= width.min, "{}", rule.name);
-        }
-    }
-}
-
-#[test]
-fn rules_are_cheap() {
-    // What makes a trigger expensive is how often it fires on ordinary text; one hit in 32 KiB is the gate for all.
-    let text = benign(1 << 20);
-    let expressions: Vec<_> = rules::built_in()
-        .filter_map(|rule| match rule.lane {
-            Lane::Trigger(trigger) => Some(Expression { source: trigger.expression.to_owned(), caseless: false }),
-            Lane::Words(words) => Some(Expression { source: words.expression.to_owned(), caseless: false }),
-            Lane::Run(_) | Lane::Service(_) => None,
-        })
-        .collect();
-    let generation = hyperscan::Generation::compile(&[&expressions]).unwrap();
-    let mut stream = generation.open(generation.database(0).unwrap());
-    let mut hits = Hits::with_capacity(4096);
-    assert_eq!(stream.feed(&text, &mut hits), hyperscan::Fed::All);
-    assert!(hits.as_slice().len() <= text.len() / (32 << 10), "{} hits in a MiB", hits.as_slice().len());
 }
 
 #[test]

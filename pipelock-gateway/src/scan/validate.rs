@@ -420,9 +420,17 @@ pub(super) fn database_url(url: &[u8]) -> Check {
     let is_name = |name: &[u8]| !name.is_empty() && name.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'_');
     let within = |open: &[u8], close: &[u8]| password.strip_prefix(open).and_then(|rest| rest.strip_suffix(close));
     let variable = within(b"$", b"").is_some_and(is_name)
-        || [(&b"${"[..], &b"}"[..]), (b"{", b"}"), (b"{{", b"}}"), (b"%(", b")s"), (b"[", b"]"), (b"<", b">"), (b"(", b")")]
-            .iter()
-            .any(|(o, c)| within(o, c).is_some());
+        || [
+            (&b"${"[..], &b"}"[..]),
+            (b"{", b"}"),
+            (b"{{", b"}}"),
+            (b"%(", b")s"),
+            (b"[", b"]"),
+            (b"<", b">"),
+            (b"(", b")"),
+        ]
+        .iter()
+        .any(|(o, c)| within(o, c).is_some());
     if variable || password.iter().all(|byte| matches!(byte, b'*' | b'x' | b'X' | b'.')) {
         return Check::Reject;
     }

@@ -82,7 +82,8 @@ impl Corpus {
             corpus.read(&name, &bytes).with_context(|| format!("reading {}", path.display()))?;
             corpus.files += 1;
         }
-        corpus.digest = digest.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+        let half: [u8; 16] = digest.finalize().first_chunk().copied().unwrap_or_default();
+        corpus.digest = format!("{:032x}", u128::from_be_bytes(half));
         Ok((corpus.files > 0).then_some(corpus))
     }
 

@@ -191,8 +191,8 @@ pub(super) mod tests {
                 "tier": tier, "payload": "12345"
             })
         });
-        let text: String = lines.map(|line| format!("{line}\n")).collect();
-        std::fs::write(dir.path().join("x.jsonl"), text).unwrap();
+        let text: Vec<String> = lines.map(|line| line.to_string()).collect();
+        std::fs::write(dir.path().join("x.jsonl"), text.join("\n")).unwrap();
         Corpus::load(dir.path()).unwrap().unwrap()
     }
 

@@ -16,7 +16,7 @@ const KEY: &str = concat!("lin_api_", "k7Rq2VxLm9Tz0Bw4Hs6Jd8Fp1Gn3Ke5Yc7Ua9QWz"
 fn run_on(input: impl Into<Vec<u8>>, jobs: usize) -> (u64, Vec<Value>) {
     let mut out = Vec::new();
     let jobs = NonZeroUsize::new(jobs).unwrap();
-    let errors = scan(Arc::clone(&DEFAULTS), jobs, Cursor::new(input.into()), &mut out, Progress::new(None)).unwrap();
+    let errors = scan(&DEFAULTS, jobs, Cursor::new(input.into()), &mut out, Progress::new(None)).unwrap();
     let answers = out.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
     (errors, answers.map(|line| serde_json::from_slice(line).unwrap()).collect())
 }
@@ -88,7 +88,7 @@ fn who_closes_the_output_ends_the_work_without_a_panic() {
         }
     }
     let jobs = NonZeroUsize::new(2).unwrap();
-    let error = scan(Arc::clone(&DEFAULTS), jobs, Endless, &mut Closed(3), Progress::new(None)).unwrap_err();
+    let error = scan(&DEFAULTS, jobs, Endless, &mut Closed(3), Progress::new(None)).unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);
 }
 
@@ -107,7 +107,7 @@ fn an_input_that_breaks_off_is_an_error_after_what_was_read() {
     }
     let mut out = Vec::new();
     let one = NonZeroUsize::MIN;
-    let error = scan(Arc::clone(&DEFAULTS), one, Broken(false), &mut out, Progress::new(None)).unwrap_err();
+    let error = scan(&DEFAULTS, one, Broken(false), &mut out, Progress::new(None)).unwrap_err();
     assert_eq!(error.to_string(), "the disk is gone");
     assert!(out.starts_with(br#"{"id":1"#));
 }

@@ -390,8 +390,19 @@ pub(super) fn kind(name: &[u8], squashed: &[u8]) -> Option<Kind> {
     let key = follows
         .is_some_and(|follows| follows.iter().all(|word| word.iter().all(u8::is_ascii_digit) || is(word, STAGES)))
         && !encryption_is_missing(&words);
-    let ends =
-        [&b"token"[..], b"secret", b"apikey", b"secretkey", b"reporterid", b"accessid", b"login", b"contribsyscom", b"loginwithapikey"].iter().any(|word| squashed.ends_with(word));
+    let ends = [
+        &b"token"[..],
+        b"secret",
+        b"apikey",
+        b"secretkey",
+        b"reporterid",
+        b"accessid",
+        b"login",
+        b"contribsyscom",
+        b"loginwithapikey",
+    ]
+    .iter()
+    .any(|word| squashed.ends_with(word));
     (any(&strong) || key || ends).then_some(Kind::Key)
 }
 

@@ -5,46 +5,73 @@
 //! data, the parameters and what cross-validation over held-out sources gave) and are part of the source. It is pure: the same
 //! bytes give the same answer on every machine.
 
+use std::ops::Range;
+
 /// Number of weights; a power of two.
 pub(super) const BUCKETS: usize = 1 << 14;
 /// Most and least points that the classifier gives.
 pub(super) const MOST: i32 = 2;
 
-/// Weights, then the bias and the scale: see [`Model::read`].
+/// The weights in force: four bytes of bias, four of scale, then one for each bucket ([`Model::read`]).
 static WEIGHTS: &[u8] = include_bytes!("weights.bin");
 
 /// Thresholds of the log-odds, in thousandths, for -2, -1, +1 and +2 points. Chosen on held-out sources.
 const THRESHOLDS: [i32; 4] = [-3500, -1500, 1500, 3500];
 
-/// Points for or against the sentence being an order to a model.
-pub(super) fn points(sentence: &[u8]) -> i32 {
-    let odds = log_odds(sentence);
-    let [very_low, low, high, very_high] = THRESHOLDS;
-    match odds {
-        odds if odds >= very_high => MOST,
-        odds if odds >= high => 1,
-        odds if odds <= very_low => -MOST,
-        odds if odds <= low => -1,
-        _ => 0,
+/// Weights, wherever they are from.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Model<'a> {
+    /// Log-odds of a sentence without features, in thousandths.
+    bias: i32,
+    /// What a weight of one is worth, in millionths.
+    scale: i32,
+    weights: &'a [u8],
+}
+
+impl<'a> Model<'a> {
+    /// Reads two numbers of four bytes, least byte first, and a signed byte for each bucket. No bytes are a model without an
+    /// opinion.
+    pub(super) fn read(bytes: &'a [u8]) -> Self {
+        let (header, weights) = bytes.split_at_checked(8).unwrap_or_default();
+        let number = |range: Range<usize>| {
+            header.get(range).and_then(|bytes| bytes.try_into().ok()).map_or(0, i32::from_le_bytes)
+        };
+        Self { bias: number(0..4), scale: number(4..8), weights }
+    }
+
+    /// The weights that are part of the source.
+    pub(super) fn built_in() -> Model<'static> {
+        Model::read(WEIGHTS)
+    }
+
+    /// Points for or against the sentence being an order to a model.
+    pub(super) fn points(&self, sentence: &[u8]) -> i32 {
+        let odds = self.log_odds(sentence);
+        let [very_low, low, high, very_high] = THRESHOLDS;
+        match odds {
+            odds if odds >= very_high => MOST,
+            odds if odds >= high => 1,
+            odds if odds <= very_low => -MOST,
+            odds if odds <= low => -1,
+            _ => 0,
+        }
+    }
+
+    /// The log-odds in thousandths.
+    pub(super) fn log_odds(&self, sentence: &[u8]) -> i32 {
+        let (mut sum, mut count) = (0i64, 0u32);
+        each_feature(sentence, |bucket| {
+            sum += self.weights.get(bucket).map_or(0, |&weight| i64::from(weight.cast_signed()));
+            count += 1;
+        });
+        let odds = sum * i64::from(self.scale) / root(count) / 1000 + i64::from(self.bias);
+        i32::try_from(odds.clamp(-30_000, 30_000)).unwrap_or_default()
     }
 }
 
-/// The log-odds in thousandths.
-pub(super) fn log_odds(sentence: &[u8]) -> i32 {
-    let Some((header, weights)) = WEIGHTS.split_at_checked(8) else { return 0 };
-    let number = |range: std::ops::Range<usize>| {
-        header.get(range).and_then(|bytes| bytes.try_into().ok()).map_or(0, i32::from_le_bytes)
-    };
-    let (bias, scale) = (number(0..4), number(4..8));
-    let (mut sum, mut count) = (0i64, 0u32);
-    each_feature(sentence, |bucket| {
-        sum += weights.get(bucket).map_or(0, |&weight| i64::from(weight.cast_signed()));
-        count += 1;
-    });
-    // Weights were trained on counts divided by the root of their number, so that long sentences are not more extreme.
-    let root = i64::from(count.max(1).isqrt().max(1));
-    let odds = sum * i64::from(scale) / root / 1000 + i64::from(bias);
-    i32::try_from(odds.clamp(-30_000, 30_000)).unwrap_or_default()
+/// What the weights of `count` features are divided by, so that long sentences are not more extreme than short ones.
+pub(super) fn root(count: u32) -> i64 {
+    i64::from(count.max(1).isqrt())
 }
 
 /// Calls `each` with the bucket of every feature of a folded sentence.

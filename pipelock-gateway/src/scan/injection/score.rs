@@ -16,7 +16,8 @@ use std::sync::LazyLock;
 use memchr::memmem;
 use regex::bytes::Regex;
 
-use super::{Ready, classifier, searcher};
+use super::classifier::{MOST, Model};
+use super::{Ready, searcher};
 use crate::model::Severity;
 
 /// Points from which a match has its family's severity.
@@ -31,7 +32,7 @@ pub(super) struct Found {
 }
 
 /// Judges the hit of a family's trigger that ended at `end`.
-pub(super) fn judge(ready: &Ready, window: &[u8], end: usize) -> Option<Found> {
+pub(super) fn judge(model: Model<'_>, ready: &Ready, window: &[u8], end: usize) -> Option<Found> {
     let (points, range) = best_pattern(ready, window, end)?;
     let hidden = is_hidden(window, range.start);
     if points == 0 && !hidden {
@@ -42,10 +43,10 @@ pub(super) fn judge(ready: &Ready, window: &[u8], end: usize) -> Option<Found> {
         total -= 2;
     }
     // The classifier costs most, and may not matter any more.
-    if total + classifier::MOST < WARN {
+    if total + MOST < WARN {
         return None;
     }
-    total += classifier::points(sentence(window, &range));
+    total += model.points(sentence(window, &range));
     let severity = match total {
         BLOCK.. => ready.family.severity,
         WARN => Severity::Medium,

@@ -2,10 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use super::classifier::Model;
 use super::score::{sentence, windows_of};
+use super::whole::judge_body_with;
 use super::{REACH, TABLES, classifier, expressions, hits};
 
 pub use super::whole::folded_body;
+use crate::model::Severity;
 
 /// A sentence as [`classifier`] would be asked about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,11 +55,23 @@ pub fn features(sentence: &[u8]) -> (Vec<(usize, u32)>, u32) {
     (counts.into_iter().collect(), total)
 }
 
+/// The worst severity in a body under other weights; no bytes are a model without an opinion.
+#[must_use]
+pub fn worst(weights: &[u8], body: &[u8]) -> Option<Severity> {
+    judge_body_with(Model::read(weights), body).into_iter().map(|(_, found)| found.severity).max()
+}
+
+/// What the weights of so many features are divided by.
+#[must_use]
+pub fn root(count: u32) -> i64 {
+    classifier::root(count)
+}
+
+/// The log-odds in thousandths under other weights.
+#[must_use]
+pub fn log_odds_with(weights: &[u8], sentence: &[u8]) -> i32 {
+    Model::read(weights).log_odds(sentence)
+}
+
 /// Number of weights.
 pub const BUCKETS: usize = classifier::BUCKETS;
-
-/// The log-odds in thousandths by the weights in force.
-#[must_use]
-pub fn log_odds(sentence: &[u8]) -> i32 {
-    classifier::log_odds(sentence)
-}

@@ -5,7 +5,8 @@
 use std::ops::Range;
 
 use super::super::normalize::fold;
-use super::{Match, judge, judge_squashed, squash};
+use super::classifier::Model;
+use super::{Match, judge_squashed, judge_with, squash};
 use crate::model::View;
 
 /// Shortest run of an encoding's alphabet that is decoded.
@@ -21,6 +22,12 @@ pub fn folded_body(body: &[u8]) -> Vec<u8> {
 
 /// Everything found in a body, and in which view.
 pub(in crate::scan) fn judge_body(body: &[u8]) -> Vec<(View, Match)> {
+    judge_body_with(Model::built_in(), body)
+}
+
+/// The same with other weights.
+pub(super) fn judge_body_with(model: Model<'_>, body: &[u8]) -> Vec<(View, Match)> {
+    let judge = |folded: &[u8]| judge_with(model, folded);
     let text = entities(&unescape(&unescape(body)));
     let folded = fold(&text);
     let mut found = Vec::new();

@@ -162,15 +162,15 @@ impl ToolSession {
             report.add(chain.name, severity, View::Text, chain.name);
         }
         // What is sent is a secret by its own name, and something was read before.
-        let sent = self.steps.back().is_some_and(|last| last.kind == Kind::Network && last.sensitive);
-        let read = self
+        let sends = self.steps.back().filter(|last| last.kind == Kind::Network);
+        let mut reads = self
             .steps
             .iter()
             .rev()
             .skip(1)
             .take(MAX_GAP + 1)
-            .any(|step| matches!(step.kind, Kind::Read | Kind::List | Kind::Environment));
-        if sent && read {
+            .filter(|step| matches!(step.kind, Kind::Read | Kind::List | Kind::Environment));
+        if sends.is_some_and(|send| reads.any(|read| send.sensitive || read.sensitive)) {
             report.add("Sensitive Read Then Send", Medium, View::Text, "sent");
         }
     }

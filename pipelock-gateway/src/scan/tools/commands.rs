@@ -37,9 +37,12 @@ impl<'a> Command<'a> {
         names.contains(&self.name.as_str())
     }
 
-    /// Whether one of these words is an argument, whatever its case.
+    /// Whether one of these words is an argument. Case matters for options only: `-p` is not `-P`.
     fn has(&self, words: &[&str]) -> bool {
-        self.args.iter().any(|argument| words.iter().any(|word| argument.eq_ignore_ascii_case(word)))
+        let same = |argument: &str, word: &str| {
+            if word.starts_with(['-', '+']) { argument == word } else { argument.eq_ignore_ascii_case(word) }
+        };
+        self.args.iter().any(|argument| words.iter().any(|word| same(argument, word)))
     }
 
     /// Whether a word stands at the front of an argument.

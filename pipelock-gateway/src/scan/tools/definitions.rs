@@ -17,6 +17,8 @@ use crate::model::View;
 pub(super) const MAX_TOOLS: usize = 10_000;
 /// Values visited of one definition. A definition of this size would fill every model's context.
 const MAX_NODES: usize = 20_000;
+/// Words of a description that say what a tool is about.
+const MAX_WORDS: usize = 2048;
 /// Bytes of text judged of one definition.
 const MAX_TEXT: usize = 512 * 1024;
 
@@ -118,9 +120,8 @@ pub(super) fn judge_tool(tool: &Value, report: &mut Report) {
         judge_leaf(leaf, report);
     }
     let mut about = words::split(name(tool));
-    let described = content.leaves.iter().filter(|leaf| leaf.key == "description").map(|leaf| leaf.text);
     let description = tool.get("description").and_then(Value::as_str).unwrap_or_default();
-    about.extend(described.take(1).chain([description]).flat_map(words::split));
+    about.extend(description.split_whitespace().take(MAX_WORDS).flat_map(words::split));
     for parameter in &content.parameters {
         judge_parameter(parameter, &about, report);
         judge_leaf(&Leaf { key: "name", text: parameter }, report);
@@ -250,7 +251,6 @@ fn judge_parameter(parameter: &str, about: &[String], report: &mut Report) {
         || pair(&words, "tool", "call") && has(&words, &["history", "list", "calls", "log"])
         || pair(&words, "chain", "of") && has(&words, &["thought"])
         || has(&words, &["calling", "caller"]) && has(&words, &["model", "agent", "llm"]);
-    let own: Vec<&String> = about.iter().collect();
     let concerns = [
         "model",
         "models",
@@ -272,17 +272,16 @@ fn judge_parameter(parameter: &str, about: &[String], report: &mut Report) {
         "anthropic",
         "llms",
     ];
-    let own_words: Vec<&str> = own.iter().map(|word| word.as_str()).collect();
-    let concerned = concerned_with(&own_words, &concerns, &words);
+    let concerned = concerned_with(about, &concerns, &words);
     if model && !concerned {
         report.add("Out-of-Scope Parameter", Medium, View::Text, parameter);
     }
 }
 
 /// Whether a tool is about a subject beyond naming and describing this one parameter.
-fn concerned_with(about: &[&str], subject: &[&str], parameter: &[String]) -> bool {
+fn concerned_with(about: &[String], subject: &[&str], parameter: &[String]) -> bool {
     // The parameter's own line in a docstring repeats its words: `llm_model_name: The name of the llm model that calls this tool`.
-    let mentions = about.iter().filter(|word| subject.contains(word)).count();
+    let mentions = about.iter().filter(|word| subject.contains(&word.as_str())).count();
     let documents =
         about.windows(parameter.len().max(1)).any(|window| window.iter().zip(parameter).all(|(word, own)| word == own));
     mentions > if documents { 2 } else { 0 }

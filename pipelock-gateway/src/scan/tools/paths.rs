@@ -285,16 +285,14 @@ pub(super) fn persistence(raw: &str) -> Option<Severity> {
         "etc/master.passwd",
         ".ssh/rc",
     ];
-    const MEDIUM: [&str; 9] = [
+    const MEDIUM: [&str; 7] = [
         ".git/hooks",
         "etc/ld.so.conf",
         "etc/modprobe.d",
         "etc/logrotate.d",
         "etc/systemd",
-        "etc/hosts",
         "etc/ssh/sshd_config",
         "lib/systemd",
-        "etc/resolv.conf",
     ];
     let inside = |part: &&str| path.starts_with(**&part) || path.contains(&format!("/{part}"));
     if HIGH.iter().any(|part| inside(&part)) || matches!(path.as_str(), "/etc/passwd" | "/etc/shadow" | "/etc/group") {
@@ -406,6 +404,10 @@ pub(super) fn is_system(raw: &str) -> bool {
 
 /// Whether it is a whole disk or the memory of the machine.
 pub(super) fn is_device(raw: &str) -> bool {
+    if raw.ends_with('X') {
+        // `/dev/sdX` is how instructions write "your disk here".
+        return false;
+    }
     let path = normal(raw);
     let Some(name) = path.strip_prefix("/dev/") else { return path.starts_with("//./physicaldrive") };
     let digits = |prefix: &str| {

@@ -128,9 +128,7 @@ pub(super) fn traversal(target: &[u8], parts: &Parts, found: &mut Vec<Shape>) {
 /// How bad the steps upwards in `text` are, and whether they were encoded. In a path any is bad, since clients resolve
 /// them; elsewhere one alone is a relative link.
 fn climb(text: &[u8], is_path: bool) -> Option<(Severity, bool)> {
-    if memchr::memchr2(b'.', b'%', text).is_none() {
-        return None;
-    }
+    memchr::memchr2(b'.', b'%', text)?;
     let plain = steps(text);
     let lowered = decoded(text).to_ascii_lowercase();
     let all = steps(&lowered);

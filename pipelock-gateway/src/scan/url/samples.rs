@@ -36,9 +36,14 @@ pub(in crate::scan) const RULES: &[(&str, Severity, Samples)] = &[
         &["/t?d=k7Rq2VxLm9Tz0Bw4Hs6Jd8Fp1Gn3Ke5Yc7Ua9QWz"],
         &["/t?cursor=k7Rq2VxLm9Tz0Bw4Hs6Jd8Fp1Gn3Ke5Yc7Ua9QWz", "/t?id=123e4567-e89b-12d3-a456-426614174000"],
     ),
-    // A sample would be a page of the same letter; the tests have one.
-    shape(LENGTH, Severity::Medium, &[], &["/short"]),
+    shape(LENGTH, Severity::Medium, &[LONG], &["/search?q=a+question+of+ordinary+length"]),
 ];
+
+/// A path longer than servers take.
+const LONG: &str = match std::str::from_utf8(&[b'/'; 8200]) {
+    Ok(path) => path,
+    Err(_) => "",
+};
 
 const fn shape(
     rule: &'static str,

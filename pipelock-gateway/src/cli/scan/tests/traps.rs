@@ -78,8 +78,9 @@ fn hex(seed: u64, length: usize) -> String {
 }
 
 fn uuid(seed: u64) -> String {
-    let [a, b, c, d, e] = [8, 4, 3, 3, 12].map(|length| hex(seed + length, usize::try_from(length).unwrap()));
-    format!("{a}-{b}-4{c}-a{d}-{e}")
+    let digits = hex(seed, 30);
+    let part = |from: usize, to: usize| &digits[from..to];
+    format!("{}-{}-4{}-a{}-{}", part(0, 8), part(8, 12), part(12, 15), part(15, 18), part(18, 30))
 }
 
 /// A signed token of made-up claims.

@@ -29,7 +29,11 @@ static EXECUTES_TEXT: LazyLock<Option<Regex>> = LazyLock::new(|| {
 });
 
 static SPAWNS_SHELL: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    Regex::new(r#"(?i)(?:pty\.spawn|os\.system|os\.exec\w*|exec|system|spawn\w*|popen|execute|call|run|posix_spawn|shell)\s*[\s("'\[]+\s*(?:/usr)?(?:/bin/)(?:ba|da|z|k|c)?sh\b|:!\s*(?:/bin/)?(?:ba)?sh|\bshell\s+/bin/|!\s*/bin/(?:ba)?sh|set shell="#).ok()
+    Regex::new(r#"(?i)(?:pty\.spawn|os\.system|os\.exec\w*|exec|system|spawn\w*|popen|execute|call|run|posix_spawn|shell)\s*[\s("'\[]+\s*(?:/usr)?(?:/bin/)(?:ba|da|z|k|c)?sh\b|(?:^|\n|:)!\s*(?:/bin/)?(?:ba|z)?sh\b|\bshell\s+/bin/|!\s*/bin/(?:ba)?sh|set shell="#).ok()
+});
+
+static FETCHES_AND_RUNS: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(r"(?is)\b(?:exec|eval|compile|system|Function)\s*\(.{0,80}(?:urlopen|requests\.get|http\.get|Net::HTTP|open-uri|file_get_contents\s*\(\s*.https?|LWP|urllib)").ok()
 });
 
 static DESTROYS: LazyLock<Option<Regex>> = LazyLock::new(|| {
@@ -63,6 +67,9 @@ pub(super) fn judge(text: &str, decoded: bool, depth: u8, report: &mut Report) {
     }
     let runs = matches(&RUNS, text);
     let encoded = matches(&ENCODED, text);
+    if matches(&FETCHES_AND_RUNS, text) {
+        report.add("Download and Execute", High, view, text);
+    }
     if encoded && matches(&EXECUTES_TEXT, text) {
         report.add("Encoded Command Execution", High, View::Decoded, text);
     }
@@ -154,7 +161,7 @@ mod tests {
 
     #[test]
     fn every_expression_compiles() {
-        for expression in [&RUNS, &ENCODED, &EXECUTES_TEXT, &SPAWNS_SHELL, &DESTROYS, &SETUID] {
+        for expression in [&RUNS, &ENCODED, &EXECUTES_TEXT, &SPAWNS_SHELL, &DESTROYS, &SETUID, &FETCHES_AND_RUNS] {
             assert!(expression.is_some());
         }
     }

@@ -21,6 +21,12 @@ fn deletion(path: &str, recursive: bool) -> Severity {
     if paths::persistence(path).is_some() || paths::credential(path) == Some(High) {
         return Medium;
     }
+    let last = path.trim_end_matches(['/', '*']).rsplit('/').next().unwrap_or_default().to_lowercase();
+    let rebuilt =
+        ["cache", "node_modules", "lists", "build", "dist", "target", "venv", "tmp", "__pycache__", "out", "coverage"];
+    if rebuilt.iter().any(|name| last.ends_with(name)) && path.trim_matches(['/', '*']).contains('/') {
+        return Low;
+    }
     let whole = matches!(path.trim_end_matches('/'), "*" | "." | ".." | "./*" | "../*" | ".*" | ".git");
     if paths::is_anchored(path) || (recursive && whole) { Medium } else { Low }
 }
@@ -45,7 +51,11 @@ fn delete(command: &Command<'_>, judge: &mut Judge<'_>) {
             judge.add(command, "Destructive File Delete", worst);
         }
         "find" if command.has(&["-delete"]) => {
-            let everything = command.args.len() <= 3;
+            let filters = [
+                "-name", "-iname", "-path", "-regex", "-mtime", "-mmin", "-ctime", "-atime", "-size", "-newer",
+                "-user", "-empty", "-perm",
+            ];
+            let everything = !command.has(&filters);
             let worst = if everything { deletion(command.first(), true) } else { Low };
             judge.add(command, "Destructive File Delete", worst);
         }
@@ -115,7 +125,9 @@ fn permissions(command: &Command<'_>, judge: &mut Judge<'_>) {
             if setuid {
                 judge.add(command, "Privilege Escalation", High);
             } else if setgid {
-                judge.add(command, "Privilege Escalation", Medium);
+                // Shared directories have this bit too.
+                let program = command.operands().skip(1).any(|path| paths::is_scratch(path) || path.contains("bin/"));
+                judge.add(command, "Privilege Escalation", if program { Medium } else { Low });
             }
             let open =
                 matches!(octal, "777" | "666" | "a+rwx" | "a+w" | "o+w" | "ugo+rwx" | "+rwx" | "a=rwx" | "o+rwx");

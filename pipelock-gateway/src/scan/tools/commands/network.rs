@@ -62,7 +62,7 @@ fn reverse_shell(command: &Command<'_>, judge: &mut Judge<'_>) {
             if executes || command.has_prefix(&["--sh-exec", "--exec", "-e/", "-c/"]) {
                 Some(Critical)
             } else if command.short('l') {
-                Some(Medium)
+                Some(Low)
             } else {
                 None
             }
@@ -347,8 +347,64 @@ fn reads(command: &Command<'_>) -> Option<Severity> {
     None
 }
 
+/// Programs that are fetched, or made executable where everybody may write, and then started.
+fn starts_what_it_fetched(script: &Script, report: &mut Report) {
+    let commands =
+        || script.pipelines.iter().flat_map(|pipeline| &pipeline.stages).filter(|stage| !stage.words.is_empty());
+    let mut fetched: Vec<String> = Vec::new();
+    let mut enabled: Vec<String> = Vec::new();
+    for stage in commands().take(MAX_FOLLOWED) {
+        let command = Command::new(stage, false);
+        if command.is(&["curl", "wget", "aria2c", "fetch", "scp"]) {
+            let named =
+                command.value(&["-o", "-O", "--output", "--output-document"]).filter(|name| !name.contains("://"));
+            let redirected =
+                stage.redirects.iter().find(|redirect| redirect.writes()).map(|redirect| redirect.target.as_str());
+            let url =
+                command.operands().find(|word| word.contains("://")).map(|url| url.rsplit('/').next().unwrap_or(url));
+            fetched.extend(named.or(redirected).or(url).map(file_name));
+            continue;
+        }
+        if command.is(&["chmod"])
+            && command
+                .args
+                .first()
+                .is_some_and(|mode| mode.contains('x') || mode.starts_with('7') || mode.starts_with("07"))
+        {
+            enabled.extend(command.operands().skip(1).filter(|path| paths::is_scratch(path)).map(file_name));
+            continue;
+        }
+        let program = if shell::is_shell(&command.name)
+            || shell::is_interpreter(&command.name)
+            || command.is(&["source", ".", "exec"])
+        {
+            command.first()
+        } else {
+            stage.words.first().map(String::as_str).unwrap_or_default()
+        };
+        if !program.contains('/') && program == stage.words.first().map(String::as_str).unwrap_or_default() {
+            continue;
+        }
+        let name = file_name(program);
+        if fetched.contains(&name) {
+            let severity = if paths::is_scratch(program) { High } else { Medium };
+            report.add("Download and Execute", severity, View::Text, program);
+        } else if enabled.contains(&name) {
+            report.add("Download and Execute", Medium, View::Text, program);
+        }
+    }
+}
+
+fn file_name(path: &str) -> String {
+    path.rsplit('/').next().unwrap_or(path).to_owned()
+}
+
+/// Commands of one script among which a download is followed to its start; each is compared with the downloads before it.
+const MAX_FOLLOWED: usize = 512;
+
 /// Downloads whose output a shell would run.
 pub(super) fn runs_download(script: &Script, report: &mut Report) {
+    starts_what_it_fetched(script, report);
     if script.runs_output_of.is_empty() {
         return;
     }

@@ -127,9 +127,17 @@ static TRAILING_SEPARATOR: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(r"(?i)^\s*[;|&]?\s*(?:/(?:usr/)?bin/)?(?:id|whoami|ls|cat\s+\S+|uname(?:\s+-a)?|nc\s.+|netstat(?:\s+-\w+)?)\s*[;|&]{1,2}\s*$").ok()
 });
 
+/// A value of some form field, then a separator and a probe: `127.0.0.1; whoami`, `a;/usr/bin/id|`.
+static AFTER_VALUE: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(&format!(
+        r"(?i)^\s*(?:\d{{1,3}}(?:\.\d{{1,3}}){{3}}|\w|\d+|test|foo|[\w.]+@[\w.]+)\s*(?:;|\|\|?|&&?)\s*{PROBES}\b"
+    ))
+    .ok()
+});
+
 /// A terminal's escape sequence or an encoded line break before a command.
 static TERMINAL: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    Regex::new(r"(?i)(?:\\n|\\r|\\033|\\x1b|\\e|\x1b)\s*\[?\d*[a-z]?\s*(?:cat|curl|wget|nc|bash|sh|id|whoami|ping|echo)\b|^\\n|\\033\[").ok()
+    Regex::new(r"(?i)(?:\\n|\\r|\\033|\\x1b|\\e|\x1b)\s*\[?\d*[a-z]?\s*(?:cat|curl|wget|nc|bash|sh|id|whoami|ping|echo)\b|^\s*\\(?:n|r|033|x1b)").ok()
 });
 
 /// Payloads that stand where a command was expected but only make sense inside another one.
@@ -138,7 +146,7 @@ pub(super) fn injected(text: &str, report: &mut Report) {
         |expression: &LazyLock<Option<Regex>>| expression.as_ref().is_some_and(|expression| expression.is_match(text));
     if matches(&LEADING) {
         report.add("Command Injection", High, View::Text, text);
-    } else if matches(&TERMINAL) {
+    } else if matches(&AFTER_VALUE) || matches(&TERMINAL) {
         report.add("Command Injection", Medium, View::Text, text);
     } else if matches(&TRAILING_SEPARATOR) && text.trim_end().ends_with(['|', ';']) && !text.contains('\n') {
         report.add("Command Injection", Medium, View::Text, text);
@@ -274,7 +282,7 @@ mod tests {
     #[test]
     fn every_expression_compiles() {
         assert_eq!(COMPILED.len(), RULES.len());
-        for expression in [&LEADING, &TRAILING_SEPARATOR, &TERMINAL, &PARAMETER, &HOSTILE_WORD] {
+        for expression in [&LEADING, &TRAILING_SEPARATOR, &AFTER_VALUE, &TERMINAL, &PARAMETER, &HOSTILE_WORD] {
             assert!(expression.is_some());
         }
     }

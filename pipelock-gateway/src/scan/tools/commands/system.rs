@@ -230,7 +230,7 @@ fn accounts(command: &Command<'_>, judge: &mut Judge<'_>) {
     let powerful = || command.args.iter().any(|word| word.split(',').any(|group| ROLES.contains(&group)));
     let severity = match command.name.as_str() {
         "useradd" | "adduser" | "pw" | "luseradd" => {
-            let root = command.value(&["-u", "--uid"]) == Some("0") || command.has(&["-ou0", "-o"]);
+            let root = command.value(&["-u", "-ou", "--uid"]) == Some("0") || command.has(&["-ou0", "-u0"]);
             if root {
                 Some(High)
             } else if command.is(&["adduser", "useradd"]) && powerful() {
@@ -305,7 +305,8 @@ fn defenses(command: &Command<'_>, judge: &mut Judge<'_>) {
         "auditctl" => command.has(&["-D", "-e"]).then_some(High),
         "ufw" => command.has(&["disable", "reset"]).then_some(Medium),
         "iptables" | "ip6tables" | "nft" | "pfctl" | "ipfw" => {
-            let flush = command.has(&["-F", "--flush", "-X", "flush", "-d"]);
+            let flush =
+                command.has(&["-F", "--flush", "-X", "flush"]) || (command.is(&["pfctl"]) && command.has(&["-d"]));
             let opens = command.has(&["-P"]) && command.has(&["ACCEPT"]);
             let deletes = command.has(&["-D", "--delete"]);
             if flush || opens {
@@ -486,10 +487,9 @@ fn searches_for_secrets(command: &Command<'_>) -> Option<Severity> {
         "begin rsa",
         "akia",
     ];
-    let pattern = command.args.iter().any(|word| {
-        let word = word.to_lowercase();
-        word == "pass" || words.iter().any(|known| word.contains(known))
-    });
+    // The pattern is the first operand; a path may well contain such a word.
+    let wanted = command.value(&["-e", "--regexp"]).unwrap_or(command.first()).to_lowercase();
+    let pattern = wanted == "pass" || words.iter().any(|known| wanted.contains(known));
     let recursive = command.short('r') || command.short('R') || command.has(&["/s", "--recursive"]);
     let wide = command.operands().skip(1).any(|word| {
         paths::is_system(word)
