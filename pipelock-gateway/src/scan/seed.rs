@@ -77,19 +77,19 @@ pub(super) fn scan(text: &[u8], window: Range<usize>, report: &mut impl FnMut(Ru
     let mut at = window.start.saturating_sub(STEP);
     let mut done = 0;
     while at < window.end {
-        if at >= done
+        if at + 1 >= done
             && let Some(word) = word_around(text, at)
             && number(text.get(word.clone()).unwrap_or_default()).is_some()
         {
             // The word may be the last of a phrase, or one of those before.
             let here = word.end;
             let end = last_word(text, word);
-            done = end;
             for end in [here, end].into_iter().take(if here == end { 1 } else { 2 }) {
-                if window.contains(&(end - 1)) {
+                if end > done && window.contains(&(end - 1)) {
                     phrase_ending_at(text, end, report);
                 }
             }
+            done = end;
         }
         at += STEP;
     }

@@ -387,7 +387,7 @@ fn merge(mut found: Vec<Finding>) -> Vec<Finding> {
 
 /// Drops what only says that a name has a value where another rule says what that value is.
 fn without_echoes(mut found: Vec<Finding>) -> Vec<Finding> {
-    let echo = |finding: &Finding| finding.family == Family::Dlp && rules::is_assignment(&finding.rule);
+    let echo = |finding: &Finding| finding.family == Family::Dlp && rules::is_echo(&finding.rule);
     let mut reach = 0;
     // Where each of the others begins, and how far those up to it reach.
     let known: Vec<(u64, u64)> = found

@@ -317,7 +317,7 @@ pub(super) fn slack(token: &[u8]) -> Check {
 /// A short token without a telling prefix: more than one digit among its letters.
 pub(super) fn numbered(token: &[u8]) -> Check {
     let digits = token.iter().filter(|byte| byte.is_ascii_digit()).count();
-    if digits < 3 || digits + 6 > token.len() { Check::Reject } else { varied(token) }
+    if digits < 2 || digits + 6 > token.len() { Check::Reject } else { varied(token) }
 }
 
 /// Keys of Azure with a mark in their middle have 84 characters.

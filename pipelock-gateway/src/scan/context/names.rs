@@ -51,11 +51,23 @@ fn skip(text: &[u8], from: usize, class: fn(u8) -> bool) -> usize {
     text.get(..from).unwrap_or_default().iter().rposition(|&byte| !class(byte)).map_or(0, |at| at + 1)
 }
 
+/// How much of the text after a backslash belongs to an escape of JSON.
+pub(in crate::scan) fn escape_length(after: &[u8]) -> usize {
+    match after {
+        [b'u', digits @ ..] if digits.len() >= 4 && digits.iter().take(4).all(u8::is_ascii_hexdigit) => 5,
+        [b'n' | b't' | b'r' | b'b' | b'f', ..] => 1,
+        _ => 0,
+    }
+}
+
 fn start_of_word(text: &[u8], end: usize) -> usize {
     let start = skip(text, end, |byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.'));
     // An escape before a name is not part of it: `\npassword`.
-    let escaped = start > 0 && text.get(start - 1) == Some(&b'\\') && end > start + 1;
-    start.max(end.saturating_sub(LONGEST)) + usize::from(escaped)
+    let escape = match start.checked_sub(1).and_then(|before| text.get(before)) {
+        Some(b'\\') => escape_length(text.get(start..end).unwrap_or_default()),
+        _ => 0,
+    };
+    (start + if escape < end - start { escape } else { 0 }).max(end.saturating_sub(LONGEST))
 }
 
 /// What may stand between a name and its value.
@@ -270,8 +282,6 @@ const PUBLIC: &[&str] = &[
     "translation",
     "i18n",
     "locale",
-    "hot",
-    "shortcut",
     "stop",
     "bos",
     "eos",
