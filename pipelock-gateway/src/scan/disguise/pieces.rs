@@ -66,7 +66,20 @@ impl Groups {
         self.at = text.first + text.bytes.len() as u64;
         if text.last {
             self.blank_at(self.at, &mut report);
+        } else if self.at - self.blank > WORD {
+            // No blank follows that could make it longer; waiting for one would keep the group for as long as a run lasts.
+            self.close(self.at, &mut report);
         }
+    }
+
+    /// Reports the group that goes on, if one does: the text after its last blank is known up to `at`.
+    fn close(&mut self, at: u64, report: &mut impl FnMut(Group)) {
+        if self.equal >= EQUAL {
+            // The last piece may be shorter, or glued to what follows.
+            let end = if at - self.blank <= WORD { at } else { self.blank };
+            report(Group { place: self.start..end, pieces: self.equal + 1, length: self.distance - 1 });
+        }
+        self.equal = 0;
     }
 
     fn blank_at(&mut self, at: u64, report: &mut impl FnMut(Group)) {
@@ -75,12 +88,7 @@ impl Groups {
         if distance == self.distance && DISTANCES.contains(&distance) && !long {
             self.equal += 1;
         } else {
-            if self.equal >= EQUAL {
-                // The last piece may be shorter, or glued to what follows.
-                let end = if at - self.blank <= WORD { at } else { self.blank };
-                report(Group { place: self.start..end, pieces: self.equal + 1, length: self.distance - 1 });
-            }
-            self.equal = 0;
+            self.close(at, report);
             self.distance = distance;
             // The word before the last one, of which the first piece may be the end.
             self.start = self.earlier.max(at.saturating_sub(WORD + distance));
