@@ -26,6 +26,7 @@ pub mod injection;
 mod island;
 #[cfg(feature = "testing")]
 pub mod measure;
+mod language;
 mod message;
 mod normalize;
 mod rules;

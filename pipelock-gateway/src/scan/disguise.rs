@@ -32,6 +32,8 @@ const WORD: usize = 256;
 const CONTEXT: usize = 192;
 /// Bytes before the position that have to be kept.
 pub(super) const BEHIND: usize = CONTEXT + WORD;
+/// Most bytes of a disguise that is still going on.
+pub(super) const LONGEST: usize = LOOK + WORD;
 /// How many disguises may be worn over one another.
 const DEPTH: u8 = 3;
 /// Bytes that may be scanned again, per byte of the view and at all.
