@@ -110,7 +110,7 @@ pub(super) static FAMILIES: &[Family] = &[
             "this is (?:the|your) (?:real |actual )?(?:user|owner|developer|creator|admin|operator) ?(?:speaking|again|here|,|\\.|:|and)?",
             "the (?:previous|original|last|current|earlier|first|initial) (?:user )?(?:task|request|question|query|instruction|job) (?:has|is|was|can)",
             "(?:more )?(?:urgent|important|pressing) (?:new )?(?:task|request|matter|job|thing)s? (?:that|for|i|you|to|:)",
-            "the user (?:has |have |just |now |actually |really |also |already )+(?:asked|asks|wants|requested|requests|approved|authorized|authorised|consented|agreed|changed|updated|confirmed|said|says|needs|granted|given|instructed)",
+            "the user (?:has |have |just |now |actually |really |also |already ){1,3}(?:asked|asks|wants|requested|requests|approved|authorized|authorised|consented|agreed|changed|updated|confirmed|said|says|needs|granted|given|instructed)",
             "(?:^|[^a-z])(?:user|human): ?(?:please|ignore|now|i |send|can you|tell|forget|new|actually|also|thanks|great|ok|what|show|give|repeat|print|do)",
         ],
         patterns: &[
