@@ -24,9 +24,9 @@ pub mod fuzzing;
 mod hyperscan;
 pub mod injection;
 mod island;
+mod language;
 #[cfg(feature = "testing")]
 pub mod measure;
-mod language;
 mod message;
 mod normalize;
 mod rules;
