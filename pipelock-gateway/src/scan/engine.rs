@@ -197,9 +197,9 @@ impl RuleSet {
 
     /// Whether a rule knows its secrets only by the words around them.
     pub(super) fn is_told_by_words(&self, name: &str) -> bool {
-        self.rules.iter().any(|rule| {
-            &*rule.name == name && matches!(rule.finder, Finder::Words(_) | Finder::Service(_))
-        })
+        self.rules
+            .iter()
+            .any(|rule| &*rule.name == name && matches!(rule.finder, Finder::Words(_) | Finder::Service(_)))
     }
 
     /// The rule called `name`, unless it is switched off.
