@@ -11,7 +11,7 @@ const TELEGRAM: BuiltIn = BuiltIn {
     floor: false,
     lane: Lane::Trigger(Trigger {
         expression: r":AA[\w-]{32}",
-        begin: Begin::Back { class: Class::Alnum, reach: 16, prefix: b"" },
+        begin: Begin::Back { class: Class::Alnum, reach: 24, prefix: b"" },
         left: Left::Any,
         tail: Tail::Open(Class::WordDash),
         check: Some(validate::telegram),
@@ -149,7 +149,7 @@ pub(in crate::scan) static RULES: &[BuiltIn] = &[
         Tail::Exact(Class::Alnum),
         Some(validate::twilio),
     ),
-    whole("SendGrid API Key", Critical, r"SG\.[\w-]{22}\.[\w-]{40,43}", Class::WordDash),
+    whole("SendGrid API Key", Critical, r"SG\.(?:[\w-]{22}\.[\w-]{40,43}|[\w=.-]{66})", Class::WordDash),
     trigger(
         "Mailgun API Key",
         High,
