@@ -24,6 +24,7 @@ pub mod fuzzing;
 mod hyperscan;
 pub mod injection;
 mod island;
+mod language;
 #[cfg(feature = "testing")]
 pub mod measure;
 mod message;
@@ -37,7 +38,7 @@ mod url;
 mod validate;
 mod window;
 
-pub use catalogue::{RuleFacts, RuleFinder, catalogue};
+pub use catalogue::{RuleFacts, RuleFinder, catalogue, fires};
 pub use cost::{Probe, probes};
 pub use engine::{Engine, Error, RuleSpec, UserRule};
 pub use hyperscan::Error as MatcherError;

@@ -2,9 +2,15 @@
 //!
 //! A view of the tables, made on request; the engine does not use it. `pipelock rules` prints it and tries the samples.
 
+mod behaviour;
+
+use serde_json::Value;
+
+use self::behaviour::{BEHAVIOURS, Behaviour};
 use super::rules::samples::{SAMPLES, Samples};
 use super::rules::{self, BuiltIn, Lane};
 use super::url;
+use super::{Engine, Message, Payload};
 use crate::model::{Family, Severity, Surface, View};
 
 /// Facts about one built-in rule.
@@ -43,15 +49,53 @@ pub enum RuleFinder {
     Words,
     /// By the shape of the message.
     Shape,
+    /// By what the text asks for, or the call would do.
+    Behaviour,
 }
 
+impl RuleFacts {
+    /// Whether the rule fires on `text`, shown to `engine` as what it is a sample of: a message, when it is JSON and the
+    /// surface takes messages.
+    #[must_use]
+    pub fn fires(&self, engine: &Engine, text: &str) -> bool {
+        fires(engine, self.surface, self.name, text)
+    }
+}
+
+/// Whether the rule `name` fires on `text` on `surface`.
+#[must_use]
+pub fn fires(engine: &Engine, surface: Surface, name: &str, text: &str) -> bool {
+    let takes_messages = matches!(surface, Surface::ToolDefinitions | Surface::ToolCall | Surface::ToolChain);
+    let message: Option<Value> = if takes_messages { serde_json::from_str(text).ok() } else { None };
+    let payload = message.as_ref().map_or(Payload::Bytes(text.as_bytes()), Payload::Json);
+    engine.examine(&Message { surface, payload, content_type: None }).iter().any(|finding| *finding.rule == *name)
+}
+
+/// Renderings of an answer in which orders are looked for.
+const ANSWER_VIEWS: &[View] = &[View::Folded, View::Squashed, View::Decoded, View::Reversed];
 /// Renderings of text in which secrets are looked for.
-const TEXT_VIEWS: &[View] = &[View::Raw, View::Text, View::Percent];
+const TEXT_VIEWS: &[View] = &[View::Raw, View::Text, View::Percent, View::Decoded, View::Squashed, View::Reversed];
 
 /// Every built-in rule, ordered by family and then as the tables have them.
 #[must_use]
 pub fn catalogue() -> Vec<RuleFacts> {
-    rules::built_in().map(secret).chain(url::RULES.iter().map(shape)).collect()
+    let behaviours = BEHAVIOURS.iter().map(behaviour);
+    rules::built_in().map(secret).chain(url::RULES.iter().map(shape)).chain(behaviours).collect()
+}
+
+fn behaviour(rule: &Behaviour) -> RuleFacts {
+    RuleFacts {
+        name: rule.name,
+        family: rule.family,
+        severity: rule.severity,
+        floor: false,
+        finder: RuleFinder::Behaviour,
+        checked: true,
+        views: if rule.family == Family::Injection { ANSWER_VIEWS } else { &[View::Text] },
+        surface: rule.surface,
+        found: rule.found,
+        ignored: rule.ignored,
+    }
 }
 
 fn secret(rule: &BuiltIn) -> RuleFacts {
@@ -89,5 +133,26 @@ fn shape(rule: &(&'static str, Severity, Samples)) -> RuleFacts {
         surface: Surface::Url,
         found: samples.found,
         ignored: samples.ignored,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scan::RuleSpec;
+
+    #[test]
+    fn every_rule_keeps_what_its_samples_promise() {
+        let engine = Engine::compile(&RuleSpec::default()).unwrap();
+        let mut broken = Vec::new();
+        for rule in catalogue() {
+            // Samples of secrets are counted with their tables.
+            assert!(rule.family == Family::Dlp || !rule.found.is_empty(), "{} has no sample", rule.name);
+            for (texts, expected) in [(rule.found, true), (rule.ignored, false)] {
+                let wrong = texts.iter().filter(|text| rule.fires(&engine, text) != expected);
+                broken.extend(wrong.map(|text| (rule.name, rule.family.as_str(), expected, *text)));
+            }
+        }
+        assert!(broken.is_empty(), "{broken:#?}");
     }
 }

@@ -15,6 +15,7 @@ use super::disguise::Masks;
 use super::engine::RuleSet;
 use super::hyperscan::Hits;
 use super::island::{Island, changed_stretches, foreign_stretches};
+use super::language::Language;
 use super::normalize::Normalizer;
 use super::rules;
 use super::window::{HITS_PER_BLOCK, SLICE, Window};
@@ -106,6 +107,8 @@ struct Views {
     raw: Scanned,
     text: Scanned,
     unwrapped: Island,
+    /// Text for language, on answers.
+    language: Option<Language>,
     decoder: Decoder,
     normalizer: Normalizer,
     unwrap: [Decoder; 3],
@@ -116,6 +119,7 @@ struct Views {
     unwrapped_taken: u64,
     /// Decoded bytes of one slice, on their way from stage to stage.
     transit: [Decoded; 2],
+    folding: Decoded,
     marks: Vec<u64>,
     flooded: bool,
 }
@@ -188,11 +192,14 @@ impl Views {
     fn open(opening: &Opening, first: u8) -> Self {
         let Opening { set, surface, encoding, expected, masks, blanks } = opening;
         let open = |view, mapped| {
-            let mut window = Window::open(Arc::clone(set), *surface, view, mapped, *expected);
-            window.begin_at(*blanks);
-            window.unmasking(*masks)
+            let mut window = Window::open(Arc::clone(set), *surface, view, mapped, *expected).unmasking(*masks);
+            window.restart(0, *blanks);
+            window
         };
-        let island = |view, mapped| Island::new(open(view, mapped), set.reach, *blanks);
+        let island = |view, mapped| {
+            let window = Window::open(Arc::clone(set), *surface, view, mapped, *expected).unmasking(*masks);
+            Island::new(window, set.reach, *blanks)
+        };
         let (raw, text, escapes) = match encoding {
             Encoding::Percent => {
                 (Scanned::Whole(open(View::Raw, false)), Scanned::Whole(open(View::Percent, true)), Escapes::Percent)
@@ -208,6 +215,7 @@ impl Views {
             raw,
             text,
             unwrapped: island(View::Percent, true),
+            language: reads_language(*surface).then(|| Language::open(Arc::clone(set), *surface, *blanks)),
             decoder: Decoder::new(escapes),
             normalizer: Normalizer::default(),
             unwrap: std::array::from_fn(|_| Decoder::new(Escapes::Any)),
@@ -216,6 +224,7 @@ impl Views {
             text_taken: 0,
             unwrapped_taken: 0,
             transit: [Decoded::for_slices(slice), Decoded::for_slices(slice)],
+            folding: Decoded::for_slices(if reads_language(*surface) { slice } else { 0 }),
             marks: Vec::new(),
             flooded: false,
         }
@@ -239,13 +248,18 @@ impl Views {
         self.show_text(text, true, hits, found);
         self.text.finish(hits, found);
         self.unwrapped.finish(hits, found);
+        if let Some(language) = &mut self.language {
+            language.finish(found);
+        }
     }
 
     /// Raw bytes at the end in which a match may still begin.
     fn undecided(&self) -> usize {
         let text = self.decoder.held() + self.normalizer.held();
         let unwrapped = text + self.unwrap.iter().map(Decoder::held).sum::<usize>() + self.unwrap_normalizer.held();
-        self.raw.undecided().max(text + self.text.undecided()).max(unwrapped + self.unwrapped.undecided())
+        let language = self.language.as_ref().map_or(0, Language::undecided);
+        let open = self.raw.undecided().max(text + self.text.undecided()).max(unwrapped + self.unwrapped.undecided());
+        open.max(unwrapped + language)
     }
 
     #[cfg(test)]
@@ -254,6 +268,9 @@ impl Views {
         self.raw.heap_bytes()
             + self.text.heap_bytes()
             + self.unwrapped.heap_bytes()
+            + self.language.as_ref().map_or(0, Language::heap_bytes)
+            + self.folding.bytes.capacity()
+            + 2 * self.folding.raw_lengths.capacity()
             + transit.sum::<usize>()
             + 8 * self.marks.capacity()
     }
@@ -303,7 +320,7 @@ impl Views {
         }
         self.text_taken += decoded.bytes.len() as u64;
         let unwrapped = self.unwrap(text, last);
-        self.show_unwrapped(unwrapped, hits, found);
+        self.show_unwrapped(unwrapped, last, hits, found);
     }
 
     /// Undoes what is still wrapped. Answers which buffer holds the result.
@@ -342,15 +359,24 @@ impl Views {
         1 - at
     }
 
-    fn show_unwrapped(&mut self, unwrapped: usize, hits: &mut Hits, found: &mut Vec<Finding>) {
-        let Some(decoded) = self.transit.get(unwrapped) else { return };
+    fn show_unwrapped(&mut self, unwrapped: usize, last: bool, hits: &mut Hits, found: &mut Vec<Finding>) {
+        let [first, second] = &mut self.transit;
+        let (decoded, spare) = if unwrapped == 0 { (first, second) } else { (second, first) };
         self.marks.clear();
         if decoded.changed {
             changed_stretches(&decoded.raw_lengths, self.unwrapped_taken, &mut self.marks);
         }
         self.unwrapped_taken += decoded.bytes.len() as u64;
         self.unwrapped.push(&decoded.bytes, Some(&decoded.raw_lengths), &self.marks, hits, found);
+        if let Some(language) = &mut self.language {
+            language.push(decoded, [spare, &mut self.folding], last, found);
+        }
     }
+}
+
+/// Whether orders to a model are looked for. Definitions of tools are made of orders, and have their own analysis.
+fn reads_language(surface: Surface) -> bool {
+    matches!(surface, Surface::Response | Surface::ToolResult)
 }
 
 /// Keeps one of several findings of one rule that overlap in the raw bytes: the worst; then one that needed no guess; then the
