@@ -53,7 +53,7 @@ const GOOGLE_CLIENT_ID: BuiltIn = BuiltIn {
     floor: false,
     lane: Lane::Trigger(Trigger {
         expression: r"-[a-z0-9]{32}\.apps\.googleusercontent\.com",
-        begin: Begin::Back { class: Class::Alnum, reach: 16, prefix: b"" },
+        begin: Begin::Back { class: Class::Alnum, reach: 24, prefix: b"" },
         left: Left::Any,
         tail: Tail::Exact(Class::WordDash),
         check: None,

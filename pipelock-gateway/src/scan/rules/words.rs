@@ -12,7 +12,7 @@ pub(in crate::scan) static RULES: &[BuiltIn] = &[
     words(
         "Secret Assignment",
         Medium,
-        r#"(?i:secret|credential|token|[_\"'-]auth|api_?login|login_with_api_key|sonar\.?login|reporter_?id|contribsys__com|access_?id|derivation_salt)[\w.\]-]{0,24}(?:["'`\\)\]]{0,4}\s{0,6}(?:[:=|>]|=>|["'],)[>=:]?\s{0,6}(?:[ubrf]{0,2}["'`\\(\[{<]{1,5}\s?)?|["'\\]{1,3},?\s{0,4}["'\\]{0,2}(?i:value)["'\\]{0,2}\s{0,2}[:=]\s{0,2}["'\\]{1,2})[^\s"'`\\,;&<>().]{8}"#,
+        r#"(?i:secret|credential|token|[_\"'-]auth|api_?login|login_with_api_key|sonar\.?login|reporter_?id|contribsys__com|access_?id|derivation_salt)[\w.\]-]{0,24}(?:["'`\\)\]]{0,4}\s{0,6}(?:[:=|>]|=>|["'],)[>=:]?\s{0,6}(?:[ubrf]{0,2}["'`\\(\[{<]{1,5}\s?)?|["'\\]{1,3},?\s{0,4}["'\\]{0,2}(?i:value)["'\\]{0,2}\s{0,2}[:=]\s{0,2}["'\\]{1,2})[^\s"'`\\,;&<>()]{7}[^\s"'`\\,;&<>().]"#,
         context::assignment,
     ),
     words(
@@ -24,7 +24,7 @@ pub(in crate::scan) static RULES: &[BuiltIn] = &[
     words(
         "Key Assignment",
         Medium,
-        r#"(?:(?i:[_-]key|apikey|api key|access ?key|private ?key|preshared ?key|authkey|masterkey|signingkey|encryptionkey)|[a-z0-9]Key|[?&]key)[\w.\]-]{0,24}(?:["'`\\)\]]{0,4}\s{0,6}(?:[:=|>]|=>|["'],)[>=:]?\s{0,6}(?:[ubrf]{0,2}["'`\\(\[{<]{1,5}\s?)?|["'\\]{1,3},?\s{0,4}["'\\]{0,2}(?i:value)["'\\]{0,2}\s{0,2}[:=]\s{0,2}["'\\]{1,2})[^\s"'`\\,;&<>().]{8}"#,
+        r#"(?:(?i:[_-]key|apikey|api key|access ?key|private ?key|preshared ?key|authkey|masterkey|signingkey|encryptionkey)|[a-z0-9]Key|[?&]key)[\w.\]-]{0,24}(?:["'`\\)\]]{0,4}\s{0,6}(?:[:=|>]|=>|["'],)[>=:]?\s{0,6}(?:[ubrf]{0,2}["'`\\(\[{<]{1,5}\s?)?|["'\\]{1,3},?\s{0,4}["'\\]{0,2}(?i:value)["'\\]{0,2}\s{0,2}[:=]\s{0,2}["'\\]{1,2})[^\s"'`\\,;&<>()]{7}[^\s"'`\\,;&<>().]"#,
         context::assignment,
     ),
     words(
