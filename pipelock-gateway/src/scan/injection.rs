@@ -169,11 +169,7 @@ fn hits(text: &[u8], database: usize) -> Option<Vec<(usize, u32)>> {
     Some(found)
 }
 
-fn collect(
-    text: &[u8],
-    hits: Vec<(usize, u32)>,
-    confirm: impl Fn(&[u8], u32, usize) -> Option<Match>,
-) -> Vec<Match> {
+fn collect(text: &[u8], hits: Vec<(usize, u32)>, confirm: impl Fn(&[u8], u32, usize) -> Option<Match>) -> Vec<Match> {
     let mut matches: Vec<Match> = Vec::new();
     for (end, expression) in hits {
         let first = end.saturating_sub(REACH);

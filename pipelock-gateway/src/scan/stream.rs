@@ -255,8 +255,7 @@ impl Views {
     /// Raw bytes at the end in which a match may still begin.
     fn undecided(&self) -> usize {
         let text = self.decoder.held() + self.normalizer.held();
-        let unwrapped =
-            text + self.unwrap.iter().map(Decoder::held).sum::<usize>() + self.unwrap_normalizer.held();
+        let unwrapped = text + self.unwrap.iter().map(Decoder::held).sum::<usize>() + self.unwrap_normalizer.held();
         let language = self.language.as_ref().map_or(0, Language::undecided);
         let open = self.raw.undecided().max(text + self.text.undecided()).max(unwrapped + self.unwrapped.undecided());
         open.max(unwrapped + language)

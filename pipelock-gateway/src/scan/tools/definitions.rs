@@ -251,7 +251,27 @@ fn judge_parameter(parameter: &str, about: &[String], report: &mut Report) {
         || pair(&words, "tool", "call") && has(&words, &["history", "list", "calls", "log"])
         || pair(&words, "chain", "of") && has(&words, &["thought"])
         || has(&words, &["calling", "caller"]) && has(&words, &["model", "agent", "llm"]);
-    let concerns = ["model", "models", "prompt", "prompts", "completion", "completions", "agent", "agents", "embedding", "embeddings", "inference", "finetune", "chatbot", "assistant", "generate", "generation", "openai", "anthropic", "llms"];
+    let concerns = [
+        "model",
+        "models",
+        "prompt",
+        "prompts",
+        "completion",
+        "completions",
+        "agent",
+        "agents",
+        "embedding",
+        "embeddings",
+        "inference",
+        "finetune",
+        "chatbot",
+        "assistant",
+        "generate",
+        "generation",
+        "openai",
+        "anthropic",
+        "llms",
+    ];
     let concerned = concerned_with(about, &concerns, &words);
     if model && !concerned {
         report.add("Out-of-Scope Parameter", Medium, View::Text, parameter);
@@ -262,7 +282,8 @@ fn judge_parameter(parameter: &str, about: &[String], report: &mut Report) {
 fn concerned_with(about: &[String], subject: &[&str], parameter: &[String]) -> bool {
     // The parameter's own line in a docstring repeats its words: `llm_model_name: The name of the llm model that calls this tool`.
     let mentions = about.iter().filter(|word| subject.contains(&word.as_str())).count();
-    let documents = about.windows(parameter.len().max(1)).any(|window| window.iter().zip(parameter).all(|(word, own)| word == own));
+    let documents =
+        about.windows(parameter.len().max(1)).any(|window| window.iter().zip(parameter).all(|(word, own)| word == own));
     mentions > if documents { 2 } else { 0 }
 }
 

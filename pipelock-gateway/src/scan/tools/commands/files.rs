@@ -22,7 +22,8 @@ fn deletion(path: &str, recursive: bool) -> Severity {
         return Medium;
     }
     let last = path.trim_end_matches(['/', '*']).rsplit('/').next().unwrap_or_default().to_lowercase();
-    let rebuilt = ["cache", "node_modules", "lists", "build", "dist", "target", "venv", "tmp", "__pycache__", "out", "coverage"];
+    let rebuilt =
+        ["cache", "node_modules", "lists", "build", "dist", "target", "venv", "tmp", "__pycache__", "out", "coverage"];
     if rebuilt.iter().any(|name| last.ends_with(name)) && path.trim_matches(['/', '*']).contains('/') {
         return Low;
     }
@@ -50,7 +51,10 @@ fn delete(command: &Command<'_>, judge: &mut Judge<'_>) {
             judge.add(command, "Destructive File Delete", worst);
         }
         "find" if command.has(&["-delete"]) => {
-            let filters = ["-name", "-iname", "-path", "-regex", "-mtime", "-mmin", "-ctime", "-atime", "-size", "-newer", "-user", "-empty", "-perm"];
+            let filters = [
+                "-name", "-iname", "-path", "-regex", "-mtime", "-mmin", "-ctime", "-atime", "-size", "-newer",
+                "-user", "-empty", "-perm",
+            ];
             let everything = !command.has(&filters);
             let worst = if everything { deletion(command.first(), true) } else { Low };
             judge.add(command, "Destructive File Delete", worst);

@@ -349,23 +349,35 @@ fn reads(command: &Command<'_>) -> Option<Severity> {
 
 /// Programs that are fetched, or made executable where everybody may write, and then started.
 fn starts_what_it_fetched(script: &Script, report: &mut Report) {
-    let commands = || script.pipelines.iter().flat_map(|pipeline| &pipeline.stages).filter(|stage| !stage.words.is_empty());
+    let commands =
+        || script.pipelines.iter().flat_map(|pipeline| &pipeline.stages).filter(|stage| !stage.words.is_empty());
     let mut fetched: Vec<String> = Vec::new();
     let mut enabled: Vec<String> = Vec::new();
     for stage in commands().take(MAX_FOLLOWED) {
         let command = Command::new(stage, false);
         if command.is(&["curl", "wget", "aria2c", "fetch", "scp"]) {
-            let named = command.value(&["-o", "-O", "--output", "--output-document"]).filter(|name| !name.contains("://"));
-            let redirected = stage.redirects.iter().find(|redirect| redirect.writes()).map(|redirect| redirect.target.as_str());
-            let url = command.operands().find(|word| word.contains("://")).map(|url| url.rsplit('/').next().unwrap_or(url));
+            let named =
+                command.value(&["-o", "-O", "--output", "--output-document"]).filter(|name| !name.contains("://"));
+            let redirected =
+                stage.redirects.iter().find(|redirect| redirect.writes()).map(|redirect| redirect.target.as_str());
+            let url =
+                command.operands().find(|word| word.contains("://")).map(|url| url.rsplit('/').next().unwrap_or(url));
             fetched.extend(named.or(redirected).or(url).map(file_name));
             continue;
         }
-        if command.is(&["chmod"]) && command.args.first().is_some_and(|mode| mode.contains('x') || mode.starts_with('7') || mode.starts_with("07")) {
+        if command.is(&["chmod"])
+            && command
+                .args
+                .first()
+                .is_some_and(|mode| mode.contains('x') || mode.starts_with('7') || mode.starts_with("07"))
+        {
             enabled.extend(command.operands().skip(1).filter(|path| paths::is_scratch(path)).map(file_name));
             continue;
         }
-        let program = if shell::is_shell(&command.name) || shell::is_interpreter(&command.name) || command.is(&["source", ".", "exec"]) {
+        let program = if shell::is_shell(&command.name)
+            || shell::is_interpreter(&command.name)
+            || command.is(&["source", ".", "exec"])
+        {
             command.first()
         } else {
             stage.words.first().map(String::as_str).unwrap_or_default()

@@ -129,12 +129,16 @@ static TRAILING_SEPARATOR: LazyLock<Option<Regex>> = LazyLock::new(|| {
 
 /// A value of some form field, then a separator and a probe: `127.0.0.1; whoami`, `a;/usr/bin/id|`.
 static AFTER_VALUE: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    Regex::new(&format!(r"(?i)^\s*(?:\d{{1,3}}(?:\.\d{{1,3}}){{3}}|\w|\d+|test|foo|[\w.]+@[\w.]+)\s*(?:;|\|\|?|&&?)\s*{PROBES}\b")).ok()
+    Regex::new(&format!(
+        r"(?i)^\s*(?:\d{{1,3}}(?:\.\d{{1,3}}){{3}}|\w|\d+|test|foo|[\w.]+@[\w.]+)\s*(?:;|\|\|?|&&?)\s*{PROBES}\b"
+    ))
+    .ok()
 });
 
 /// A terminal's escape sequence or an encoded line break before a command.
-static TERMINAL: LazyLock<Option<Regex>> =
-    LazyLock::new(|| Regex::new(r"(?i)(?:\\n|\\r|\\033|\\x1b|\\e|\x1b)\s*\[?\d*[a-z]?\s*(?:cat|curl|wget|nc|bash|sh|id|whoami|ping|echo)\b|^\s*\\(?:n|r|033|x1b)").ok());
+static TERMINAL: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(r"(?i)(?:\\n|\\r|\\033|\\x1b|\\e|\x1b)\s*\[?\d*[a-z]?\s*(?:cat|curl|wget|nc|bash|sh|id|whoami|ping|echo)\b|^\s*\\(?:n|r|033|x1b)").ok()
+});
 
 /// Payloads that stand where a command was expected but only make sense inside another one.
 pub(super) fn injected(text: &str, report: &mut Report) {

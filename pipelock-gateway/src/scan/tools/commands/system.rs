@@ -305,7 +305,8 @@ fn defenses(command: &Command<'_>, judge: &mut Judge<'_>) {
         "auditctl" => command.has(&["-D", "-e"]).then_some(High),
         "ufw" => command.has(&["disable", "reset"]).then_some(Medium),
         "iptables" | "ip6tables" | "nft" | "pfctl" | "ipfw" => {
-            let flush = command.has(&["-F", "--flush", "-X", "flush"]) || (command.is(&["pfctl"]) && command.has(&["-d"]));
+            let flush =
+                command.has(&["-F", "--flush", "-X", "flush"]) || (command.is(&["pfctl"]) && command.has(&["-d"]));
             let opens = command.has(&["-P"]) && command.has(&["ACCEPT"]);
             let deletes = command.has(&["-D", "--delete"]);
             if flush || opens {
@@ -472,7 +473,20 @@ fn dumps(command: &Command<'_>, judge: &mut Judge<'_>) {
 
 /// Searching a whole system for words that stand before secrets.
 fn searches_for_secrets(command: &Command<'_>) -> Option<Severity> {
-    let words = ["password", "passwd", "passwort", "secret", "api_key", "apikey", "private key", "aws_access", "credential", "token", "begin rsa", "akia"];
+    let words = [
+        "password",
+        "passwd",
+        "passwort",
+        "secret",
+        "api_key",
+        "apikey",
+        "private key",
+        "aws_access",
+        "credential",
+        "token",
+        "begin rsa",
+        "akia",
+    ];
     // The pattern is the first operand; a path may well contain such a word.
     let wanted = command.value(&["-e", "--regexp"]).unwrap_or(command.first()).to_lowercase();
     let pattern = wanted == "pass" || words.iter().any(|known| wanted.contains(known));
