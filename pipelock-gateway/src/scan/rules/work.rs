@@ -26,7 +26,7 @@ pub(in crate::scan) static RULES: &[BuiltIn] = &[
     floor(trigger(
         "Slack Token",
         Critical,
-        r"xox[abeoprs]-[A-Za-z0-9-]{15}",
+        r"xox(?:[aboprs]-|e-\d{9})[A-Za-z0-9-]{15}",
         Left::Any,
         Tail::Open(Class::WordDash),
         Some(validate::slack),
