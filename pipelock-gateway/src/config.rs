@@ -19,7 +19,10 @@ use sha2::{Digest, Sha256};
 
 use crate::model::{DomainList, Mode, NoProxyList};
 
+mod canary_tokens;
 mod capture;
+mod credential_binding;
+mod cross_request;
 mod dlp;
 mod duration;
 mod error;
@@ -34,7 +37,10 @@ mod yaml;
 #[cfg(test)]
 mod tests;
 
+pub use canary_tokens::CanaryToken;
 pub use capture::Capture;
+pub use credential_binding::CredentialBindings;
+pub use cross_request::CrossRequest;
 pub use dlp::{Dlp, DlpPattern};
 pub use error::{Error, Hint, Place, Problem, Warning};
 pub use fetch_proxy::FetchProxy;
@@ -85,6 +91,12 @@ pub struct Config {
     pub capture: Capture,
     /// What is looked for in content that leaves.
     pub dlp: Dlp,
+    /// Planted tokens that must never leave.
+    pub canary_tokens: Vec<CanaryToken>,
+    /// Which credential may go where.
+    pub credential_binding: CredentialBindings,
+    /// Secrets that leave in pieces.
+    pub cross_request: CrossRequest,
     /// The audit log.
     pub logging: Logging,
     /// The explicit proxy and admin port.
@@ -190,6 +202,9 @@ impl Config {
             no_proxy: NoProxyList::default(),
             capture: Capture::default(),
             dlp: Dlp::default(),
+            canary_tokens: Vec::new(),
+            credential_binding: CredentialBindings::default(),
+            cross_request: CrossRequest::default(),
             logging: Logging::default(),
             fetch_proxy: FetchProxy::default(),
         }
@@ -210,6 +225,12 @@ impl Config {
             no_proxy: top.read("no_proxy", NoProxyList::default(), no_proxy::read)?,
             capture: top.read("capture", Capture::default(), Capture::read)?,
             dlp: top.read("dlp", Dlp::default(), Dlp::read)?,
+            canary_tokens: top.read("canary_tokens", Vec::new(), canary_tokens::read)?,
+            credential_binding: match top.field("credential_binding") {
+                Some(value) => CredentialBindings::read(&value)?,
+                None => CredentialBindings::default(),
+            },
+            cross_request: top.read("cross_request_detection", CrossRequest::default(), CrossRequest::read)?,
             logging: top.read("logging", Logging::default(), Logging::read)?,
             fetch_proxy: top.read("fetch_proxy", FetchProxy::default(), FetchProxy::read)?,
         };

@@ -12,8 +12,13 @@
 
 mod decode;
 mod engine;
+mod environment;
 mod evidence;
+mod fields;
+mod forms;
 mod hyperscan;
+mod literals;
+mod members;
 mod message;
 mod rules;
 mod runs;
@@ -22,7 +27,11 @@ mod validate;
 mod window;
 
 pub use engine::{Engine, Error, RuleSpec, UserRule};
+pub use environment::{EnvironmentSecret, environment_secrets};
+pub use fields::Fields;
 pub use hyperscan::Error as MatcherError;
+pub use literals::{Literal, LiteralScan, Literals};
+pub use members::Syntax;
 pub use message::{Message, Payload};
 pub use stream::{Encoding, Progress, StreamOptions, StreamScan};
 

@@ -59,10 +59,10 @@ fn keys_that_do_not_exist_are_refused_with_what_was_meant() {
     pipelock.yaml:1:32: tls_interception.ca_kye: is not a known key; did you mean ca_key?
     pipelock.yaml:2:3: capture.cidrs: is not a known key; the keys here are cidr_bypass
     pipelock.yaml:5:7: dlp.patterns[0].serverity: is not a known key; did you mean severity?
-    pipelock.yaml:2:3: dlp.action: is not a known key; the keys here are include_defaults, patterns
-    pipelock.yaml:1:1: blocklist: is not a known key; the keys here are version, mode, enforce, trusted_domains, api_allowlist, tls_interception, no_proxy, capture, dlp, logging, fetch_proxy
-    pipelock.yaml:1:1: "": is not a known key; the keys here are version, mode, enforce, trusted_domains, api_allowlist, tls_interception, no_proxy, capture, dlp, logging, fetch_proxy
-    pipelock.yaml:1:1: "a\nb": is not a known key; the keys here are version, mode, enforce, trusted_domains, api_allowlist, tls_interception, no_proxy, capture, dlp, logging, fetch_proxy
+    pipelock.yaml:2:3: dlp.action: is not a known key; the keys here are include_defaults, patterns, scan_env, secrets_file, min_env_secret_length
+    pipelock.yaml:1:1: blocklist: is not a known key; the keys here are version, mode, enforce, trusted_domains, api_allowlist, tls_interception, no_proxy, capture, dlp, canary_tokens, credential_binding, cross_request_detection, logging, fetch_proxy
+    pipelock.yaml:1:1: "": is not a known key; the keys here are version, mode, enforce, trusted_domains, api_allowlist, tls_interception, no_proxy, capture, dlp, canary_tokens, credential_binding, cross_request_detection, logging, fetch_proxy
+    pipelock.yaml:1:1: "a\nb": is not a known key; the keys here are version, mode, enforce, trusted_domains, api_allowlist, tls_interception, no_proxy, capture, dlp, canary_tokens, credential_binding, cross_request_detection, logging, fetch_proxy
     "#);
 }
 
@@ -314,7 +314,7 @@ fn what_is_accepted_without_effect_is_said() {
     pipelock.yaml:10:11: fetch_proxy.listen: the proxy is open to everyone who can reach this address; 127.0.0.1 keeps it local
     pipelock.yaml:11:3: fetch_proxy.monitoring: not yet supported: this version acts as if it were absent
     pipelock.yaml:14:3: dlp.scan_env: not yet supported: this version acts as if it were absent
-    pipelock.yaml:14:3: dlp: include_defaults: false without patterns: nothing is looked for
+    pipelock.yaml:14:3: dlp: include_defaults: false without patterns: of all formats only those of the floor are looked for
     pipelock.yaml:17:9: no_proxy.list: * relays every connection unopened: nothing is scanned
     "#);
     assert_eq!(warnings("mode: strict\napi_allowlist: [a.example.com]\nenforce: true\n"), "");
@@ -338,7 +338,7 @@ fn an_empty_file_means_the_defaults() {
         assert_eq!(config.tls_interception.cert_ttl, Duration::from_hours(24));
         assert_eq!(config.tls_interception.cert_cache_size.get(), 4096);
         assert_eq!(config.fetch_proxy.listen.to_string(), "127.0.0.1:8888");
-        assert_eq!(config.dlp, Dlp { include_defaults: true, patterns: Vec::new() });
+        assert_eq!(config.dlp, Dlp::default());
         assert_eq!(config.logging, Logging::default());
         assert!(config.logging.include_allowed && config.logging.include_blocked);
         assert!(config.api_allowlist.is_empty() && config.no_proxy.is_empty() && config.capture.cidr_bypass.is_empty());
