@@ -25,7 +25,9 @@ pub use connection::{Alpn, ConnId, FrontDoor, HttpVersion, Protocol, RequestId, 
 pub use decision::{Decision, DenyReason, InterceptReason, PassthroughReason};
 pub use domain::{DomainList, DomainPattern, InvalidDomain};
 pub use error::error_chain;
-pub use finding::{CANARY_RULE, ENVIRONMENT_RULE, Evidence, Family, Finding, KNOWN_SECRET_RULE, Severity, Surface, View};
+pub use finding::{
+    CANARY_RULE, ENVIRONMENT_RULE, Evidence, Family, Finding, KNOWN_SECRET_RULE, Severity, Surface, View,
+};
 pub use mode::{InvalidMode, Mode};
 pub use name::{InvalidName, PeerName, ServerName};
 pub use network::{InvalidNetwork, parse_network};

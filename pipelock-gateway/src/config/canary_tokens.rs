@@ -55,7 +55,9 @@ fn read_token(value: &Value<'_>) -> Result<CanaryToken, Error> {
     }
     // Not quoted in the message: it must not end up in a log.
     if token.text()?.trim().len() < MIN_LENGTH {
-        return Err(token.incomplete(format!("is shorter than {MIN_LENGTH} characters, which occur by chance; make it longer")));
+        return Err(
+            token.incomplete(format!("is shorter than {MIN_LENGTH} characters, which occur by chance; make it longer"))
+        );
     }
     if let Some(variable) = section.field("env_var") {
         let text = variable.text()?;

@@ -66,7 +66,9 @@ impl CredentialBindings {
             let kept = Self::default().providers.into_iter().filter(|entry| !own.contains(&entry.provider));
             providers.extend(kept);
         } else if providers.is_empty() {
-            section.value().warn("include_defaults: false without providers: a key is blocked also at its own provider");
+            section
+                .value()
+                .warn("include_defaults: false without providers: a key is blocked also at its own provider");
         }
         Ok(Self { providers, own })
     }
@@ -104,7 +106,9 @@ fn read_entry(value: &Value<'_>) -> Result<CredentialBinding, Error> {
     }
     let hosts = read_hosts(&hosts)?;
     if rules == BoundRules::Any && hosts == BoundHosts::Any {
-        return Err(value.incomplete("rules: any with hosts: any would excuse every secret; list the rules or the hosts"));
+        return Err(
+            value.incomplete("rules: any with hosts: any would excuse every secret; list the rules or the hosts")
+        );
     }
     let entry = CredentialBinding {
         provider: provider.text()?.to_owned(),
@@ -114,7 +118,9 @@ fn read_entry(value: &Value<'_>) -> Result<CredentialBinding, Error> {
         placements: placements.parse_list()?,
     };
     if entry.placements.is_empty() {
-        return Err(placements.incomplete("is empty, so that the entry says nothing; list a place, or remove the entry"));
+        return Err(
+            placements.incomplete("is empty, so that the entry says nothing; list a place, or remove the entry")
+        );
     }
     Ok(entry)
 }
@@ -142,7 +148,11 @@ fn read_variables(value: &Value<'_>) -> Result<Vec<String>, Error> {
         let text = value.text()?;
         let ok = text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
             && text.bytes().next().is_some_and(|b| !b.is_ascii_digit());
-        if ok { Ok(text.to_owned()) } else { Err(value.refuse("is no name of an environment variable; write one such as API_KEY")) }
+        if ok {
+            Ok(text.to_owned())
+        } else {
+            Err(value.refuse("is no name of an environment variable; write one such as API_KEY"))
+        }
     };
     value.list()?.iter().map(name).collect()
 }

@@ -82,7 +82,9 @@ impl Dlp {
             secrets_file: section.read("secrets_file", None, |file| read_secrets_file(file).map(Some))?,
         };
         if !dlp.include_defaults && dlp.patterns.is_empty() {
-            section.value().warn("include_defaults: false without patterns: of all formats only those of the floor are looked for");
+            section.value().warn(
+                "include_defaults: false without patterns: of all formats only those of the floor are looked for",
+            );
         }
         Ok(dlp)
     }

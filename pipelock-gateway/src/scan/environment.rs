@@ -23,12 +23,23 @@ const LONGEST_WORD: usize = 14;
 const MIN_ENTROPY: f64 = 2.5;
 
 /// Parts of names that mean a secret wherever they stand.
-const MARKS: &[&str] =
-    &["SECRET", "PASSWORD", "PASSWD", "PASSPHRASE", "TOKEN", "CREDENTIAL", "APIKEY", "API_KEY", "PRIVATE_KEY", "MASTER_KEY"];
+const MARKS: &[&str] = &[
+    "SECRET",
+    "PASSWORD",
+    "PASSWD",
+    "PASSPHRASE",
+    "TOKEN",
+    "CREDENTIAL",
+    "APIKEY",
+    "API_KEY",
+    "PRIVATE_KEY",
+    "MASTER_KEY",
+];
 /// Ends of names that mean one.
 const ENDS: &[&str] = &["_KEY", "_PASS", "_PWD", "_SALT", "_PIN", "_AUTHENTICATION", "_KEY_BASE"];
 /// Ends and parts that mean something else about a secret, or a key that is public.
-const NOT_ENDS: &[&str] = &["_ID", "_FILE", "_PATH", "_DIR", "_NAME", "_URL", "_URI", "_HOST", "_LENGTH", "_TTL", "_HEADER"];
+const NOT_ENDS: &[&str] =
+    &["_ID", "_FILE", "_PATH", "_DIR", "_NAME", "_URL", "_URI", "_HOST", "_LENGTH", "_TTL", "_HEADER"];
 const NOT_MARKS: &[&str] = &["PUBLIC", "PUBLISHABLE", "GPG_KEY", "SSH_AUTH_SOCK"];
 
 /// A secret of an environment. `Debug` shows the variable only.
@@ -141,7 +152,8 @@ fn is_ordinary(value: &[u8]) -> bool {
         let mixed = part.iter().skip(1).any(u8::is_ascii_uppercase) && part.iter().any(u8::is_ascii_lowercase);
         number || (letters && !mixed && part.len() <= LONGEST_WORD)
     };
-    let placeholder = value.starts_with(b"${") || value.starts_with(b"{{") || value.starts_with(b"<") || value.starts_with(b"[");
+    let placeholder =
+        value.starts_with(b"${") || value.starts_with(b"{{") || value.starts_with(b"<") || value.starts_with(b"[");
     let path = [b"/".as_slice(), b"./", b"../", b"~/"].iter().any(|start| value.starts_with(start))
         && value.iter().filter(|byte| **byte == b'/').count() > 1
         && value.iter().all(|byte| byte.is_ascii_alphanumeric() || b"/._-~".contains(byte))
@@ -189,7 +201,9 @@ mod tests {
         ] {
             assert_eq!(found(&[&format!("{name}={value}")]), [(name.to_owned(), value.to_owned())]);
         }
-        for name in ["HOSTNAME", "AWS_ACCESS_KEY_ID", "LANGFUSE_PUBLIC_KEY", "GPG_KEY", "TLS_KEY_FILE", "KEYBOARD", "PATH"] {
+        for name in
+            ["HOSTNAME", "AWS_ACCESS_KEY_ID", "LANGFUSE_PUBLIC_KEY", "GPG_KEY", "TLS_KEY_FILE", "KEYBOARD", "PATH"]
+        {
             assert_eq!(found(&[&format!("{name}={value}")]), [], "{name}");
         }
     }
@@ -236,7 +250,8 @@ mod tests {
 
     #[test]
     fn one_value_under_two_names_comes_once_and_no_name_reaches_a_log_unseen() {
-        let all = found(&["A_TOKEN=hT4x9Qz1mK", "B_TOKEN=hT4x9Qz1mK", "C\n_TOKEN=zz9x8c7v6b", "novalue", "=hT4x9Qz2mK"]);
+        let all =
+            found(&["A_TOKEN=hT4x9Qz1mK", "B_TOKEN=hT4x9Qz1mK", "C\n_TOKEN=zz9x8c7v6b", "novalue", "=hT4x9Qz2mK"]);
         assert_eq!(all, [("A_TOKEN".to_owned(), "hT4x9Qz1mK".to_owned())]);
     }
 

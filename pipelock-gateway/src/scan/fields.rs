@@ -76,12 +76,7 @@ fn take(wanted: &[BodyPlace], open: &mut Vec<(usize, u64)>, ended: &mut Vec<(usi
     }
 }
 
-fn close(
-    open: &mut Vec<(usize, u64)>,
-    ended: &mut Vec<(usize, Range<u64>)>,
-    end: u64,
-    which: impl Fn(usize) -> bool,
-) {
+fn close(open: &mut Vec<(usize, u64)>, ended: &mut Vec<(usize, Range<u64>)>, end: u64, which: impl Fn(usize) -> bool) {
     open.retain(|&(place, start)| {
         if which(place) {
             ended.push((place, start..end));
@@ -96,10 +91,13 @@ mod tests {
     use crate::model::Placement;
 
     fn wanted(texts: &[&str]) -> Vec<BodyPlace> {
-        texts.iter().map(|text| match text.parse() {
-            Ok(Placement::Body(place)) => place,
-            other => panic!("{text}: {other:?}"),
-        }).collect()
+        texts
+            .iter()
+            .map(|text| match text.parse() {
+                Ok(Placement::Body(place)) => place,
+                other => panic!("{text}: {other:?}"),
+            })
+            .collect()
     }
 
     /// The places of the first `needle` in a body that came byte by byte, asked both while it passed and at the end.

@@ -206,7 +206,9 @@ impl Literals {
             self.longest = self.longest.max(bytes.len());
             let hash = hasher.hash_one(bytes);
             for before in 0..STRIDE {
-                let Some(window) = bytes.get(before..).and_then(|rest| window_hash(rest, *multiplier)) else { continue };
+                let Some(window) = bytes.get(before..).and_then(|rest| window_hash(rest, *multiplier)) else {
+                    continue;
+                };
                 self.insert(window, Candidate { hash, length, before: u8::try_from(before).unwrap_or(0), view, rule });
             }
         });
@@ -301,7 +303,10 @@ impl LiteralScan {
             self.sample(self.end().saturating_sub((self.set.longest + STRIDE) as u64));
         }
         let undecided = self.end().saturating_sub(self.next.saturating_sub(STRIDE as u64));
-        Progress { hold: usize::try_from(undecided).unwrap_or(usize::MAX).min(self.kept.len()), found: self.found.len() }
+        Progress {
+            hold: usize::try_from(undecided).unwrap_or(usize::MAX).min(self.kept.len()),
+            found: self.found.len(),
+        }
     }
 
     /// What has been found so far.
@@ -378,7 +383,14 @@ impl LiteralScan {
                 let evidence = evidence(bytes);
                 self.report(Arc::clone(rule), Family::Dlp, Severity::Critical, candidate.view, span, evidence);
             } else if self.checks > CHECKS + span.end / BYTES_PER_CHECK {
-                self.report("literal comparisons".into(), Family::Limit, Severity::High, View::Raw, span, evidence(b""));
+                self.report(
+                    "literal comparisons".into(),
+                    Family::Limit,
+                    Severity::High,
+                    View::Raw,
+                    span,
+                    evidence(b""),
+                );
                 self.ended = true;
                 return;
             }

@@ -357,10 +357,7 @@ mod tests {
     #[test]
     fn values_belong_to_the_innermost_member() {
         let text = r#" {"a": "x", "b": {"c": [1, {"d": "y"}, "z"], "e": true}, "f": [], "g": "q\"r\\"} "#;
-        assert_eq!(
-            texts(Syntax::Json, text),
-            ["1 a x", "2 c 1", "3 d y", "2 c z", "2 e true", r#"1 g q\"r\\"#]
-        );
+        assert_eq!(texts(Syntax::Json, text), ["1 a x", "2 c 1", "3 d y", "2 c z", "2 e true", r#"1 g q\"r\\"#]);
         assert_eq!(texts(Syntax::Json, r#"["x", [["y"]]]"#), ["0  x", "0  y"]);
         assert_eq!(texts(Syntax::Json, "{\"a\":1}\n{\"b\":2}"), ["1 a 1", "1 b 2"], "one document a line");
         assert_eq!(texts(Syntax::Form, "a=x&b&c=y%3D=z&=&d="), ["1 a x", "1 c y%3D=z", "1  ", "1 d "]);

@@ -188,7 +188,8 @@ mod tests {
     #[test]
     fn any_rule_means_secrets_only() {
         let table = Bindings::new(vec![entry(&[], &["api.example.com"], &["body Password"])]);
-        let (own, place) = (host("api.example.com"), BodyPlace { key: "Password".into(), depth: crate::model::Depth::Top });
+        let (own, place) =
+            (host("api.example.com"), BodyPlace { key: "Password".into(), depth: crate::model::Depth::Top });
         let expects = |family| {
             let found = Finding { family, ..finding("Whatever", 0..4) };
             table.expects(&found, Place::Body(&place), Some(&own))

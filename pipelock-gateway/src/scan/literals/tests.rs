@@ -31,7 +31,9 @@ fn base64(bytes: &[u8], url: bool) -> String {
 fn base32(bytes: &[u8]) -> String {
     let alphabet: Vec<char> = ('A'..='Z').chain('2'..='7').collect();
     let bits: Vec<u8> = bytes.iter().flat_map(|byte| (0..8).rev().map(move |bit| byte >> bit & 1)).collect();
-    let group = |group: &[u8]| alphabet[group.iter().fold(0usize, |all, bit| all << 1 | usize::from(*bit)) << (5 - group.len())];
+    let group = |group: &[u8]| {
+        alphabet[group.iter().fold(0usize, |all, bit| all << 1 | usize::from(*bit)) << (5 - group.len())]
+    };
     bits.chunks(5).map(group).collect()
 }
 
@@ -51,7 +53,10 @@ fn each_form_is_found_at_every_place() {
         for (name, text) in [
             ("raw", format!("{before}{VALUE}{before}")),
             ("json", format!("{before}{}", VALUE.replace('"', "\\\""))),
-            ("wary json", format!("{before}{}", VALUE.replace('"', "\\\"").replace('/', "\\/").replace('&', "\\u0026"))),
+            (
+                "wary json",
+                format!("{before}{}", VALUE.replace('"', "\\\"").replace('/', "\\/").replace('&', "\\u0026")),
+            ),
             ("percent", format!("{before}{percent}")),
             ("percent in lower case", format!("{before}{}", percent.replace("%2F", "%2f").replace("%2B", "%2b"))),
             ("hex", format!("{before}{}", hex(false))),
@@ -95,11 +100,18 @@ fn a_part_or_a_neighbour_of_a_value_is_not_the_value() {
 #[test]
 fn canaries_are_found_in_either_case_and_long_values_by_their_middle() {
     let token = "Trap-7Rq2Vx-Lm9Tz0";
-    let table = Arc::new(Literals::compile([Literal { rule: "Canary Token (t)".into(), value: token.as_bytes().into(), caseless: true }]));
-    for text in [token.to_owned(), token.to_lowercase(), token.to_uppercase(), base64(token.to_uppercase().as_bytes(), false)] {
+    let table = Arc::new(Literals::compile([Literal {
+        rule: "Canary Token (t)".into(),
+        value: token.as_bytes().into(),
+        caseless: true,
+    }]));
+    for text in
+        [token.to_owned(), token.to_lowercase(), token.to_uppercase(), base64(token.to_uppercase().as_bytes(), false)]
+    {
         assert_eq!(found(&table, text.as_bytes()).len(), 1, "{text}");
     }
-    let long: String = (0..2000u32).map(|i| char::from(b'a' + (i.wrapping_mul(2_654_435_761) >> 27) as u8 % 26)).collect();
+    let long: String =
+        (0..2000u32).map(|i| char::from(b'a' + (i.wrapping_mul(2_654_435_761) >> 27) as u8 % 26)).collect();
     let table = self::table(&[&long]);
     assert_eq!(found(&table, format!("x{long}").as_bytes()).len(), 1);
     assert_eq!(found(&table, long[..800].as_bytes()), [], "its beginning is like that of others");
