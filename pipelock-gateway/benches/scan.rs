@@ -1,168 +1,231 @@
-//! What scanning costs, as ratios inside one run. `cargo bench -p pipelock-gateway --bench scan`.
+//! What scanning costs, as ratios inside one run. `cargo xtask bench scan`, or
+//! `cargo bench -p pipelock-gateway --features testing --bench scan -- [--lines | --marginal | --track]`.
 //!
-//! Absolute times depend on the machine and its neighbours; read the table of ratios printed first. It is measured in
-//! rounds that take turns, each the median of several, so that a slow second hits all lines alike. Criterion then tracks the
-//! same work over time.
+//! Prints the table of what is promised and what was measured, as Markdown; `RESULTS-scan.md` beside this file is such a
+//! table. `--lines` prints one line of plain figures each instead, which `cargo xtask bench scan --against` compares with those
+//! of another build in turns; `--marginal` what each rule adds to its database; `--track` lets criterion keep a history.
 
 #[path = "scan/benign.rs"]
 mod benign;
+#[path = "scan/floods.rs"]
+mod floods;
+#[path = "scan/table.rs"]
+mod table;
 
 use std::hint::black_box;
 use std::io::Write as _;
-use std::time::{Duration, Instant};
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group};
 use pipelock_gateway::model::Surface;
+use pipelock_gateway::scan::measure::{self, Triggers};
 use pipelock_gateway::scan::{Encoding, Engine, RuleSpec, StreamOptions};
-use regex::bytes::Regex;
+use regex::bytes::{Regex, RegexBuilder};
 
+use self::table::{Bound, Line, Row};
+
+const KIB: usize = 1 << 10;
 const MIB: usize = 1 << 20;
-
-/// Formats of the built-in rules as plain regular expressions, for the way without Hyperscan: one after another. Fewer than
-/// the engine has, so the comparison flatters them.
-const ONE_BY_ONE: [&str; 32] = [
-    r"sk-ant-[\w-]{16}",
-    r"sk-proj-[\w-]{16}",
-    r"sk-svcacct-[\w-]{16}",
-    r"sk-[A-Za-z0-9]{48}",
-    r"hf_[A-Za-z0-9]{30}",
-    r"gsk_[A-Za-z0-9]{48}",
-    r"xai-[\w-]{80}",
-    r"r8_[A-Za-z0-9]{37}",
-    r"pcsk_\w{36}",
-    r"(?:A3T[A-Z0-9]|A(?:KIA|GPA|IDA|ROA|IPA|NPA|NVA|SIA))[A-Z0-9]{16}",
-    r#"(?i:secret[_ -]?access[_ -]?key)["'\\\s:=>,]{1,8}[A-Za-z0-9/+]{40}"#,
-    r"AIza[\w-]{35}",
-    r"GOCSPX-[\w-]{28}",
-    r"ya29\.[\w-]{20}",
-    r"do[opr]_v1_[a-f0-9]{64}",
-    r"dapi[a-z0-9]{30}",
-    r"sb_secret_[\w-]{20}",
-    r"hvs\.[\w-]{23}",
-    r"gh[pousr]_\w{36}",
-    r"github_pat_\w{36}",
-    r"glpat-[\w-]{20}",
-    r"npm_[A-Za-z0-9]{36}",
-    r"pypi-[\w-]{32}",
-    r"xox[bpars]-[A-Za-z0-9-]{15}",
-    r"[sr]k[_-](?:live|test)[_-][A-Za-z0-9]{20}",
-    r"whsec_[A-Za-z0-9+/_-]{20}",
-    r"SG\.[\w-]{22}\.[\w-]{43}",
-    r"key-[A-Za-z0-9]{32}",
-    r"NRAK-[A-Z0-9]{27}",
-    r"lin_api_[A-Za-z0-9]{40}",
-    r"-----BEGIN (?:(?:RSA|EC|DSA|OPENSSH|ENCRYPTED|PGP|ANY) )?PRIVATE KEY(?: BLOCK)?-----",
-    r"ey[\w-]{10,500}\.ey[\w-]{10}",
-];
+/// Rounds that take turns. Odd, so that the median is one of them.
+const ROUNDS: usize = 21;
+/// Every so many rounds for what takes a tenth of a second or more.
+const SELDOM: usize = 7;
+/// A hundred megabytes, as an upload that nothing holds back but the scan.
+const GATE: usize = 100 * 1000 * 1000;
 
 fn engine() -> Engine {
     Engine::compile(&RuleSpec::default()).expect("the built-in rules compile")
 }
 
-fn expressions() -> Vec<Regex> {
-    let compile = |expression: &&str| Regex::new(&format!("(?-u){expression}")).expect("it is a regular expression");
-    ONE_BY_ONE.iter().map(compile).collect()
+/// The rules' own expressions as ordinary regular expressions, to be run one after the other.
+fn one_by_one() -> Vec<Regex> {
+    let compile = |(_, expression): (&str, &str)| {
+        RegexBuilder::new(expression)
+            .unicode(false)
+            .dot_matches_new_line(true)
+            .size_limit(64 * MIB)
+            .build()
+            .expect("what Hyperscan reads here is a regular expression")
+    };
+    measure::expressions().map(compile).collect()
 }
 
-fn scan(engine: &Engine, encoding: Encoding, text: &[u8], piece: usize) -> usize {
-    let mut scan = engine.stream(Surface::RequestBody, StreamOptions { encoding });
+fn scan(engine: &Engine, surface: Surface, encoding: Encoding, text: &[u8], piece: usize) -> usize {
+    let mut scan = engine.stream(surface, StreamOptions { encoding });
     for bytes in text.chunks(piece) {
-        scan.push(bytes);
+        scan.push(black_box(bytes));
     }
     scan.finish().len()
 }
 
-/// One line of the table.
-type Work<'a> = Box<dyn FnMut() + 'a>;
-
-/// The ratios that the design promises, each against its baseline in the same run.
-fn ratios() {
-    const ROUNDS: usize = 15;
-    let engine = engine();
-    let expressions = expressions();
-    let text = benign::benign(MIB);
-    let mut copy = vec![0; MIB];
-    let mut work: Vec<(&str, Work<'_>)> = vec![
-        (
-            "memcpy/1m",
-            Box::new(|| {
-                copy.copy_from_slice(black_box(&text));
-                black_box(&copy);
-            }),
-        ),
-        (
-            "regex_one_by_one/1m",
-            Box::new(|| {
-                black_box(expressions.iter().filter(|expression| expression.is_match(black_box(&text))).count());
-            }),
-        ),
-        (
-            "dlp_text/1m",
-            Box::new(|| {
-                black_box(scan(&engine, Encoding::Plain, black_box(&text), MIB));
-            }),
-        ),
-        (
-            "dlp_text_json/1m",
-            Box::new(|| {
-                black_box(scan(&engine, Encoding::Json, black_box(&text), MIB));
-            }),
-        ),
-        (
-            "stream/chunk_16k",
-            Box::new(|| {
-                black_box(scan(&engine, Encoding::Plain, black_box(&text), 16 << 10));
-            }),
-        ),
-        (
-            "stream/chunk_1400",
-            Box::new(|| {
-                black_box(scan(&engine, Encoding::Plain, black_box(&text), 1400));
-            }),
-        ),
-        (
-            "stream/chunk_64",
-            Box::new(|| {
-                black_box(scan(&engine, Encoding::Plain, black_box(&text), 64));
-            }),
-        ),
-    ];
-    let mut times = vec![Vec::with_capacity(ROUNDS); work.len()];
-    for _ in 0..ROUNDS {
-        for ((_, run), times) in work.iter_mut().zip(&mut times) {
-            let start = Instant::now();
-            run();
-            times.push(start.elapsed());
+/// A hundred megabytes through the scan that a gate would wait for; answers how much of it was never released early.
+fn gate(engine: &Engine, text: &[u8]) -> usize {
+    let mut scan = engine.stream(Surface::RequestBody, StreamOptions { encoding: Encoding::Json });
+    let mut left = GATE;
+    let mut held = 0;
+    while left > 0 {
+        for bytes in text.chunks(16 * KIB) {
+            let bytes = &bytes[..bytes.len().min(left)];
+            left -= bytes.len();
+            held = held.max(scan.push(black_box(bytes)).hold);
         }
     }
-    let medians: Vec<Duration> = times
-        .iter_mut()
-        .map(|times| {
-            times.sort_unstable();
-            times[ROUNDS / 2]
-        })
-        .collect();
-    let base = |name: &str| {
-        let place = work.iter().position(|(known, _)| *known == name).expect("the baseline is in the table");
-        medians[place].as_secs_f64()
+    held + scan.finish().len()
+}
+
+/// Runs `work` so often that it looks at a MiB.
+fn repeated<'a>(name: &str, bytes: usize, mut work: impl FnMut() -> usize + 'a) -> Line<'a> {
+    let times = (MIB / bytes).max(1);
+    Line::new(name, bytes * times, move || {
+        for _ in 0..times {
+            black_box(work());
+        }
+    })
+}
+
+fn main() {
+    let asked = |flag: &str| std::env::args().any(|argument| argument == flag);
+    let out = &mut std::io::stdout().lock();
+    let written = if asked("--track") {
+        benches();
+        Criterion::default().configure_from_args().final_summary();
+        Ok(())
+    } else if asked("--marginal") {
+        out.write_all(marginal().as_bytes())
+    } else {
+        out.write_all(promised(asked("--lines")).as_bytes())
     };
-    let mut out = std::io::stderr().lock();
-    let _ = writeln!(out, "{:<22}{:>10}{:>14}{:>12}", "", "x memcpy", "x one_by_one", "x dlp_text");
-    for ((name, _), median) in work.iter().zip(&medians) {
-        let ratio = |baseline: &str| median.as_secs_f64() / base(baseline);
-        let (copy, regex, whole) = (ratio("memcpy/1m"), ratio("regex_one_by_one/1m"), ratio("dlp_text/1m"));
-        let _ = writeln!(out, "{name:<22}{copy:>10.2}{regex:>14.3}{whole:>12.2}");
+    written.expect("standard output is open");
+}
+
+/// Everything that is promised, measured; as plain figures when `plain`.
+fn promised(plain: bool) -> String {
+    let engine = engine();
+    let triggers = Triggers::built_in();
+    let expressions = one_by_one();
+    let [small, middle, text] = [KIB, 16 * KIB, MIB].map(benign::benign);
+    let floods = floods::floods(MIB);
+    let (engine, triggers, text) = (&engine, &triggers, &text);
+    let (mut small_copy, mut copy) = (small.clone(), text.clone());
+
+    let mut lines = vec![
+        repeated("limit/memcpy/1k", KIB, || {
+            small_copy.copy_from_slice(black_box(&small));
+            usize::from(black_box(&small_copy)[0])
+        }),
+        repeated("limit/memcpy/1m", MIB, || {
+            copy.copy_from_slice(black_box(text));
+            usize::from(black_box(&copy)[0])
+        }),
+        repeated("baseline/regex_each_dlp/1m", MIB, || {
+            expressions.iter().filter(|expression| expression.is_match(black_box(text))).count()
+        })
+        .every(SELDOM),
+    ];
+    for (name, text) in [("1k", &small), ("16k", &middle), ("1m", text)] {
+        let size = text.len();
+        lines.push(repeated(&format!("scan/dlp_text/{name}"), size, move || triggers.hits(black_box(text), size)));
+        lines.push(repeated(&format!("lane/runs/{name}"), size, move || measure::runs(black_box(text))));
+        lines.push(repeated(&format!("lane/runs_judged/{name}"), size, move || measure::judged_runs(black_box(text))));
+        lines.push(repeated(&format!("scan/all_lanes/{name}"), size, move || {
+            scan(engine, Surface::Response, Encoding::Plain, text, size)
+        }));
+        lines.push(repeated(&format!("pipeline/request/{name}"), size, move || {
+            scan(engine, Surface::RequestBody, Encoding::Json, text, size)
+        }));
+        lines.push(repeated(&format!("pipeline/response/{name}"), size, move || {
+            scan(engine, Surface::Response, Encoding::Json, text, size)
+        }));
     }
+    for (name, piece) in [("block", MIB), ("chunk_16k", 16 * KIB), ("chunk_1400", 1400), ("chunk_64", 64)] {
+        lines.push(repeated(&format!("stream/{name}"), MIB, move || {
+            scan(engine, Surface::RequestBody, Encoding::Json, text, piece)
+        }));
+    }
+    lines.push(
+        Line::new("gate/100m", GATE, move || {
+            black_box(gate(engine, text));
+        })
+        .every(SELDOM),
+    );
+    for (name, flood) in &floods {
+        lines.push(
+            repeated(&format!("adversarial/{name}"), MIB, move || {
+                scan(engine, Surface::RequestBody, Encoding::Json, flood, 16 * KIB)
+            })
+            .every(SELDOM),
+        );
+    }
+    table::measure(&mut lines, ROUNDS);
+
+    if plain {
+        return lines.iter().map(|line| format!("{}\t{:.6}\n", line.name, line.nanoseconds_a_byte())).collect();
+    }
+    let (text, missed) = table::table(&lines, &rows(&floods));
+    format!("{text}\n{missed} of the targets missed.\n")
+}
+
+/// The promises of the design, §11.
+fn rows(floods: &[(&str, Vec<u8>)]) -> Vec<Row> {
+    let promise = |name: &str, base, bound| (name.to_owned(), base, bound);
+    let mut rows = vec![
+        promise("scan/dlp_text/1m", "limit/memcpy/1m", Bound::AtMost(5.0)),
+        promise("scan/dlp_text/16k", "scan/dlp_text/1m", Bound::Shown),
+        promise("scan/dlp_text/1k", "scan/dlp_text/1m", Bound::Shown),
+        promise("scan/dlp_text/1m", "baseline/regex_each_dlp/1m", Bound::Faster(6.0)),
+        promise("lane/runs/1m", "limit/memcpy/1m", Bound::AtMost(5.5)),
+        promise("lane/runs_judged/1m", "lane/runs/1m", Bound::Shown),
+        promise("scan/all_lanes/1k", "limit/memcpy/1k", Bound::AtMost(110.0)),
+        promise("scan/all_lanes/1m", "baseline/regex_each_dlp/1m", Bound::Shown),
+        promise("pipeline/request/1m", "limit/memcpy/1m", Bound::AtMost(24.0)),
+        promise("pipeline/request/1m", "scan/dlp_text/1m", Bound::AtMost(4.5)),
+        promise("pipeline/request/1k", "pipeline/request/1m", Bound::Shown),
+        promise("pipeline/response/1m", "limit/memcpy/1m", Bound::AtMost(44.0)),
+        promise("pipeline/response/1m", "baseline/regex_each_dlp/1m", Bound::Shown),
+        promise("stream/chunk_64", "stream/block", Bound::AtMost(5.0)),
+        promise("stream/chunk_1400", "stream/block", Bound::AtMost(1.3)),
+        promise("stream/chunk_16k", "stream/block", Bound::AtMost(1.05)),
+        promise("gate/100m", "stream/chunk_16k", Bound::AtMost(1.3)),
+    ];
+    let most = |name: &str| (format!("adversarial/{name}"), "stream/chunk_16k", Bound::AtMost(18.0));
+    rows.extend(floods.iter().map(|(name, _)| most(name)));
+    rows
+}
+
+/// What each rule adds to the time of its database: measured with it and without it, in turns.
+fn marginal() -> String {
+    let text = benign::benign(MIB);
+    let all: Vec<_> = measure::expressions().collect();
+    let without = |left_out: usize| {
+        let others = all.iter().enumerate().filter(|(place, _)| *place != left_out);
+        Triggers::of(others.map(|(_, (_, expression))| *expression))
+    };
+    let databases: Vec<_> = (0..=all.len()).map(without).collect();
+    let names = all.iter().map(|(name, _)| *name).chain(["all rules"]);
+    let mut lines: Vec<_> = names
+        .zip(&databases)
+        .map(|(name, triggers)| Line::new(name, MIB, || drop(black_box(triggers.hits(&text, 16 * KIB)))))
+        .collect();
+    table::measure(&mut lines, ROUNDS);
+    let whole = lines.pop().expect("the last line is the whole");
+    // Nanoseconds a byte at the speed of this machine; the ratio is what can be carried to another.
+    let mut costs: Vec<_> = lines.iter().map(|line| (1.0 - line.over(&whole), &line.name)).collect();
+    costs.sort_by(|one, other| other.0.total_cmp(&one.0));
+    let mut text =
+        format!("| rule | share of {:.3} ns a byte | ns a byte |\n|---|---:|---:|\n", whole.nanoseconds_a_byte());
+    for (share, name) in costs.iter().take(12) {
+        text += &format!("| {name} | {:.1} % | {:.4} |\n", share * 100.0, share * whole.nanoseconds_a_byte());
+    }
+    text
 }
 
 fn tracked(criterion: &mut Criterion) {
     let engine = engine();
-    let mut group = criterion.benchmark_group("scan/dlp_text");
-    for (name, size) in [("1k", 1 << 10), ("16k", 16 << 10), ("1m", MIB)] {
+    let mut group = criterion.benchmark_group("pipeline/request");
+    for (name, size) in [("1k", KIB), ("16k", 16 * KIB), ("1m", MIB)] {
         let text = benign::benign(size);
         group.throughput(Throughput::Bytes(size as u64));
         group.bench_with_input(BenchmarkId::from_parameter(name), &text, |bencher, text| {
-            bencher.iter(|| scan(&engine, Encoding::Plain, black_box(text), text.len()));
+            bencher.iter(|| scan(&engine, Surface::RequestBody, Encoding::Json, text, text.len()));
         });
     }
     group.finish();
@@ -171,9 +234,3 @@ fn tracked(criterion: &mut Criterion) {
 }
 
 criterion_group!(benches, tracked);
-
-fn main() {
-    ratios();
-    benches();
-    Criterion::default().configure_from_args().final_summary();
-}

@@ -7,10 +7,13 @@
 pub mod check;
 pub mod exec;
 mod privilege;
+pub mod rules;
+pub mod scan;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -38,6 +41,12 @@ pub enum Command {
     Exec(ExecArgs),
     /// Check a configuration file and print the policy in force.
     Check(CheckArgs),
+    /// Judge messages as the gateway would, without a network: JSON lines on standard input, one verdict a line on standard
+    /// output, in the same order.
+    Scan(ScanArgs),
+    /// What is looked for: every rule with its severity and samples.
+    #[command(subcommand)]
+    Rules(RulesCommand),
     /// Ask a running gateway whether it is healthy: exit code 0 if so, 1 if not.
     Healthcheck(HealthcheckArgs),
     /// What this kernel and this user can do, need by need, with the remedy for what is missing.
@@ -76,6 +85,54 @@ pub struct CheckArgs {
     pub config: Option<PathBuf>,
 }
 
+/// Arguments of `pipelock scan`.
+#[derive(Clone, Debug, Args)]
+pub struct ScanArgs {
+    /// Configuration file (pipelock.yaml): its mode and its rules are in force. Without one: balanced mode, built-in rules.
+    #[arg(short, long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// How many records are judged at once. Default: one a processor.
+    #[arg(short, long, value_name = "N")]
+    pub jobs: Option<NonZeroUsize>,
+}
+
+/// What `pipelock rules` does.
+#[derive(Clone, Debug, Subcommand)]
+pub enum RulesCommand {
+    /// One line a rule.
+    List {
+        /// Configuration file (pipelock.yaml), for its own rules and what it switches off.
+        #[arg(short, long, value_name = "FILE")]
+        config: Option<PathBuf>,
+        /// JSON lines, one rule each, samples included.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Everything about one rule: what it matches, what it is checked by, its samples.
+    Show {
+        /// Name of the rule, in any case; a part of it will do when no other rule has it.
+        name: String,
+        /// Configuration file (pipelock.yaml).
+        #[arg(short, long, value_name = "FILE")]
+        config: Option<PathBuf>,
+    },
+    /// What each expression costs on the text on standard input: how often it fires, and its time alone. Dearest first.
+    Cost {
+        /// Configuration file (pipelock.yaml).
+        #[arg(short, long, value_name = "FILE")]
+        config: Option<PathBuf>,
+        /// JSON lines, one expression each.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Try every rule on its samples: exit code 1 when one that must be found is not, or one that must not be is.
+    Test {
+        /// Configuration file (pipelock.yaml).
+        #[arg(short, long, value_name = "FILE")]
+        config: Option<PathBuf>,
+    },
+}
+
 /// Arguments of `pipelock healthcheck`.
 #[derive(Clone, Debug, Args)]
 pub struct HealthcheckArgs {
@@ -92,6 +149,8 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Check(args) => {
             ExitCode::from(check::check(args.config.as_deref(), &mut io::stdout(), &mut io::stderr()))
         }
+        Command::Scan(args) => ExitCode::from(scan::run(&args)),
+        Command::Rules(command) => ExitCode::from(rules::run(&command, &mut io::stdout(), &mut io::stderr())),
         Command::Healthcheck(args) => healthcheck(&args),
         Command::Probe => probe(),
     }

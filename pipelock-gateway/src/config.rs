@@ -31,6 +31,7 @@ mod keys;
 mod logging;
 mod no_proxy;
 mod reader;
+mod response_scanning;
 mod tls_interception;
 mod yaml;
 
@@ -41,10 +42,11 @@ pub use canary_tokens::CanaryToken;
 pub use capture::Capture;
 pub use credential_binding::CredentialBindings;
 pub use cross_request::CrossRequest;
-pub use dlp::{Dlp, DlpPattern};
+pub use dlp::{Dlp, DlpPattern, PatternSamples};
 pub use error::{Error, Hint, Place, Problem, Warning};
 pub use fetch_proxy::FetchProxy;
 pub use logging::{LogFormat, LogOutput, Logging};
+pub use response_scanning::ResponseScanning;
 pub use tls_interception::{CaFiles, TlsInterception};
 pub use yaml::Mark;
 
@@ -97,6 +99,8 @@ pub struct Config {
     pub credential_binding: CredentialBindings,
     /// Secrets that leave in pieces.
     pub cross_request: CrossRequest,
+    /// What becomes of answers.
+    pub response_scanning: ResponseScanning,
     /// The audit log.
     pub logging: Logging,
     /// The explicit proxy and admin port.
@@ -205,6 +209,7 @@ impl Config {
             canary_tokens: Vec::new(),
             credential_binding: CredentialBindings::default(),
             cross_request: CrossRequest::default(),
+            response_scanning: ResponseScanning::default(),
             logging: Logging::default(),
             fetch_proxy: FetchProxy::default(),
         }
@@ -231,6 +236,7 @@ impl Config {
                 None => CredentialBindings::default(),
             },
             cross_request: top.read("cross_request_detection", CrossRequest::default(), CrossRequest::read)?,
+            response_scanning: top.read("response_scanning", ResponseScanning::default(), ResponseScanning::read)?,
             logging: top.read("logging", Logging::default(), Logging::read)?,
             fetch_proxy: top.read("fetch_proxy", FetchProxy::default(), FetchProxy::read)?,
         };

@@ -1,9 +1,9 @@
 //! HTTP on both legs: serve the workload, ask the upstream, show what passes to a judge, enforce what it says.
 //!
 //! Versions are never translated: both legs speak what the upstream chose. This module enforces a
-//! [`crate::model::Verdict`] and never forms one; rules live behind [`Inspect`]. Only requests are judged so far;
-//! responses stream through frame by frame. A request travels `exchange` (check, judge the head) → `upload` (hold and judge
-//! the body) → `upstream`; the answer comes back through `body`, and `log` hands one record to the judge at the end.
+//! [`crate::model::Verdict`] and never forms one; rules live behind [`Inspect`]. A request travels `exchange` (check, judge
+//! the head) → `upload` (hold and judge the body) → `upstream`; the answer comes back through `download` (judge the body,
+//! held or on its way) and `body`, and `log` hands one record to the judge at the end.
 //!
 //! What a client can notice, because hyper's API ends there: informational responses other than 100 and 101 are dropped
 //! (103 too); `Content-Length` on 304 and `Transfer-Encoding` on an answer to HEAD are dropped; a close-delimited response reaches an HTTP/1.1 client chunked; a header
@@ -15,6 +15,7 @@ mod block;
 mod body;
 mod budget;
 mod coding;
+mod download;
 mod downstream;
 mod exchange;
 mod framing;
@@ -153,7 +154,7 @@ pub enum Error {
     #[error("request target has no usable authority")]
     Target(#[source] http::Error),
     /// The judge stopped a body that was on its way; what was held back of it is gone.
-    #[error("request body stopped by its judge")]
+    #[error("body stopped by its judge")]
     Stopped,
 }
 

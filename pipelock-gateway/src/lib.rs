@@ -8,6 +8,9 @@ pub mod cli;
 pub mod config;
 pub mod connection;
 pub mod forward;
+#[cfg(feature = "testing")]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod http;
 pub mod model;
 pub mod pipeline;

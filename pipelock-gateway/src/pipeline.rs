@@ -45,7 +45,7 @@ use draft::Draft;
 use first_bytes::{FirstBytes, first_bytes};
 use heard::{Greeting, Heard};
 use intercept::Opening;
-pub use snapshot::{Error, Opener, Snapshot, SnapshotOptions};
+pub use snapshot::{Error, Opener, Snapshot, SnapshotOptions, user_rule};
 use workloads::Workloads;
 
 /// The workload's side: always a socket, whichever door it came through.

@@ -10,23 +10,42 @@
 //! silence. Findings do not depend on how the bytes were cut into pieces. Matched bytes never leave this module: findings
 //! carry a length and a fingerprint. Next stop: [`crate::verdict`].
 
+mod candidates;
+mod catalogue;
+mod context;
+mod cost;
 mod decode;
+mod disguise;
 mod engine;
 mod environment;
 mod evidence;
 mod fields;
 mod forms;
 mod fragments;
+#[cfg(any(test, feature = "testing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod hyperscan;
+pub mod injection;
+mod island;
+mod language;
 mod literals;
+#[cfg(feature = "testing")]
+pub mod measure;
 mod members;
 mod message;
+mod normalize;
 mod rules;
 mod runs;
+mod seed;
 mod stream;
+mod tools;
+mod url;
 mod validate;
 mod window;
 
+pub use catalogue::{RuleFacts, RuleFinder, catalogue};
+pub use cost::{Probe, probes};
 pub use engine::{Engine, Error, RuleSpec, UserRule};
 pub use environment::{EnvironmentSecret, environment_secrets};
 pub use fields::Fields;
@@ -36,6 +55,7 @@ pub use literals::{Literal, LiteralScan, Literals};
 pub use members::Syntax;
 pub use message::{Message, Payload};
 pub use stream::{Encoding, Progress, StreamOptions, StreamScan};
+pub use tools::{Inventory, ToolSession};
 
 #[cfg(test)]
 mod tests;

@@ -51,26 +51,55 @@ impl Policy {
     }
 }
 
+/// Which of several families gives the reason: the last one here. A secret rather than a limit, since it is what the sender
+/// can do something about.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Weight {
+    Limit,
+    Url,
+    Tools,
+    Injection,
+    Secret,
+}
+
+impl Weight {
+    fn of(family: Family) -> Self {
+        match family {
+            Family::Dlp => Self::Secret,
+            Family::Injection | Family::ToolPoisoning => Self::Injection,
+            Family::ToolCall | Family::ToolChain => Self::Tools,
+            Family::Url => Self::Url,
+            Family::Limit => Self::Limit,
+        }
+    }
+
+    fn reason(self) -> BlockReason {
+        match self {
+            Self::Secret => BlockReason::Secret,
+            Self::Injection => BlockReason::Injection,
+            Self::Tools => BlockReason::ToolPolicy,
+            Self::Url => BlockReason::UrlShape,
+            Self::Limit => BlockReason::ScanLimit,
+        }
+    }
+}
+
 /// One verdict on everything that was found in a message part.
 ///
-/// The order of `findings` does not matter; in the verdict the worst stand first. A secret is the reason rather than a
-/// limit, since it is what the sender can do something about. A policy that only watches answers [`Action::Warn`] and
-/// still names the reason it would have blocked for.
+/// The order of `findings` does not matter; in the verdict the worst stand first, and the reason is that of [`Weight`]. A policy
+/// that only watches answers [`Action::Warn`] and still names the reason it would have blocked for.
 #[must_use]
 pub fn fold(policy: Policy, mut findings: Vec<Finding>) -> Verdict {
     let mut action = Action::Allow;
-    let (mut secret, mut limit) = (false, false);
+    let mut reason = None;
     for finding in &findings {
         let asked = policy.action(finding);
         action = action.max(asked);
-        secret |= asked == Action::Block && finding.family == Family::Dlp;
-        limit |= asked == Action::Block && finding.family == Family::Limit;
+        if asked == Action::Block {
+            reason = reason.max(Some(Weight::of(finding.family)));
+        }
     }
-    let reason = match (secret, limit) {
-        (true, _) => Some(BlockReason::Secret),
-        (false, true) => Some(BlockReason::ScanLimit),
-        (false, false) => None,
-    };
+    let reason = reason.map(Weight::reason);
     if !policy.blocks() {
         action = action.min(Action::Warn);
     }

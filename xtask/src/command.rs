@@ -8,7 +8,7 @@ use std::fmt;
 use std::io::{BufRead as _, BufReader, Write};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 
 use anyhow::{Context as _, Result, bail};
 
@@ -128,6 +128,15 @@ impl Cmd {
             on_line(&String::from_utf8_lossy(&line));
         }
         child.wait().with_context(|| format!("waiting for `{self}`"))
+    }
+
+    /// Starts it as a filter, with pipes at both ends; standard error goes where ours goes.
+    ///
+    /// # Errors
+    /// When it cannot start.
+    pub(crate) fn spawn_filter(&self) -> Result<Child> {
+        let child = self.std().stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
+        child.with_context(|| format!("starting `{self}`"))
     }
 
     /// Becomes the program: signals, terminal and exit code are then its own. Returns only when it cannot start.

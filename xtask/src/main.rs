@@ -10,6 +10,8 @@ mod check;
 mod command;
 mod deps;
 mod e2e;
+mod eval;
+mod fuzz;
 mod run;
 mod steps;
 mod suite;
@@ -42,6 +44,10 @@ enum Task {
     Run(run::Args),
     /// Benchmarks; prints ratios measured in one run.
     Bench(bench::Args),
+    /// Recall and false positives of `pipelock scan` on labelled records, against the targets of the product.
+    Eval(eval::Args),
+    /// Fuzzes the readers of hostile bytes; without a target, all of them in turn.
+    Fuzz(fuzz::Args),
     /// Rebuilds the BPF object, or checks that the committed one is what the source gives.
     BuildEbpf(build_ebpf::Args),
     /// Installs what a bare Debian machine lacks, for building and for tests.
@@ -56,6 +62,8 @@ fn main() -> ExitCode {
         Task::E2e(args) => e2e::e2e(&args),
         Task::Run(args) => run::run(&args),
         Task::Bench(args) => bench::bench(&args),
+        Task::Eval(args) => return eval::eval(&args),
+        Task::Fuzz(args) => fuzz::fuzz(&args),
         Task::BuildEbpf(args) => build_ebpf::build(&args),
         Task::InstallDeps => deps::install_all(),
     };

@@ -57,6 +57,29 @@ pub struct DlpPattern {
     pub exempt_domains: DomainList,
     /// `action: warn`: matches are reported and never enforced.
     pub warn_only: bool,
+    /// Texts that `pipelock rules test` tries it on.
+    pub samples: PatternSamples,
+}
+
+/// What a pattern promises.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct PatternSamples {
+    /// Texts it must find.
+    pub found: Vec<String>,
+    /// Texts it must leave alone.
+    pub ignored: Vec<String>,
+}
+
+impl PatternSamples {
+    fn read(value: &Value<'_>) -> Result<Self, Error> {
+        const KEYS: Keys = Keys::all(&["found", "ignored"]);
+        let section = value.section(&KEYS)?;
+        let texts = |list: &Value<'_>| list.list()?.iter().map(|text| Ok(text.text()?.to_owned())).collect();
+        Ok(Self {
+            found: section.read("found", Vec::new(), texts)?,
+            ignored: section.read("ignored", Vec::new(), texts)?,
+        })
+    }
 }
 
 impl Default for Dlp {
@@ -132,7 +155,8 @@ fn read_patterns(list: &Value<'_>) -> Result<Vec<DlpPattern>, Error> {
 
 impl DlpPattern {
     fn read(value: &Value<'_>) -> Result<Self, Error> {
-        const KEYS: Keys = Keys::all(&["name", "regex", "severity", "validator", "exempt_domains", "action"]);
+        const KEYS: Keys =
+            Keys::all(&["name", "regex", "severity", "validator", "exempt_domains", "action", "samples"]);
         let section = value.section(&KEYS)?;
         let name = section.field("name").ok_or_else(|| value.incomplete("name is missing; add one to report"))?;
         let regex = section.field("regex").ok_or_else(|| value.incomplete("regex is missing; add what to look for"))?;
@@ -151,6 +175,7 @@ impl DlpPattern {
                 .read("validator", None, |word| word.choice(&Validator::ALL.map(|v| (v.as_str(), v))).map(Some))?,
             exempt_domains: section.read("exempt_domains", DomainList::default(), Value::parse_list)?,
             warn_only: section.read("action", false, |action| action.choice(&[("warn", true)]))?,
+            samples: section.read("samples", PatternSamples::default(), PatternSamples::read)?,
         })
     }
 }

@@ -21,6 +21,7 @@ pub(super) const TOP_LEVEL: Keys = Keys {
         "cross_request_detection",
         "logging",
         "fetch_proxy",
+        "response_scanning",
     ],
     not_yet: &[
         "a2a_scanning",
@@ -50,7 +51,6 @@ pub(super) const TOP_LEVEL: Keys = Keys {
         "metrics_listen",
         "redaction",
         "request_body_scanning",
-        "response_scanning",
         "reverse_proxy",
         "rules",
         "scan_api",

@@ -60,9 +60,9 @@ fn keys_that_do_not_exist_are_refused_with_what_was_meant() {
     pipelock.yaml:2:3: capture.cidrs: is not a known key; the keys here are cidr_bypass
     pipelock.yaml:5:7: dlp.patterns[0].serverity: is not a known key; did you mean severity?
     pipelock.yaml:2:3: dlp.action: is not a known key; the keys here are include_defaults, patterns, scan_env, secrets_file, min_env_secret_length
-    pipelock.yaml:1:1: blocklist: is not a known key; the keys here are version, mode, enforce, trusted_domains, api_allowlist, tls_interception, no_proxy, capture, dlp, canary_tokens, credential_binding, cross_request_detection, logging, fetch_proxy
-    pipelock.yaml:1:1: "": is not a known key; the keys here are version, mode, enforce, trusted_domains, api_allowlist, tls_interception, no_proxy, capture, dlp, canary_tokens, credential_binding, cross_request_detection, logging, fetch_proxy
-    pipelock.yaml:1:1: "a\nb": is not a known key; the keys here are version, mode, enforce, trusted_domains, api_allowlist, tls_interception, no_proxy, capture, dlp, canary_tokens, credential_binding, cross_request_detection, logging, fetch_proxy
+    pipelock.yaml:1:1: blocklist: is not a known key; the keys here are version, mode, enforce, trusted_domains, api_allowlist, tls_interception, no_proxy, capture, dlp, canary_tokens, credential_binding, cross_request_detection, logging, fetch_proxy, response_scanning
+    pipelock.yaml:1:1: "": is not a known key; the keys here are version, mode, enforce, trusted_domains, api_allowlist, tls_interception, no_proxy, capture, dlp, canary_tokens, credential_binding, cross_request_detection, logging, fetch_proxy, response_scanning
+    pipelock.yaml:1:1: "a\nb": is not a known key; the keys here are version, mode, enforce, trusted_domains, api_allowlist, tls_interception, no_proxy, capture, dlp, canary_tokens, credential_binding, cross_request_detection, logging, fetch_proxy, response_scanning
     "#);
 }
 
@@ -564,4 +564,18 @@ proptest! {
             prop_assert_eq!(message.lines().count(), 1, "{}", message);
         }
     }
+}
+
+#[test]
+fn what_becomes_of_answers_is_read_and_what_is_not_built_blocks_instead() {
+    let responses = |text: &str| accepted(text).response_scanning;
+    assert_eq!(responses(""), ResponseScanning::default());
+    assert!(responses("response_scanning: {action: block}").enabled);
+    assert!(responses("response_scanning: {action: warn}").warn_only);
+    assert!(!responses("response_scanning: {enabled: false}").enabled);
+    assert!(!responses("response_scanning: {action: strip}").warn_only);
+    assert_snapshot!(warnings("response_scanning:\n  action: strip\n  patterns: []\n"), @r"
+    pipelock.yaml:2:11: response_scanning.action: is not built yet; such answers are blocked
+    pipelock.yaml:3:3: response_scanning.patterns: not yet supported: this version acts as if it were absent
+    ");
 }

@@ -113,6 +113,9 @@ pub(super) fn status(reason: BlockReason) -> StatusCode {
         BlockReason::UpstreamTls | BlockReason::UpstreamUnavailable => StatusCode::BAD_GATEWAY,
         BlockReason::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
         BlockReason::Secret
+        | BlockReason::Injection
+        | BlockReason::ToolPolicy
+        | BlockReason::UrlShape
         | BlockReason::BodyUndecodable
         | BlockReason::ScanLimit
         | BlockReason::UpgradeUninspectable
@@ -123,8 +126,11 @@ pub(super) fn status(reason: BlockReason) -> StatusCode {
 fn explanation(reason: BlockReason) -> &'static str {
     match reason {
         BlockReason::Secret => "request contains a secret",
-        BlockReason::BodyTooLarge => "request body is larger than can be inspected",
-        BlockReason::BodyUndecodable => "request body has a content coding that cannot be inspected",
+        BlockReason::Injection => "response gives orders to the model that would read it",
+        BlockReason::ToolPolicy => "tool call would do damage",
+        BlockReason::UrlShape => "request target hides something in its shape",
+        BlockReason::BodyTooLarge => "body is larger than can be inspected",
+        BlockReason::BodyUndecodable => "body has a content coding that cannot be inspected",
         BlockReason::ScanLimit => "inspection reached a limit",
         BlockReason::AuthorityMismatch => "host differs from the name the connection was opened for",
         BlockReason::NotInAllowlist => "host is not in the allowlist",

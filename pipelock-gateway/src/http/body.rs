@@ -97,7 +97,7 @@ impl Held {
 
     /// True behind the last frame, so that `END_STREAM` and the last chunk go out with it; never before the first one,
     /// because then no framing at all would be written for a body that is there and empty.
-    fn is_end(&self) -> bool {
+    pub(super) fn is_end(&self) -> bool {
         self.started && self.bytes == 0 && self.trailers.is_none()
     }
 }
@@ -161,6 +161,12 @@ pub(super) enum ToWorkload {
         /// Set when the judge stops a request whose response has begun: the response must not end as if complete.
         stopped: Option<CancellationToken>,
     },
+    /// The upstream's, judged before or while it passes.
+    Judged {
+        stream: Box<JudgedStream>,
+        /// How it broke while it was read ahead; told behind what came before.
+        failed: Option<Error>,
+    },
     /// None: the connection changes hands.
     Switched,
 }
@@ -181,6 +187,10 @@ impl Body for ToWorkload {
                 }
                 (ready!(Pin::new(body).poll_frame(cx)).map(|frame| frame.map_err(Error::upstream)), log)
             }
+            Self::Judged { stream, failed } => match ready!(stream.poll_frame(cx)) {
+                None => (failed.take().map(Err), &mut stream.log),
+                frame => (frame, &mut stream.log),
+            },
             Self::Switched => return Poll::Ready(None),
         };
         if let Some(Ok(frame)) = &frame {
@@ -193,6 +203,7 @@ impl Body for ToWorkload {
         match self {
             Self::Own { body, .. } => body.is_end_stream(),
             Self::Relayed { body, .. } => body.is_end_stream(),
+            Self::Judged { stream, failed } => failed.is_none() && stream.is_end_stream(),
             Self::Switched => true,
         }
     }
@@ -201,6 +212,8 @@ impl Body for ToWorkload {
         match self {
             Self::Own { body, .. } => body.size_hint(),
             Self::Relayed { body, .. } => body.size_hint(),
+            // Of a known length the head speaks; hyper would add one to an answer that came chunked.
+            Self::Judged { .. } => SizeHint::default(),
             Self::Switched => SizeHint::with_exact(0),
         }
     }

@@ -1,4 +1,4 @@
-//! Undoes the content-coding of a request body, incrementally, for the judge's eyes only.
+//! Undoes the content-coding of a body, incrementally, for the judge's eyes only.
 //!
 //! What is forwarded are always the original bytes. Whatever an upstream could read differently than we do (bytes after
 //! the end of a deflate stream, a broken checksum, a third layer, a coding we do not know) is [`Undecodable`] rather than a
@@ -6,8 +6,10 @@
 
 use std::ops::ControlFlow;
 
+use brotli_decompressor::{BrotliDecompressStream, BrotliResult, BrotliState, StandardAlloc};
 use flate2::{Crc, Decompress, FlushDecompress, Status};
 use http::{HeaderMap, header};
+use zstd::stream::raw::{DParameter, Operation as _};
 
 /// Output is shown in pieces of this size.
 const OUTPUT_BYTES: usize = 16 * 1024;
@@ -41,6 +43,31 @@ impl Decoder {
         max_output_bytes: u64,
         max_ratio: u64,
     ) -> Result<Option<Self>, Undecodable> {
+        Self::of(headers, max_output_bytes, max_ratio, Layer::named)
+    }
+
+    /// The same for an answer, where `br` is undone as well. In a request it is refused: a Brotli stream may carry metadata
+    /// that no decoder shows (RFC 7932 §9.2), and what a workload hides there would leave unjudged.
+    pub(super) fn for_answer(
+        headers: &HeaderMap,
+        max_output_bytes: u64,
+        max_ratio: u64,
+    ) -> Result<Option<Self>, Undecodable> {
+        Self::of(headers, max_output_bytes, max_ratio, |coding| {
+            if coding.eq_ignore_ascii_case("br") {
+                Ok(Layer::Brotli(Box::new(Brotli::new())))
+            } else {
+                Layer::named(coding)
+            }
+        })
+    }
+
+    fn of(
+        headers: &HeaderMap,
+        max_output_bytes: u64,
+        max_ratio: u64,
+        named: impl Fn(&str) -> Result<Layer, Undecodable>,
+    ) -> Result<Option<Self>, Undecodable> {
         let mut layers = Vec::new();
         for value in headers.get_all(header::CONTENT_ENCODING) {
             for coding in value.to_str().map_err(|_| Undecodable)?.split(',').map(str::trim) {
@@ -50,7 +77,7 @@ impl Decoder {
                 if layers.len() == MAX_LAYERS {
                     return Err(Undecodable);
                 }
-                layers.push(Layer::named(coding)?);
+                layers.push(named(coding)?);
             }
         }
         if layers.is_empty() {
@@ -104,6 +131,8 @@ fn feed(layers: &mut [Layer], bytes: &[u8], sink: Sink<'_>) -> Result<ControlFlo
 enum Layer {
     Gzip(Gzip),
     Deflate(Deflate),
+    Brotli(Box<Brotli>),
+    Zstd(Box<Zstd>),
 }
 
 impl Layer {
@@ -112,6 +141,8 @@ impl Layer {
             Ok(Self::Gzip(Gzip::new()))
         } else if coding.eq_ignore_ascii_case("deflate") {
             Ok(Self::Deflate(Deflate::Start { first: None }))
+        } else if coding.eq_ignore_ascii_case("zstd") {
+            Ok(Self::Zstd(Box::new(Zstd::new()?)))
         } else {
             Err(Undecodable)
         }
@@ -121,6 +152,8 @@ impl Layer {
         match self {
             Self::Gzip(gzip) => gzip.push(bytes, sink),
             Self::Deflate(deflate) => deflate.push(bytes, sink),
+            Self::Brotli(brotli) => brotli.push(bytes, sink),
+            Self::Zstd(zstd) => zstd.push(bytes, sink),
         }
     }
 
@@ -128,6 +161,8 @@ impl Layer {
         match self {
             Self::Gzip(gzip) => matches!(gzip.at, GzipAt::Between),
             Self::Deflate(deflate) => matches!(deflate, Deflate::Done),
+            Self::Brotli(brotli) => brotli.done,
+            Self::Zstd(zstd) => zstd.at_frame_end,
         }
     }
 }
@@ -219,6 +254,99 @@ impl Deflate {
             Self::Done if bytes.is_empty() => Ok(ControlFlow::Continue(())),
             Self::Done => Err(Undecodable),
         }
+    }
+}
+
+/// The `br` coding (RFC 7932): one stream, nothing behind it.
+struct Brotli {
+    state: BrotliState<StandardAlloc, StandardAlloc, StandardAlloc>,
+    output: Box<[u8]>,
+    done: bool,
+}
+
+impl Brotli {
+    fn new() -> Self {
+        let state = BrotliState::new(StandardAlloc::default(), StandardAlloc::default(), StandardAlloc::default());
+        Self { state, output: vec![0; OUTPUT_BYTES].into_boxed_slice(), done: false }
+    }
+
+    fn push(&mut self, bytes: &[u8], sink: Sink<'_>) -> Result<ControlFlow<()>, Undecodable> {
+        let (mut available_in, mut consumed) = (bytes.len(), 0);
+        while !self.done {
+            let (mut available_out, mut written, mut total) = (self.output.len(), 0, 0);
+            let result = BrotliDecompressStream(
+                &mut available_in,
+                &mut consumed,
+                bytes,
+                &mut available_out,
+                &mut written,
+                &mut self.output,
+                &mut total,
+                &mut self.state,
+            );
+            let decoded = self.output.get(..written).unwrap_or_default();
+            if !decoded.is_empty() && sink(decoded).is_break() {
+                return Ok(ControlFlow::Break(()));
+            }
+            match result {
+                BrotliResult::ResultSuccess => self.done = true,
+                BrotliResult::NeedsMoreOutput => {}
+                BrotliResult::NeedsMoreInput => return Ok(ControlFlow::Continue(())),
+                BrotliResult::ResultFailure => return Err(Undecodable),
+            }
+        }
+        // Most readers ignore what follows the end; it would travel unjudged.
+        if available_in > 0 { Err(Undecodable) } else { Ok(ControlFlow::Continue(())) }
+    }
+}
+
+/// The `zstd` coding (RFC 8878, bounded as RFC 9659 asks: a window of at most 8 MiB), any number of frames. Skippable frames
+/// are refused: decoders pass over them, so what they hold would travel unjudged.
+struct Zstd {
+    raw: zstd::stream::raw::Decoder<'static>,
+    output: Box<[u8]>,
+    at_frame_end: bool,
+    /// Bytes of the current frame's magic number seen so far.
+    magic: usize,
+}
+
+impl Zstd {
+    const MAX_WINDOW_LOG: u32 = 23;
+    const MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+
+    fn new() -> Result<Self, Undecodable> {
+        let mut raw = zstd::stream::raw::Decoder::new().map_err(|_| Undecodable)?;
+        raw.set_parameter(DParameter::WindowLogMax(Self::MAX_WINDOW_LOG)).map_err(|_| Undecodable)?;
+        Ok(Self { raw, output: vec![0; OUTPUT_BYTES].into_boxed_slice(), at_frame_end: false, magic: 0 })
+    }
+
+    fn push(&mut self, mut bytes: &[u8], sink: Sink<'_>) -> Result<ControlFlow<()>, Undecodable> {
+        // A full output buffer may hide more output, also when all input is taken.
+        let mut more = true;
+        while more || !bytes.is_empty() {
+            for byte in bytes.iter().take(Self::MAGIC.len() - self.magic) {
+                if Self::MAGIC.get(self.magic) != Some(byte) {
+                    return Err(Undecodable);
+                }
+                self.magic += 1;
+            }
+            let status = self.raw.run_on_buffers(bytes, &mut self.output).map_err(|_| Undecodable)?;
+            bytes = bytes.get(status.bytes_read..).unwrap_or_default();
+            more = status.bytes_written == self.output.len();
+            if status.bytes_read > 0 || status.bytes_written > 0 {
+                self.at_frame_end = status.remaining == 0;
+                if self.at_frame_end {
+                    self.magic = 0;
+                }
+            } else if !bytes.is_empty() {
+                return Err(Undecodable);
+            }
+            let decoded = self.output.get(..status.bytes_written).unwrap_or_default();
+            if !decoded.is_empty() && sink(decoded).is_break() {
+                return Ok(ControlFlow::Break(()));
+            }
+        }
+        Ok(ControlFlow::Continue(()))
     }
 }
 

@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::block::{Blocked, is_grpc};
 use super::body::{ToUpstream, ToWorkload};
+use super::download::Withheld;
 use super::downstream::Unread;
 use super::hygiene::{self, Leave};
 use super::log::{ExchangeLog, Tally};
@@ -71,7 +72,7 @@ pub(super) struct Running {
     pub(super) connection: Arc<Connection>,
     pub(super) id: RequestId,
     pub(super) log: Arc<ExchangeLog>,
-    method: Method,
+    pub(super) method: Method,
     grpc: bool,
 }
 
@@ -115,7 +116,7 @@ impl Running {
             self.connection.upstream.set_switching(true);
         }
         match self.forward(Request::from_parts(head, body), stopped.as_ref()).await {
-            Ok(response) => Ok(self.relay(response, switching.then_some(downstream_switch), stopped)),
+            Ok(response) => Ok(self.relay(response, switching.then_some(downstream_switch), stopped).await),
             // The judge's stop surfaces as a failure of the body it refused.
             Err(_) if stopped.as_ref().is_some_and(CancellationToken::is_cancelled) => Ok(self.refuse(true)),
             Err(Error::Upstream(error)) if error.is_parse() => Ok(self.unusable_upstream()),
@@ -187,7 +188,7 @@ impl Running {
         sent.map_err(|_| Error::ResponseTimeout(response_head))?
     }
 
-    fn relay(
+    async fn relay(
         &self,
         response: Response<Incoming>,
         downstream_switch: Option<OnUpgrade>,
@@ -206,8 +207,10 @@ impl Running {
             (true, None) => return self.unusable_upstream(),
             (false, _) => {
                 let (head, body) = response.into_parts();
-                let body = ToWorkload::Relayed { body, log: Arc::clone(&self.log), stopped };
-                (Response::from_parts(head, ()), body)
+                match self.download(&head, body, stopped).await {
+                    Ok(body) => (Response::from_parts(head, ()), body),
+                    Err(Withheld) => return self.refuse(false),
+                }
             }
         };
         self.log.answered(response.status());

@@ -34,7 +34,15 @@ pub trait Inspect: Send + Sync + 'static {
     /// Opens a judge for the body that follows `head`. Bytes are pushed after content-coding was removed.
     fn request_body(&self, exchange: &Exchange, id: RequestId, head: &Parts) -> Box<dyn BodyInspect>;
 
-    /// What to do with a request that cannot be shown: a body that is too large or has a coding that cannot be undone, a
+    /// Opens a judge for the body of the answer with `head`; `None` when answers of this kind are not judged.
+    fn response_body(
+        &self,
+        exchange: &Exchange,
+        id: RequestId,
+        head: &http::response::Parts,
+    ) -> Option<Box<dyn BodyInspect>>;
+
+    /// What to do with a message that cannot be shown: a body that is too large or has a coding that cannot be undone, a
     /// switch to another protocol. The verdict carries `reason`. Anything but [`crate::model::Action::Block`] lets what was
     /// not shown pass unjudged; audit mode answers [`crate::model::Action::Warn`].
     fn uninspectable(&self, exchange: &Exchange, id: RequestId, reason: BlockReason) -> Verdict;
@@ -76,6 +84,15 @@ impl<T: Inspect + ?Sized> Inspect for Arc<T> {
 
     fn request_body(&self, exchange: &Exchange, id: RequestId, head: &Parts) -> Box<dyn BodyInspect> {
         (**self).request_body(exchange, id, head)
+    }
+
+    fn response_body(
+        &self,
+        exchange: &Exchange,
+        id: RequestId,
+        head: &http::response::Parts,
+    ) -> Option<Box<dyn BodyInspect>> {
+        (**self).response_body(exchange, id, head)
     }
 
     fn uninspectable(&self, exchange: &Exchange, id: RequestId, reason: BlockReason) -> Verdict {

@@ -1,33 +1,53 @@
-//! A request body that is judged while it passes, for calls that answer before the request ends (gRPC, Connect).
+//! A body that is judged while it passes: requests that are answered before they end (gRPC, Connect), and answers.
 //!
-//! Such a body cannot be held until its end: client and server may take turns. So bytes are released once no match can
-//! begin in them any more ([`Step::Hold`]), and a stop aborts the upstream's stream before its end: the upstream sees an
-//! incomplete request, never the bytes that were held back. The length-prefixed messages are shown as they are sent, five
-//! byte prefix included; compressed ones are refused before a judge is opened.
+//! Such a body cannot be held until its end: client and server may take turns, and readers wait for the first line. So bytes
+//! are released once no match can begin in them any more ([`Step::Hold`]), and a stop aborts the stream before its end: the
+//! other side sees an incomplete message, never the bytes that were held back. Length-prefixed messages are shown as they
+//! are sent, five byte prefix included; compressed ones are refused before a judge is opened.
+//!
+//! An answer is also released up to its last line end whenever its upstream pauses, because a reader waits for lines (server-sent
+//! events, NDJSON). What a judge finds over several such lines is found at the last of them.
 
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::ops::ControlFlow;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Body, Frame};
 use hyper::body::Incoming;
+use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
-use super::Error;
 use super::body::Held;
+use super::coding::{Decoder, Undecodable};
 use super::inspect::{BodyInspect, Exchange, Inspect, Step};
 use super::log::ExchangeLog;
+use super::{Error, Limits};
 use crate::model::{Action, BlockReason, RequestId, Verdict};
+
+/// Which way a body goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Direction {
+    /// From the workload to the upstream.
+    Request,
+    /// From the upstream to the workload.
+    Response,
+}
 
 /// A body, its judge, and what the judge holds back.
 pub(super) struct JudgedStream {
+    pub(super) direction: Direction,
     pub(super) body: Incoming,
     /// `None` after the verdict.
     pub(super) judge: Option<Box<dyn BodyInspect>>,
+    /// Undoes the content-coding for the judge's eyes.
+    pub(super) decoder: Option<Decoder>,
     pub(super) held: Held,
-    /// Bytes at the front of `held` that may go.
-    pub(super) released: usize,
+    pub(super) progress: Progress,
     /// More than this is never held back; a judge that asks for it cannot judge this body.
     pub(super) max_held: usize,
     pub(super) ended: bool,
@@ -35,33 +55,98 @@ pub(super) struct JudgedStream {
     pub(super) exchange: Arc<Exchange>,
     pub(super) id: RequestId,
     pub(super) log: Arc<ExchangeLog>,
-    /// Tells the response side.
+    /// Tells the response side of a request.
     pub(super) stopped: CancellationToken,
+}
+
+/// How reading ahead ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ahead {
+    /// The body is complete and judged.
+    Ended,
+    /// There is more of it than was to be read, or it takes longer.
+    More,
+    /// There was no room to hold it.
+    Overloaded,
 }
 
 impl JudgedStream {
     pub(super) fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         loop {
-            if let Some(chunk) = self.held.take(self.released) {
-                self.released -= chunk.len();
+            if let Some(chunk) = self.held.take(self.progress.releasable()) {
+                self.progress.left += chunk.len() as u64;
                 return Poll::Ready(Some(Ok(Frame::data(chunk))));
             }
             if self.ended {
                 return Poll::Ready(self.held.take_trailers().map(|trailers| Ok(Frame::trailers(trailers))));
             }
-            let step = match ready!(Pin::new(&mut self.body).poll_frame(cx)) {
-                Some(Ok(frame)) => self.take_in(frame),
-                Some(Err(error)) => return Poll::Ready(Some(Err(Error::downstream(error)))),
-                None => {
-                    self.ended = true;
-                    self.conclude(false)
+            let Poll::Ready(step) = self.poll_take(cx) else {
+                if self.direction == Direction::Response && self.progress.release_lines() {
+                    continue;
                 }
+                return Poll::Pending;
             };
-            if let Err(stopped) = step {
-                self.stopped.cancel();
-                return Poll::Ready(Some(Err(stopped)));
+            if let Err(error) = step {
+                if matches!(error, Error::Stopped) {
+                    self.stopped.cancel();
+                }
+                return Poll::Ready(Some(Err(error)));
             }
         }
+    }
+
+    /// Reads and judges up to `limit` bytes before any leaves, for at most `patience`.
+    pub(super) async fn read_ahead(
+        &mut self,
+        limit: usize,
+        patience: Option<Duration>,
+        limits: &Limits,
+    ) -> Result<Ahead, Error> {
+        let deadline = patience.map(|patience| Instant::now() + patience);
+        while !self.ended {
+            if self.held.bytes() > limit {
+                return Ok(Ahead::More);
+            }
+            let next = poll_fn(|cx| self.poll_take(cx));
+            match deadline {
+                Some(deadline) => match timeout_at(deadline, next).await {
+                    Ok(taken) => taken?,
+                    Err(_) => return Ok(Ahead::More),
+                },
+                None => next.await?,
+            }
+            let held = self.held.bytes();
+            if !self.held.lease.cover(held, limits.budget_patience).await {
+                return Ok(Ahead::Overloaded);
+            }
+        }
+        Ok(Ahead::Ended)
+    }
+
+    /// Whether the last frame has gone out.
+    pub(super) fn is_end_stream(&self) -> bool {
+        self.ended && self.held.is_end()
+    }
+
+    /// Nothing more comes; what was judged final may still go, the rest is forgotten.
+    pub(super) fn cut(&mut self) {
+        self.ended = true;
+        self.judge = None;
+    }
+
+    /// Takes in one frame, or the end.
+    fn poll_take(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        Poll::Ready(match ready!(Pin::new(&mut self.body).poll_frame(cx)) {
+            Some(Ok(frame)) => self.take_in(frame),
+            Some(Err(error)) => Err(match self.direction {
+                Direction::Request => Error::downstream(error),
+                Direction::Response => Error::upstream(error),
+            }),
+            None => {
+                self.ended = true;
+                self.conclude(false)
+            }
+        })
     }
 
     fn take_in(&mut self, frame: Frame<Bytes>) -> Result<(), Error> {
@@ -79,27 +164,35 @@ impl JudgedStream {
     }
 
     fn take_in_data(&mut self, data: Bytes) -> Result<(), Error> {
-        self.log.request_body(data.len());
-        let step = match &mut self.judge {
-            Some(judge) => self.log.timed(|| judge.push(&data)),
-            None => Step::Hold(0),
+        if self.direction == Direction::Request {
+            // An answer is counted when it is written.
+            self.log.request_body(data.len());
+        }
+        let Self { judge, decoder, progress, log, .. } = self;
+        let shown = if let Some(judge) = judge {
+            log.timed(|| progress.show(judge.as_mut(), decoder.as_mut(), &data))
+        } else {
+            progress.pass(data.len());
+            Ok(ControlFlow::Continue(()))
         };
         self.held.push(data);
-        match step {
-            Step::Stop => self.conclude(true),
-            Step::Hold(back) => {
-                self.released = self.held.bytes().saturating_sub(back);
-                if self.held.bytes() - self.released > self.max_held { self.give_up() } else { Ok(()) }
+        match shown {
+            Ok(ControlFlow::Break(())) => self.conclude(true),
+            Ok(ControlFlow::Continue(())) if self.progress.withheld() > self.max_held as u64 => {
+                self.give_up(BlockReason::BodyTooLarge)
             }
+            Ok(ControlFlow::Continue(())) => Ok(()),
+            Err(Undecodable) => self.give_up(BlockReason::BodyUndecodable),
         }
     }
 
     /// The judge has seen all it wants: either everything may go, or nothing more.
     fn conclude(&mut self, stopped: bool) -> Result<(), Error> {
         let Some(judge) = self.judge.take() else {
-            self.released = self.held.bytes();
+            self.progress.release_all();
             return Ok(());
         };
+        let incomplete = !stopped && self.decoder.take().is_some_and(|decoder| decoder.finish().is_err());
         let verdict = self.log.timed(|| judge.finish());
         // A stop means block. Only a warning, said in so many words by audit mode, lets the body pass.
         if stopped && verdict.action == Action::Allow {
@@ -108,15 +201,177 @@ impl JudgedStream {
         if self.log.judged(verdict).is_block() {
             return Err(Error::Stopped);
         }
-        self.released = self.held.bytes();
+        if incomplete {
+            return self.give_up(BlockReason::BodyUndecodable);
+        }
+        self.progress.release_all();
         Ok(())
     }
 
-    fn give_up(&mut self) -> Result<(), Error> {
-        let verdict = self.inspect.uninspectable(&self.exchange, self.id, BlockReason::BodyTooLarge);
+    fn give_up(&mut self, reason: BlockReason) -> Result<(), Error> {
+        self.decoder = None;
+        let verdict = self.inspect.uninspectable(&self.exchange, self.id, reason);
         if self.log.judged(verdict).is_block() {
             return Err(Error::Stopped);
         }
         self.conclude(false)
+    }
+}
+
+/// How far a body has come: received, shown, released and gone. Offsets count from its beginning.
+#[derive(Debug, Default)]
+pub(super) struct Progress {
+    /// Bytes received, as they were sent.
+    received: u64,
+    /// Of these, how many may go.
+    released: u64,
+    /// Of these, how many have gone.
+    left: u64,
+    /// Bytes shown to the judge, coding undone.
+    shown: u64,
+    /// End of the last complete line among them.
+    line_end: u64,
+    /// For coded bodies: where each piece ended, as received and as shown. A piece is released as a whole.
+    pieces: VecDeque<(u64, u64)>,
+}
+
+impl Progress {
+    /// Shows a piece to the judge and releases what that makes final.
+    fn show(
+        &mut self,
+        judge: &mut dyn BodyInspect,
+        decoder: Option<&mut Decoder>,
+        data: &[u8],
+    ) -> Result<ControlFlow<()>, Undecodable> {
+        let coded = decoder.is_some();
+        let mut back = None;
+        let (shown, line_end) = (&mut self.shown, &mut self.line_end);
+        let mut push = |bytes: &[u8]| {
+            let step = judge.push(bytes);
+            if let Some(at) = memchr::memrchr(b'\n', bytes) {
+                *line_end = *shown + at as u64 + 1;
+            }
+            *shown += bytes.len() as u64;
+            match step {
+                Step::Hold(hold) => {
+                    back = Some(hold as u64);
+                    ControlFlow::Continue(())
+                }
+                Step::Stop => ControlFlow::Break(()),
+            }
+        };
+        let flow = match decoder {
+            Some(decoder) => decoder.push(data, &mut push)?,
+            None => push(data),
+        };
+        self.received += data.len() as u64;
+        if coded {
+            self.pieces.push_back((self.received, self.shown));
+        }
+        if let (ControlFlow::Continue(()), Some(back)) = (flow, back) {
+            self.release_shown(self.shown.saturating_sub(back), coded);
+        }
+        Ok(flow)
+    }
+
+    /// Bytes that no judge wants to see.
+    fn pass(&mut self, bytes: usize) {
+        self.received += bytes as u64;
+        self.release_all();
+    }
+
+    /// Everything shown before `final_end` may go.
+    fn release_shown(&mut self, final_end: u64, coded: bool) {
+        if !coded {
+            self.released = self.released.max(final_end);
+            return;
+        }
+        while let Some(&(received, shown)) = self.pieces.front() {
+            if shown > final_end {
+                break;
+            }
+            self.released = self.released.max(received);
+            self.pieces.pop_front();
+        }
+    }
+
+    /// Releases up to the last line end; whether that was more than before.
+    fn release_lines(&mut self) -> bool {
+        let before = self.released;
+        let coded = !self.pieces.is_empty() || self.shown != self.received;
+        self.release_shown(self.line_end, coded);
+        self.released > before
+    }
+
+    fn release_all(&mut self) {
+        self.released = self.received;
+        self.pieces.clear();
+    }
+
+    /// Bytes at the front of what is held that may go.
+    fn releasable(&self) -> usize {
+        usize::try_from(self.released.saturating_sub(self.left)).unwrap_or(usize::MAX)
+    }
+
+    /// Bytes received that may not go yet.
+    fn withheld(&self) -> u64 {
+        self.received.saturating_sub(self.released)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderMap;
+
+    use super::*;
+
+    /// A judge that always holds the last `0` bytes shown.
+    struct Holds(usize);
+
+    impl BodyInspect for Holds {
+        fn push(&mut self, _: &[u8]) -> Step {
+            Step::Hold(self.0)
+        }
+        fn trailers(&mut self, _: &HeaderMap) {}
+        fn finish(self: Box<Self>) -> Verdict {
+            Verdict::allow()
+        }
+    }
+
+    #[test]
+    fn a_pause_releases_whole_lines_and_nothing_of_the_next() {
+        let mut progress = Progress::default();
+        let mut judge = Holds(10);
+        assert!(progress.show(&mut judge, None, b"data: one\n\ndata: t").unwrap().is_continue());
+        assert_eq!(progress.releasable(), 8);
+        assert!(progress.release_lines());
+        assert_eq!(progress.releasable(), 11);
+        assert!(!progress.release_lines());
+        progress.left = 11;
+        assert!(progress.show(&mut judge, None, b"wo\n").unwrap().is_continue());
+        assert_eq!(progress.releasable(), 0);
+        assert!(progress.release_lines());
+        assert_eq!(progress.releasable(), 10);
+    }
+
+    #[test]
+    fn coded_pieces_leave_whole_and_only_when_all_they_stand_for_is_final() {
+        use std::io::Write as _;
+        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+        gzip.write_all(&b"line one\nline two\nthe end, not yet a line".repeat(3)).unwrap();
+        let body = gzip.finish().unwrap();
+        let mut headers = HeaderMap::new();
+        headers.insert(http::header::CONTENT_ENCODING, http::HeaderValue::from_static("gzip"));
+        let mut decoder = Decoder::for_head(&headers, 1 << 20, 100).unwrap();
+        let mut progress = Progress::default();
+        let mut judge = Holds(5);
+        for piece in body.chunks(7) {
+            assert!(progress.show(&mut judge, decoder.as_mut(), piece).unwrap().is_continue());
+            let released = progress.released;
+            assert!(released == progress.received || released % 7 == 0, "{released}");
+        }
+        assert!(progress.withheld() > 0, "the last piece stands for bytes that are not final");
+        progress.release_all();
+        assert_eq!(progress.withheld(), 0);
     }
 }

@@ -23,7 +23,7 @@ use super::body::{Held, ToUpstream};
 use super::coding::{Decoder, Undecodable};
 use super::exchange::{Running, Upload};
 use super::inspect::{BodyInspect, Step};
-use super::judged::JudgedStream;
+use super::judged::{Direction, JudgedStream, Progress};
 use crate::model::{Action, BlockReason, Verdict};
 
 /// A body slower than this on average ...
@@ -189,10 +189,12 @@ impl Running {
         }
         let stopped = CancellationToken::new();
         let stream = JudgedStream {
+            direction: Direction::Request,
             body,
             judge: Some(self.open_judge(head)),
             held: self.nothing_held(),
-            released: 0,
+            decoder: None,
+            progress: Progress::default(),
             max_held: self.connection.limits.max_body_bytes,
             ended: false,
             inspect: Arc::clone(&self.connection.inspect),
@@ -245,7 +247,7 @@ fn is_compressed_stream(headers: &HeaderMap) -> bool {
         .any(|value| !value.as_bytes().eq_ignore_ascii_case(b"identity"))
 }
 
-fn declared_length(headers: &HeaderMap) -> Option<u64> {
+pub(super) fn declared_length(headers: &HeaderMap) -> Option<u64> {
     headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 

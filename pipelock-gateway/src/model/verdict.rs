@@ -31,6 +31,12 @@ impl Action {
 pub enum BlockReason {
     /// A secret was found in what was about to leave.
     Secret,
+    /// An answer, or the definition of a tool, gives a model orders.
+    Injection,
+    /// The arguments of a tool call, or calls in this order, do damage.
+    ToolPolicy,
+    /// The request target hides something in its shape.
+    UrlShape,
     /// The body is larger than can be judged.
     BodyTooLarge,
     /// The body has a content-coding that cannot be undone, or undoing it broke a limit.
@@ -59,6 +65,9 @@ impl BlockReason {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Secret => "secret",
+            Self::Injection => "injection",
+            Self::ToolPolicy => "tool_policy",
+            Self::UrlShape => "url_shape",
             Self::BodyTooLarge => "body_too_large",
             Self::BodyUndecodable => "body_undecodable",
             Self::ScanLimit => "scan_limit",

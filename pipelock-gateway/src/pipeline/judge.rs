@@ -38,13 +38,11 @@ impl Judge {
 }
 
 impl Scanner {
-    /// One verdict on all findings of a part. Rules that only warn are folded apart, so that they never block.
-    fn fold(&self, findings: Vec<Finding>) -> Verdict {
-        let (warn_only, enforced): (Vec<_>, Vec<_>) =
-            findings.into_iter().partition(|f| self.0.patterns.only_warns(&f.rule));
-        let mut verdict = verdict::fold(self.0.verdict, enforced);
-        if !warn_only.is_empty() {
-            verdict.join(Verdict { action: Action::Warn, reason: None, findings: warn_only });
+    /// The same for an answer, where configuration may ask for warnings only.
+    fn fold_answer(&self, findings: Vec<Finding>) -> Verdict {
+        let mut verdict = self.0.fold(findings);
+        if self.0.responses.warn_only {
+            verdict.action = verdict.action.min(Action::Warn);
         }
         verdict
     }
@@ -57,8 +55,12 @@ impl Scanner {
     /// Everything that a complete, short text holds: by its format, and by being a known value.
     fn scan(&self, surface: Surface, bytes: &[u8]) -> Vec<Finding> {
         let mut findings = self.0.engine.scan(surface, bytes);
-        findings.extend(self.literals().flat_map(|literals| literals.scan(surface, bytes)));
+        findings.extend(self.known(surface, bytes));
         findings
+    }
+
+    fn known(&self, surface: Surface, bytes: &[u8]) -> impl Iterator<Item = Finding> {
+        self.literals().flat_map(move |literals| literals.scan(surface, bytes))
     }
 
     /// Findings in the request line: method, and the whole target with its authority. Credentials in a place that the table
@@ -66,7 +68,8 @@ impl Scanner {
     /// that the path they stand in is not written down.
     fn request_line_findings(&self, peer: &Peer, head: &Parts) -> (Vec<Finding>, Vec<Finding>) {
         let line = format!("{} {}", head.method, head.uri);
-        let mut findings = self.scan(Surface::Url, line.as_bytes());
+        let mut findings = self.0.engine.scan_url(line.as_bytes());
+        findings.extend(self.known(Surface::Url, line.as_bytes()));
         let all = findings.clone();
         self.0.bindings.retain_leaks(&mut findings, peer.proven(), |f| verdict::in_target(line.as_bytes(), &f.span));
         let exempt = |f: &Finding| peer.proven().is_some_and(|host| self.0.patterns.is_exempt(&f.rule, host));
@@ -112,7 +115,7 @@ impl Scanner {
         }
         verdict.join(match self.0.cross_request.warn_only {
             true => Verdict { action: Action::Warn, reason: None, findings },
-            false => self.fold(findings),
+            false => self.0.fold(findings),
         });
         verdict
     }
@@ -123,7 +126,7 @@ impl Inspect for Judge {
         let peer = Peer::of(exchange);
         let (mut findings, exempt) = self.scanner.request_line_findings(&peer, head);
         findings.extend(self.scanner.header_findings(&peer, &head.headers, Surface::RequestHeader));
-        let mut verdict = self.scanner.fold(findings);
+        let mut verdict = self.scanner.0.fold(findings);
         verdict.join(Verdict { findings: exempt, ..Verdict::allow() });
         let query = head.uri.query().filter(|_| self.scanner.joins_pieces() && !verdict.is_block());
         let pieces = query.map_or_else(Vec::new, |query| {
@@ -154,6 +157,19 @@ impl Inspect for Judge {
         let pieces = self.scanner.joins_pieces().then(|| Pieces::new(syntax));
         let scanner = self.scanner.clone();
         Box::new(BodyJudge { scanner, streams, known, fields, pieces, peer, found: 0, trailers: Vec::new() })
+    }
+
+    fn response_body(
+        &self,
+        exchange: &Exchange,
+        _id: RequestId,
+        head: &http::response::Parts,
+    ) -> Option<Box<dyn BodyInspect>> {
+        if !is_text(&head.headers) || !self.scanner.0.judges_answers_of(Peer::of(exchange).proven()) {
+            return None;
+        }
+        let stream = self.scanner.0.engine.stream(Surface::Response, StreamOptions { encoding: Encoding::Json });
+        Some(Box::new(AnswerJudge { scanner: self.scanner.clone(), stream, found: 0 }))
     }
 
     fn uninspectable(&self, _exchange: &Exchange, _id: RequestId, reason: BlockReason) -> Verdict {
@@ -208,7 +224,7 @@ impl BodyInspect for BodyJudge {
             // A body that streams on must stop now; one that is held loses nothing by it.
             let known = self.known.iter().flat_map(|known| known.so_far().to_vec());
             let so_far = self.streams.iter().flat_map(StreamScan::so_far).chain(known).collect();
-            if self.scanner.fold(self.leaks(so_far)).is_block() {
+            if self.scanner.0.fold(self.leaks(so_far)).is_block() {
                 return Step::Stop;
             }
         }
@@ -231,7 +247,7 @@ impl BodyInspect for BodyJudge {
         self.fields.iter_mut().for_each(Fields::finish);
         let mut findings = self.leaks(findings);
         findings.append(&mut self.trailers);
-        let verdict = self.scanner.fold(findings);
+        let verdict = self.scanner.0.fold(findings);
         // What is stopped has not left, so it is no piece of anything.
         let pieces = self.pieces.take().filter(|_| !verdict.is_block()).map(Pieces::finish).unwrap_or_default();
         let completed = self.scanner.completed(&self.peer, pieces);
@@ -266,6 +282,15 @@ impl Inspect for RefuseAll {
         Box::new(RefuseBody(self.reason))
     }
 
+    fn response_body(
+        &self,
+        _exchange: &Exchange,
+        _id: RequestId,
+        _head: &http::response::Parts,
+    ) -> Option<Box<dyn BodyInspect>> {
+        Some(Box::new(RefuseBody(self.reason)))
+    }
+
     fn uninspectable(&self, _exchange: &Exchange, _id: RequestId, reason: BlockReason) -> Verdict {
         Verdict::block(reason)
     }
@@ -288,6 +313,49 @@ impl BodyInspect for RefuseBody {
     fn finish(self: Box<Self>) -> Verdict {
         Verdict::block(self.0)
     }
+}
+
+/// Judges the body of an answer.
+struct AnswerJudge {
+    scanner: Scanner,
+    stream: StreamScan,
+    /// Matches at the last look.
+    found: usize,
+}
+
+impl BodyInspect for AnswerJudge {
+    fn push(&mut self, bytes: &[u8]) -> Step {
+        let progress = self.stream.push(bytes);
+        if progress.found > self.found {
+            self.found = progress.found;
+            if self.scanner.fold_answer(self.stream.so_far()).is_block() {
+                return Step::Stop;
+            }
+        }
+        Step::Hold(progress.hold)
+    }
+
+    /// No model reads them.
+    fn trailers(&mut self, _trailers: &HeaderMap) {}
+
+    fn finish(self: Box<Self>) -> Verdict {
+        self.scanner.fold_answer(self.stream.finish())
+    }
+}
+
+/// Whether an answer is text that a model may come to read. Without a type it is; of `application` types those that are text.
+fn is_text(headers: &HeaderMap) -> bool {
+    let Some(kind) = headers.get(http::header::CONTENT_TYPE) else { return true };
+    let kind = String::from_utf8_lossy(kind.as_bytes()).to_ascii_lowercase();
+    let kind = kind.split(';').next().unwrap_or_default().trim();
+    let textual =
+        ["json", "xml", "javascript", "ecmascript", "yaml", "x-www-form-urlencoded", "ndjson", "jsonl", "html"];
+    kind.is_empty()
+        || kind.starts_with("text/")
+        || kind.starts_with("message/")
+        || kind.starts_with("multipart/")
+        || (kind.starts_with("application/") && textual.iter().any(|word| kind.ends_with(word)))
+        || kind == "image/svg+xml"
 }
 
 /// Whom a message is for.
@@ -322,6 +390,8 @@ fn is_form(content_type: &HeaderValue) -> bool {
     essence.trim_ascii().eq_ignore_ascii_case(b"application/x-www-form-urlencoded")
 }
 
+#[cfg(test)]
+mod deliveries;
 #[cfg(test)]
 mod tests {
     use super::*;

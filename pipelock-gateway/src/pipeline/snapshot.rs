@@ -8,8 +8,8 @@ use std::time::SystemTime;
 
 use zeroize::Zeroizing;
 
-use crate::config::{Config, CredentialBindings, CrossRequest, DlpPattern};
-use crate::model::{BoundRules, CANARY_RULE, DomainList, KNOWN_SECRET_RULE, PeerName};
+use crate::config::{Config, CredentialBindings, CrossRequest, DlpPattern, ResponseScanning};
+use crate::model::{Action, BoundRules, CANARY_RULE, DomainList, Finding, KNOWN_SECRET_RULE, PeerName, Verdict};
 use crate::{policy, scan, tls, verdict};
 
 /// Rules, engine and TLS of one configuration.
@@ -30,6 +30,8 @@ pub struct Snapshot {
     pub min_env_secret_length: Option<usize>,
     /// Whether and how pieces are put together across requests.
     pub cross_request: CrossRequest,
+    /// What becomes of answers.
+    pub responses: ResponseScanning,
     /// Present exactly when TLS is opened.
     pub tls: Option<Opener>,
 }
@@ -58,6 +60,14 @@ impl PatternNotes {
     #[must_use]
     pub fn is_exempt(&self, rule: &str, host: &PeerName) -> bool {
         self.exempt.get(rule).is_some_and(|domains| domains.matches(host))
+    }
+}
+
+impl Snapshot {
+    /// Whether answers of `host` are looked into; only a proven name can be exempt.
+    #[must_use]
+    pub fn judges_answers_of(&self, host: Option<&PeerName>) -> bool {
+        self.responses.enabled && !host.is_some_and(|host| self.responses.exempt_domains.matches(host))
     }
 }
 
@@ -150,8 +160,21 @@ impl Snapshot {
             known_secrets,
             min_env_secret_length: config.dlp.scan_env.then_some(config.dlp.min_env_secret_length),
             cross_request: config.cross_request,
+            responses: config.response_scanning.clone(),
             tls,
         })
+    }
+
+    /// One verdict on all findings of a part. Rules that only warn are folded apart, so that they never block.
+    #[must_use]
+    pub fn fold(&self, findings: Vec<Finding>) -> Verdict {
+        let (warn_only, enforced): (Vec<_>, Vec<_>) =
+            findings.into_iter().partition(|finding| self.patterns.only_warns(&finding.rule));
+        let mut verdict = verdict::fold(self.verdict, enforced);
+        if !warn_only.is_empty() {
+            verdict.join(Verdict { action: Action::Warn, reason: None, findings: warn_only });
+        }
+        verdict
     }
 }
 
@@ -213,7 +236,9 @@ fn known_secrets(config: &Config) -> Result<scan::Literals, Error> {
     Ok(compiled)
 }
 
-fn user_rule(pattern: &DlpPattern) -> scan::UserRule {
+/// A pattern of the file as the engine takes it.
+#[must_use]
+pub fn user_rule(pattern: &DlpPattern) -> scan::UserRule {
     scan::UserRule {
         name: pattern.name.clone(),
         expression: pattern.regex.clone(),

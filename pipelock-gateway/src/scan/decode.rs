@@ -1,13 +1,53 @@
-//! The decoded view: escapes undone byte by byte, with a map back to the raw bytes.
+//! Escapes undone byte by byte, with a map back to the raw bytes.
 //!
-//! There is no parser here. JSON escapes are undone wherever they stand, in keys, values and malformed documents alike, so
-//! that nothing can hide in a difference between two parsers. What is not an escape passes through unchanged. The state
-//! between pieces is at most twelve bytes, and the output does not depend on where the input was cut.
+//! There is no parser here. Escapes are undone wherever they stand, in keys, values and malformed documents alike, so that
+//! nothing can hide in a difference between two parsers. What is not an escape passes through unchanged. The state between
+//! pieces is at most twelve bytes, and the output does not depend on where the input was cut. Encodings that have to be
+//! guessed, such as base64, are the business of [`super::disguise`]; what characters look like, of [`super::normalize`].
+
+mod parse;
 
 use zeroize::{Zeroize as _, Zeroizing};
 
+use parse::{Parsed, parse_any, parse_json, parse_percent};
+
 /// Longest escape: a surrogate pair, `\uD83D\uDE00`.
-const LONGEST: usize = 12;
+pub(super) const LONGEST: usize = 12;
+/// Places are marked to the stretch of this many bytes.
+pub(super) const STRETCH: u64 = 64;
+
+/// Raw bytes that a decoded byte stands for, with a mark when it is not what stood there before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct RawLength(u16);
+
+impl RawLength {
+    /// A byte that stands for itself.
+    pub(super) const ONE: Self = Self(1);
+    const CHANGED: u16 = 1 << 15;
+
+    /// A byte that was made of so many others; of a great many, as many as can be counted.
+    pub(super) fn changed(raw: usize) -> Self {
+        Self(u16::try_from(raw).unwrap_or(u16::MAX) & !Self::CHANGED | Self::CHANGED)
+    }
+
+    pub(super) fn get(self) -> usize {
+        usize::from(self.0 & !Self::CHANGED)
+    }
+
+    pub(super) fn is_changed(self) -> bool {
+        self.0 & Self::CHANGED != 0
+    }
+
+    /// The same without the mark.
+    pub(super) fn unmarked(self) -> Self {
+        Self(self.0 & !Self::CHANGED)
+    }
+}
+
+/// How many raw bytes they are together.
+pub(super) fn raw_len<'a>(lengths: impl IntoIterator<Item = &'a RawLength>) -> usize {
+    lengths.into_iter().map(|length| length.get()).sum()
+}
 
 /// What has to be undone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,6 +57,9 @@ pub(super) enum Escapes {
     /// RFC 3986 §2.1: `%41`, and the plus sign of forms, which stands for a blank (WHATWG URL §5.1). A base64 secret that
     /// was sent with bare plus signs is found in the bytes as sent.
     Percent,
+    /// Whatever may be undone by who gets the text: those of JSON and of JavaScript (`\x41`, `\u{41}`), `%41`, and the
+    /// character references of HTML (`&#65;`, `&#x41;`, some names).
+    Any,
 }
 
 /// Decoded bytes, and for each how many raw bytes it stands for.
@@ -26,31 +69,50 @@ pub(super) enum Escapes {
 #[derive(Debug)]
 pub(super) struct Decoded {
     pub(super) bytes: Zeroizing<Vec<u8>>,
-    pub(super) raw_lengths: Vec<u8>,
+    pub(super) raw_lengths: Vec<RawLength>,
+    /// Whether any byte is not what it was, or does not stand for one.
+    pub(super) changed: bool,
 }
 
 impl Decoded {
     /// Reserves room for what a slice of `slice` bytes can decode to: growing would leave copies behind in freed memory.
     pub(super) fn for_slices(slice: usize) -> Self {
-        let room = slice + LONGEST;
-        Self { bytes: Zeroizing::new(Vec::with_capacity(room)), raw_lengths: Vec::with_capacity(room) }
+        let room = slice + 2 * LONGEST;
+        Self { bytes: Zeroizing::new(Vec::with_capacity(room)), raw_lengths: Vec::with_capacity(room), changed: false }
     }
 
-    fn plain(&mut self, bytes: &[u8]) {
+    /// Adds bytes that stand for themselves.
+    pub(super) fn plain(&mut self, bytes: &[u8]) {
         self.bytes.extend_from_slice(bytes);
-        self.raw_lengths.resize(self.bytes.len(), 1);
+        self.raw_lengths.resize(self.bytes.len(), RawLength::ONE);
     }
 
-    fn escape(&mut self, decoded: &[u8], raw_length: u8) {
+    /// Adds bytes that stand for `raw_length` others.
+    pub(super) fn escape(&mut self, decoded: &[u8], raw_length: usize) {
+        self.changed = true;
         self.bytes.extend_from_slice(decoded);
-        self.raw_lengths.push(raw_length);
-        self.raw_lengths.resize(self.bytes.len(), 0);
+        self.raw_lengths.push(RawLength::changed(raw_length));
+        self.raw_lengths.resize(self.bytes.len(), RawLength(0));
+    }
+
+    /// Adds bytes and the raw lengths that they came with.
+    pub(super) fn copy(&mut self, bytes: &[u8], raw_lengths: &[RawLength]) {
+        self.bytes.extend_from_slice(bytes);
+        self.raw_lengths.extend_from_slice(raw_lengths);
+    }
+
+    /// Forgets what is not as it was: from here on this is what stands there.
+    pub(super) fn accept(&mut self) {
+        if std::mem::take(&mut self.changed) {
+            self.raw_lengths.iter_mut().for_each(|length| *length = length.unmarked());
+        }
     }
 
     /// Empties it. The bytes are overwritten by the next slice, and on drop: wiping them each time cost more than the scan.
     pub(super) fn clear(&mut self) {
         self.bytes.clear();
         self.raw_lengths.clear();
+        self.changed = false;
     }
 }
 
@@ -58,58 +120,85 @@ impl Decoded {
 #[derive(Debug)]
 pub(super) struct Decoder {
     escapes: Escapes,
-    /// The beginning of an escape whose end was not seen yet.
+    /// The beginning of an escape whose end was not seen yet, and the raw bytes each of its bytes stands for.
     held: [u8; LONGEST],
+    held_raw: [RawLength; LONGEST],
     held_len: usize,
-}
-
-/// What the held bytes turned out to be.
-enum Parsed {
-    /// Still open.
-    Incomplete,
-    /// This many of them are an escape for a character.
-    Character(char, u8),
-    /// This many of them are an escape for a byte.
-    Byte(u8, u8),
-    /// This many of them are no escape at all.
-    Verbatim(usize),
+    /// Bytes taken so far.
+    taken: u64,
+    /// Stretches of the input in which letters were written as escapes, not only line breaks and quotes.
+    pub(super) hidden: Vec<u64>,
 }
 
 impl Decoder {
     pub(super) fn new(escapes: Escapes) -> Self {
-        Self { escapes, held: [0; LONGEST], held_len: 0 }
+        Self {
+            escapes,
+            held: [0; LONGEST],
+            held_raw: [RawLength::ONE; LONGEST],
+            held_len: 0,
+            taken: 0,
+            hidden: Vec::new(),
+        }
     }
 
-    /// The byte every escape begins with.
-    fn introducer(&self) -> u8 {
+    /// Whether bytes without an introducer would pass unchanged.
+    pub(super) fn is_idle(&self) -> bool {
+        self.held_len == 0
+    }
+
+    /// The next byte an escape may begin with.
+    pub(super) fn introducer(&self, bytes: &[u8]) -> Option<usize> {
         match self.escapes {
-            Escapes::Json => b'\\',
-            Escapes::Percent => b'%',
+            Escapes::Json => memchr::memchr(b'\\', bytes),
+            Escapes::Percent => memchr::memchr2(b'%', b'+', bytes),
+            Escapes::Any => memchr::memchr3(b'\\', b'%', b'&', bytes),
         }
     }
 
     /// Raw bytes taken that no decoded byte stands for yet.
     pub(super) fn held(&self) -> usize {
-        self.held_len
+        raw_len(self.held_raw.iter().take(self.held_len))
     }
 
-    /// Decodes the next piece. At most [`LONGEST`] bytes more come out than went in.
+    /// Decodes the next piece of raw bytes. At most [`LONGEST`] bytes more come out than went in.
     pub(super) fn push(&mut self, mut raw: &[u8], out: &mut Decoded) {
         while let Some(&first) = raw.first() {
             if self.held_len == 0 {
-                let plain = memchr::memchr(self.introducer(), raw).unwrap_or(raw.len());
+                let plain = self.introducer(raw).unwrap_or(raw.len());
                 let (before, rest) = raw.split_at(plain);
-                unescaped(self.escapes, out, before);
+                out.plain(before);
+                self.taken += before.len() as u64;
                 raw = rest;
                 if let Some((&introducer, rest)) = raw.split_first() {
-                    self.hold(introducer);
+                    self.hold(introducer, RawLength::ONE);
                     raw = rest;
+                    self.resolve(out, false);
                 }
             } else {
-                self.hold(first);
+                self.hold(first, RawLength::ONE);
                 raw = raw.get(1..).unwrap_or_default();
                 self.resolve(out, false);
             }
+        }
+    }
+
+    /// Decodes the next piece of bytes that were decoded before.
+    pub(super) fn push_decoded(&mut self, from: &Decoded, out: &mut Decoded) {
+        let (mut bytes, mut raw) = (from.bytes.as_slice(), from.raw_lengths.as_slice());
+        while !bytes.is_empty() {
+            let plain = if self.held_len == 0 { self.introducer(bytes).unwrap_or(bytes.len()) } else { 0 };
+            let (before, rest) = bytes.split_at(plain);
+            let (before_raw, rest_raw) = raw.split_at(plain.min(raw.len()));
+            out.copy(before, before_raw);
+            self.taken += before.len() as u64;
+            let (Some((&next, after)), Some((&length, after_raw))) = (rest.split_first(), rest_raw.split_first())
+            else {
+                return;
+            };
+            self.hold(next, length);
+            self.resolve(out, false);
+            (bytes, raw) = (after, after_raw);
         }
     }
 
@@ -118,10 +207,12 @@ impl Decoder {
         self.resolve(out, true);
     }
 
-    fn hold(&mut self, byte: u8) {
+    fn hold(&mut self, byte: u8, raw: RawLength) {
+        self.taken += 1;
         // `resolve` runs after every byte and an escape is complete at LONGEST, so there is always room.
-        if let Some(place) = self.held.get_mut(self.held_len) {
+        if let (Some(place), Some(length)) = (self.held.get_mut(self.held_len), self.held_raw.get_mut(self.held_len)) {
             *place = byte;
+            *length = raw;
             self.held_len += 1;
         }
     }
@@ -130,36 +221,44 @@ impl Decoder {
     fn resolve(&mut self, out: &mut Decoded, last: bool) {
         while self.held_len > 0 {
             let held = &self.held[..self.held_len];
-            let used = if held[0] == self.introducer() {
-                let parsed = match self.escapes {
-                    Escapes::Json => parse_json(held),
-                    Escapes::Percent => parse_percent(held),
-                };
-                match parsed {
-                    Parsed::Incomplete if !last => return,
-                    Parsed::Incomplete => {
-                        unescaped(self.escapes, out, &held[..1]);
-                        1
-                    }
-                    Parsed::Character(character, used) => {
-                        out.escape(character.encode_utf8(&mut [0; 4]).as_bytes(), used);
-                        usize::from(used)
-                    }
-                    Parsed::Byte(byte, used) => {
-                        out.escape(&[byte], used);
-                        usize::from(used)
-                    }
-                    Parsed::Verbatim(used) => {
-                        unescaped(self.escapes, out, &held[..used]);
-                        used
-                    }
+            let parsed = match self.escapes {
+                Escapes::Json if held[0] == b'\\' => parse_json(held, last),
+                Escapes::Percent => parse_percent(held),
+                Escapes::Any => parse_any(held, last),
+                Escapes::Json => Parsed::Verbatim(1),
+            };
+            let used = match parsed {
+                Parsed::Incomplete if !last && self.held_len < LONGEST => return,
+                Parsed::Incomplete => self.verbatim(1, out),
+                Parsed::Verbatim(used) => self.verbatim(used, out),
+                Parsed::Character(character, used) => {
+                    self.hide();
+                    self.escape(character.encode_utf8(&mut [0; 4]).as_bytes(), used, out)
                 }
-            } else {
-                unescaped(self.escapes, out, &held[..1]);
-                1
+                Parsed::Byte(byte, used) => self.escape(&[byte], used, out),
             };
             self.held.copy_within(used..self.held_len, 0);
+            self.held_raw.copy_within(used..self.held_len, 0);
             self.held_len -= used;
+        }
+    }
+
+    fn verbatim(&self, used: usize, out: &mut Decoded) -> usize {
+        let used = used.clamp(1, self.held_len);
+        out.copy(&self.held[..used], &self.held_raw[..used]);
+        used
+    }
+
+    fn escape(&self, decoded: &[u8], used: usize, out: &mut Decoded) -> usize {
+        let used = used.clamp(1, self.held_len);
+        out.escape(decoded, raw_len(&self.held_raw[..used]));
+        used
+    }
+
+    fn hide(&mut self) {
+        let stretch = self.taken.saturating_sub(1) / STRETCH * STRETCH;
+        if self.hidden.last() != Some(&stretch) {
+            self.hidden.push(stretch);
         }
     }
 }
@@ -170,96 +269,13 @@ impl Drop for Decoder {
     }
 }
 
-/// Reads the escape that `held`, which begins with a backslash, may be.
-fn parse_json(held: &[u8]) -> Parsed {
-    let byte = match held.get(1) {
-        None => return Parsed::Incomplete,
-        Some(b'u') => return parse_unicode(held),
-        Some(b'n') => b'\n',
-        Some(b't') => b'\t',
-        Some(b'r') => b'\r',
-        Some(b'b') => 0x08,
-        Some(b'f') => 0x0c,
-        Some(&same @ (b'"' | b'\\' | b'/')) => same,
-        Some(_) => return Parsed::Verbatim(2),
-    };
-    Parsed::Byte(byte, 2)
-}
-
-/// Reads `\uXXXX` or a pair of surrogates. A surrogate without its partner becomes U+FFFD, as in every lenient parser.
-fn parse_unicode(held: &[u8]) -> Parsed {
-    let unit = match hex_unit(held.get(2..).unwrap_or_default()) {
-        HexUnit::Open => return Parsed::Incomplete,
-        HexUnit::Broken(digits) => return Parsed::Verbatim(2 + digits),
-        HexUnit::Unit(unit) => unit,
-    };
-    let lone = Parsed::Character(char::REPLACEMENT_CHARACTER, 6);
-    if !(0xd800..0xdc00).contains(&unit) {
-        return char::from_u32(unit).map_or(lone, |character| Parsed::Character(character, 6));
-    }
-    match held.get(6..).unwrap_or_default() {
-        [] | b"\\" => Parsed::Incomplete,
-        [b'\\', b'u', digits @ ..] => match hex_unit(digits) {
-            HexUnit::Open => Parsed::Incomplete,
-            HexUnit::Unit(low @ 0xdc00..0xe000) => {
-                let combined = 0x10000 + ((unit - 0xd800) << 10) + (low - 0xdc00);
-                char::from_u32(combined).map_or(lone, |character| Parsed::Character(character, 12))
-            }
-            HexUnit::Unit(_) | HexUnit::Broken(_) => lone,
-        },
-        _ => lone,
-    }
-}
-
-/// Four hex digits, as far as they go.
-enum HexUnit {
-    Open,
-    /// This many digits, then something else.
-    Broken(usize),
-    Unit(u32),
-}
-
-fn hex_unit(text: &[u8]) -> HexUnit {
-    let mut unit = 0;
-    for place in 0..4 {
-        match text.get(place).map(|&byte| char::from(byte).to_digit(16)) {
-            None => return HexUnit::Open,
-            Some(None) => return HexUnit::Broken(place),
-            Some(Some(digit)) => unit = unit << 4 | digit,
-        }
-    }
-    HexUnit::Unit(unit)
-}
-
-/// Reads the escape that `held`, which begins with a percent sign, may be.
-fn parse_percent(held: &[u8]) -> Parsed {
-    let digit = |place: usize| held.get(place).map(|&byte| char::from(byte).to_digit(16));
-    match (digit(1), digit(2)) {
-        (Some(None), _) => Parsed::Verbatim(1),
-        (Some(Some(_)), Some(None)) => Parsed::Verbatim(2),
-        (Some(Some(high)), Some(Some(low))) => Parsed::Byte((high << 4 | low).to_le_bytes()[0], 3),
-        (None, _) | (Some(Some(_)), None) => Parsed::Incomplete,
-    }
-}
-
-/// Bytes that are no escape; in a form a plus sign among them stands for a blank.
-fn unescaped(escapes: Escapes, out: &mut Decoded, bytes: &[u8]) {
-    let before = out.bytes.len();
-    out.plain(bytes);
-    if escapes == Escapes::Percent {
-        for byte in out.bytes.iter_mut().skip(before).filter(|byte| **byte == b'+') {
-            *byte = b' ';
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
 
-    fn decode(escapes: Escapes, pieces: &[&[u8]]) -> (Vec<u8>, Vec<u8>) {
+    fn decode(escapes: Escapes, pieces: &[&[u8]]) -> (Vec<u8>, Vec<RawLength>) {
         let mut decoder = Decoder::new(escapes);
         let mut out = Decoded::for_slices(0);
         for piece in pieces {
@@ -296,7 +312,7 @@ mod tests {
         assert_eq!(json(r"\ud83d\n"), "\u{fffd}\n");
         assert_eq!(json(r"\ud83d\u0041"), "\u{fffd}A");
         assert_eq!(json(r"\ude00"), "\u{fffd}");
-        assert_eq!(json(r"\ud83d"), r"\ud83d");
+        assert_eq!(json(r"\ud83d"), "\u{fffd}");
     }
 
     #[test]
@@ -331,7 +347,7 @@ mod tests {
             for escapes in [Escapes::Json, Escapes::Percent] {
                 let whole = decode(escapes, &[&raw]);
                 prop_assert_eq!(&decode(escapes, &pieces), &whole);
-                prop_assert_eq!(whole.1.iter().map(|&len| usize::from(len)).sum::<usize>(), raw.len());
+                prop_assert_eq!(raw_len(&whole.1), raw.len());
                 prop_assert_eq!(whole.0.len(), whole.1.len());
                 prop_assert!(whole.0.len() <= raw.len());
             }

@@ -8,9 +8,10 @@ use std::sync::Arc;
 
 use regex::bytes::{Regex, RegexBuilder};
 
+use super::candidates;
 use super::hyperscan::{self, Database, Expression, Generation, Width};
-use super::rules::{self, Begin, Class, Lane, Left, RunKind, Tail};
-use super::runs;
+use super::injection;
+use super::rules::{self, Begin, Class, Judge, LOOK_AHEAD, LOOK_BEHIND, Lane, Left, RunKind, Service, Tail};
 use super::stream::{Encoding, StreamOptions, StreamScan};
 use super::validate::{self, Check};
 use crate::model::{Finding, Severity, Surface, Validator};
@@ -155,15 +156,19 @@ pub(super) struct Rule {
 pub(super) enum Finder {
     /// The matcher; what it hits has to be confirmed.
     Trigger(Confirm),
+    /// The matcher; what stands around its hit is read by a function.
+    Words(Judge),
     /// The run lane, which confirms by itself.
     Run(RunKind),
+    /// Another rule, which reports in this one's name.
+    Service(&'static Service),
 }
 
 impl Finder {
     pub(super) fn confirm(&self) -> Option<&Confirm> {
         match self {
             Self::Trigger(confirm) => Some(confirm),
-            Self::Run(_) => None,
+            Self::Words(_) | Self::Run(_) | Self::Service(_) => None,
         }
     }
 }
@@ -172,7 +177,12 @@ impl Finder {
 pub(super) struct RuleSet {
     pub(super) generation: Arc<Generation>,
     pub(super) text: Arc<Database>,
-    /// Triggers first, in the order of their expressions in the database; then the run lane.
+    /// The triggers of [`super::injection`], for folded text and for text without blanks.
+    pub(super) language: Arc<Database>,
+    pub(super) squashed: Arc<Database>,
+    /// The expressions of the first rules, which are the floor: the only ones that apply to answers, too.
+    pub(super) floor: Arc<Database>,
+    /// Those with an expression first, in the order of the database; then the others.
     pub(super) rules: Box<[Rule]>,
     /// View bytes before a not yet reported match that may belong to it.
     pub(super) reach: usize,
@@ -183,6 +193,13 @@ impl RuleSet {
     pub(super) fn run_rule(&self, kind: RunKind) -> Option<u16> {
         let place = self.rules.iter().position(|rule| matches!(rule.finder, Finder::Run(run) if run == kind))?;
         u16::try_from(place).ok()
+    }
+
+    /// The rule called `name`, unless it is switched off.
+    pub(super) fn named(&self, name: &str) -> Option<u16> {
+        let reported =
+            |rule: &Rule| matches!(rule.finder, Finder::Service(_) | Finder::Words(_)) && &*rule.name == name;
+        u16::try_from(self.rules.iter().position(reported)?).ok()
     }
 }
 
@@ -209,7 +226,12 @@ impl Engine {
         refuse_duplicates(&spec.user)?;
         let replaced = |name: &str| spec.user.iter().any(|rule| rule.name == name);
         let wanted = |rule: &&rules::BuiltIn| rule.floor || (spec.include_defaults && !replaced(rule.name));
-        for rule in rules::built_in().filter(wanted) {
+        // The floor comes first, so that its rules have the same numbers in a database of its own.
+        for rule in rules::built_in().filter(|rule| rule.floor) {
+            loading.built_in(rule)?;
+        }
+        loading.floor = loading.expressions.len();
+        for rule in rules::built_in().filter(|rule| !rule.floor).filter(wanted) {
             loading.built_in(rule)?;
         }
         for rule in &spec.user {
@@ -251,16 +273,23 @@ impl Engine {
 #[derive(Default)]
 struct Loading {
     expressions: Vec<Expression>,
+    /// How many of them belong to the floor.
+    floor: usize,
     triggers: Vec<Rule>,
-    runs: Vec<Rule>,
+    others: Vec<Rule>,
 }
 
 impl Loading {
     fn built_in(&mut self, rule: &rules::BuiltIn) -> Result<(), Error> {
         let trigger = match rule.lane {
-            Lane::Run(kind) => {
-                let finder = Finder::Run(kind);
-                self.runs.push(Rule { name: rule.name.into(), severity: rule.severity, finder });
+            Lane::Run(kind) => return self.other(rule, Finder::Run(kind)),
+            Lane::Service(service) => return self.other(rule, Finder::Service(service)),
+            Lane::Words(words) => {
+                let expression = Expression { source: words.expression.to_owned(), caseless: false };
+                bounded_width(rule.name, &expression)?;
+                self.expressions.push(expression);
+                let finder = Finder::Words(words.judge);
+                self.triggers.push(Rule { name: rule.name.into(), severity: rule.severity, finder });
                 return Ok(());
             }
             Lane::Trigger(trigger) => trigger,
@@ -273,8 +302,14 @@ impl Loading {
             Begin::Expression if min == max => Start::Fixed(max),
             Begin::Expression => Start::Search { regex: searcher(rule.name, &expression)?, min, max },
         };
-        let confirm = Confirm { start, left: trigger.left, tail: trigger.tail, check: trigger.check };
+        let check = trigger.check.or(Some(validate::genuine));
+        let confirm = Confirm { start, left: trigger.left, tail: trigger.tail, check };
         self.trigger(rule.name, rule.severity, expression, confirm);
+        Ok(())
+    }
+
+    fn other(&mut self, rule: &rules::BuiltIn, finder: Finder) -> Result<(), Error> {
+        self.others.push(Rule { name: rule.name.into(), severity: rule.severity, finder });
         Ok(())
     }
 
@@ -294,17 +329,24 @@ impl Loading {
     }
 
     fn finish(self) -> Result<Engine, Error> {
-        let rules: Box<[Rule]> = self.triggers.into_iter().chain(self.runs).collect();
+        let rules: Box<[Rule]> = self.triggers.into_iter().chain(self.others).collect();
         if rules.len() > usize::from(u16::MAX) {
             return Err(Error::TooMany(rules.len()));
         }
-        let generation = Generation::compile(&[&self.expressions]).map_err(Error::Matcher)?;
-        let text =
-            Arc::clone(generation.database(0).ok_or(Error::Matcher(hyperscan::Error::SelfTest { database: 0 }))?);
+        let floor = self.expressions.get(..self.floor).unwrap_or_default();
+        let (language, squashed) = (injection::expressions(), injection::squashed_expressions());
+        let generation =
+            Generation::compile(&[&self.expressions, floor, language, squashed]).map_err(Error::Matcher)?;
+        let database = |place| match generation.database(place) {
+            Some(database) => Ok(Arc::clone(database)),
+            None => Err(Error::Matcher(hyperscan::Error::SelfTest { database: place })),
+        };
+        let (text, floor, language, squashed) = (database(0)?, database(1)?, database(2)?, database(3)?);
         let reach = rules.iter().filter_map(|rule| rule.finder.confirm()).map(|confirm| confirm.start.reach() as usize);
         // A run is decided AHEAD bytes late; it may have begun its own length before that.
-        let reach = reach.max().unwrap_or_default().max(runs::AHEAD + runs::BEHIND);
-        Ok(Engine { set: Arc::new(RuleSet { generation, text, rules, reach }) })
+        let reach = reach.max().unwrap_or_default().max(candidates::AHEAD + candidates::BEHIND);
+        let reach = reach.max(LOOK_AHEAD + LOOK_BEHIND);
+        Ok(Engine { set: Arc::new(RuleSet { generation, text, floor, language, squashed, rules, reach }) })
     }
 }
 

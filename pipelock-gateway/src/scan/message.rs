@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::engine::Engine;
 use super::stream::{Encoding, StreamOptions};
+use super::tools;
 use crate::model::{Finding, Surface};
 
 /// A message and where it was seen.
@@ -29,17 +30,35 @@ pub enum Payload<'a> {
     Json(&'a Value),
 }
 
+/// What the structure of an MCP message shows. Such findings are about the message as a whole.
+fn structured(surface: Surface, value: &Value, len: usize) -> Vec<Finding> {
+    let mut found = match surface {
+        Surface::ToolDefinitions => tools::judge_definitions(value),
+        Surface::ToolCall => tools::judge_call(value),
+        Surface::ToolChain => tools::judge_chain(value),
+        _ => Vec::new(),
+    };
+    for finding in &mut found {
+        finding.span = 0..u64::try_from(len).unwrap_or(u64::MAX);
+    }
+    found
+}
+
 impl Engine {
     /// Everything that is found in a message.
     #[must_use]
     pub fn examine(&self, message: &Message<'_>) -> Vec<Finding> {
         let Message { surface, payload, content_type } = *message;
         match (surface, payload) {
-            (Surface::Url | Surface::RequestHeader | Surface::RequestTrailer, Payload::Bytes(bytes)) => {
-                self.scan(surface, bytes)
-            }
+            (Surface::Url, Payload::Bytes(bytes)) => self.scan_url(bytes),
+            (Surface::RequestHeader | Surface::RequestTrailer, Payload::Bytes(bytes)) => self.scan(surface, bytes),
             (_, Payload::Bytes(bytes)) => self.body(surface, bytes, content_type),
-            (_, Payload::Json(value)) => self.body(surface, value.to_string().as_bytes(), Some("application/json")),
+            (_, Payload::Json(value)) => {
+                let bytes = value.to_string();
+                let mut found = self.body(surface, bytes.as_bytes(), Some("application/json"));
+                found.extend(structured(surface, value, bytes.len()));
+                found
+            }
         }
     }
 

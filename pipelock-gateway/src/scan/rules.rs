@@ -7,9 +7,18 @@
 //!
 //! Names and severities are those of the Pipelock 2.3 catalogue where it has the rule.
 
+mod clouds;
+mod code;
 mod keys;
+mod models;
 mod money;
-mod providers;
+mod payments;
+pub(super) mod samples;
+mod services;
+mod words;
+mod work;
+
+use std::ops::Range;
 
 use super::validate::Check;
 use crate::model::Severity;
@@ -32,6 +41,56 @@ pub(super) enum Lane {
     Trigger(Trigger),
     /// By looking at runs of digits or letters.
     Run(RunKind),
+    /// By an expression that finds words, and a function that reads what stands around them.
+    Words(Words),
+    /// By a rule of the lane above, which knows whose secret it read: the service's place in the table of them.
+    Service(&'static Service),
+}
+
+/// A rule whose candidates only the words around them make recognisable.
+#[derive(Clone, Copy)]
+pub(super) struct Words {
+    /// Finds a name that may introduce a secret, and what stands between it and the value.
+    pub(super) expression: &'static str,
+    /// Reads the bytes around the place where the expression ended.
+    pub(super) judge: Judge,
+}
+
+/// Reads [`LOOK_BEHIND`] bytes before and [`LOOK_AHEAD`] bytes after the given place in the text, as far as there are any.
+pub(super) type Judge = fn(text: &[u8], at: usize) -> Option<Claim>;
+
+/// Bytes before and after the end of an expression that a [`Judge`] may read.
+pub(super) const LOOK_BEHIND: usize = 192;
+/// See [`LOOK_BEHIND`].
+pub(super) const LOOK_AHEAD: usize = 192;
+
+/// What a [`Judge`] found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Claim {
+    /// The rule it belongs to, when that is not the one whose expression led there.
+    pub(super) rule: Option<&'static str>,
+    /// The secret's place in the text.
+    pub(super) range: Range<usize>,
+    /// Set when less is known about it than the rule assumes.
+    pub(super) at_most: Option<Severity>,
+}
+
+/// A service whose keys have no form of their own: a random string is one when the name it is given mentions the service.
+#[derive(Debug)]
+pub(super) struct Service {
+    /// How the service is called in the names of variables, lower case.
+    pub(super) words: &'static [&'static str],
+    /// What its keys are made of.
+    pub(super) shape: Shape,
+}
+
+/// The form of a key without a prefix.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Shape {
+    /// The alphabet.
+    pub(super) class: Class,
+    /// Shortest and longest length in bytes.
+    pub(super) length: (u16, u16),
 }
 
 /// What the run lane looks for.
@@ -45,6 +104,14 @@ pub(super) enum RunKind {
     Wif,
     /// 64 hex digits, after `0x` or after words that say what they are.
     EthereumKey,
+    /// Three parts joined by dots, the first the base64 of a number.
+    DiscordBot,
+    /// 3-2-4 digits joined by dashes.
+    SocialSecurity,
+    /// 12 to 24 words of the BIP-39 list.
+    SeedPhrase,
+    /// An address of a wallet.
+    WalletAddress,
 }
 
 /// A rule that Hyperscan finds.
@@ -90,10 +157,12 @@ pub(super) enum Tail {
     Open(Class),
     /// The token ends here; a further byte of this class means that it is something else.
     Exact(Class),
+    /// Whatever it is: [`LOOK_AHEAD`] bytes of it are looked at.
+    Ahead,
 }
 
 /// Most bytes that a token goes on after its core. Bounds what is kept of a stream, and the work on a hit.
-pub(super) const MAX_TAIL: u32 = 4096;
+pub(super) const MAX_TAIL: u32 = 2048;
 
 /// A set of bytes that tokens are made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,6 +179,12 @@ pub(super) enum Class {
     WordDashDot,
     /// Base64 in either alphabet, with padding.
     Base64,
+    /// Hexadecimal digits.
+    Hex,
+    /// Hexadecimal digits and dashes, as in a UUID.
+    HexDash,
+    /// Parts of letters, digits, `_` and `-` joined by dots or colons.
+    Dotted,
     /// What an address is made of, as people write it: everything but blanks, quotes, brackets and escapes.
     Address,
 }
@@ -118,6 +193,9 @@ impl Class {
     pub(super) fn contains(self, byte: u8) -> bool {
         match self {
             Self::Nothing => false,
+            Self::Hex => byte.is_ascii_hexdigit(),
+            Self::Dotted => Self::WordDashDot.contains(byte) || byte == b':',
+            Self::HexDash => byte.is_ascii_hexdigit() || byte == b'-',
             Self::Alnum => byte.is_ascii_alphanumeric(),
             Self::Word => byte.is_ascii_alphanumeric() || byte == b'_',
             Self::WordDash => Self::Word.contains(byte) || byte == b'-',
@@ -130,8 +208,59 @@ impl Class {
 
 /// All built-in rules.
 pub(super) fn built_in() -> impl Iterator<Item = &'static BuiltIn> {
-    providers::RULES.iter().chain(keys::RULES).chain(money::RULES)
+    [
+        models::RULES,
+        clouds::RULES,
+        code::RULES,
+        work::RULES,
+        payments::RULES,
+        keys::RULES,
+        money::RULES,
+        words::RULES,
+        services::RULES,
+    ]
+    .into_iter()
+    .flatten()
 }
 
-#[cfg(test)]
-pub(super) mod samples;
+/// The rules of services that are known by name only.
+pub(super) fn services() -> impl Iterator<Item = &'static BuiltIn> {
+    services::RULES.iter()
+}
+
+/// A key with a prefix unusual enough to count in the middle of a word, that goes on as long as `tail` does.
+const fn any(name: &'static str, severity: Severity, expression: &'static str, tail: Class) -> BuiltIn {
+    trigger(name, severity, expression, Left::Any, Tail::Open(tail), None)
+}
+
+/// A key whose prefix also ends ordinary words, so that it must begin one.
+const fn word(name: &'static str, severity: Severity, expression: &'static str, tail: Class) -> BuiltIn {
+    trigger(name, severity, expression, Left::Boundary, Tail::Open(tail), None)
+}
+
+/// The same for a key of known length: one more character of `class` makes it something else.
+const fn whole(name: &'static str, severity: Severity, expression: &'static str, class: Class) -> BuiltIn {
+    trigger(name, severity, expression, Left::Boundary, Tail::Exact(class), None)
+}
+
+const fn trigger(
+    name: &'static str,
+    severity: Severity,
+    expression: &'static str,
+    left: Left,
+    tail: Tail,
+    check: Option<fn(&[u8]) -> Check>,
+) -> BuiltIn {
+    let trigger = Trigger { expression, begin: Begin::Expression, left, tail, check };
+    BuiltIn { name, severity, floor: false, lane: Lane::Trigger(trigger) }
+}
+
+/// Marks a rule as part of the floor.
+const fn floor(rule: BuiltIn) -> BuiltIn {
+    BuiltIn { floor: true, ..rule }
+}
+
+/// A rule that reads the words around a place.
+const fn words(name: &'static str, severity: Severity, expression: &'static str, judge: Judge) -> BuiltIn {
+    BuiltIn { name, severity, floor: false, lane: Lane::Words(Words { expression, judge }) }
+}

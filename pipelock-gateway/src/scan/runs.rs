@@ -1,426 +1,325 @@
 //! The run lane: secrets that have no rare literal and would slow down every other rule in one database.
 //!
-//! It looks for the ends of digit runs and of long alphanumeric runs, and decides each candidate on the spot from the bytes
-//! around it. To have those, it stays [`AHEAD`] bytes behind the newest byte and expects [`BEHIND`] bytes to be kept before
-//! where it stopped; then a candidate's fate depends on the text alone and not on how it was cut.
+//! One pass over the bytes finds three shapes: groups of digits, two letters before two digits, and tokens, which are long
+//! runs of what keys and base64 are made of. Sixty-four bytes at a time become masks ([`masks`]), and a few shifts find all
+//! three without touching a byte again. The state between pieces is a few words, so what is found does not depend on how the
+//! bytes were cut.
 //!
-//! Digits are found with masks of 64 bytes in ordinary integers; of the letters only every fiftieth is looked at unless it may
-//! stand in a long run.
+//! What a shape means is not known here: [`super::candidates`] judges it, and the decoders read the same tokens.
+
+mod masks;
 
 use std::ops::Range;
 
-use super::rules::RunKind;
-use super::validate::{self, Check};
-use crate::model::Severity;
+use self::masks::{Masks, classify};
+use super::candidates::{self, Run};
 
-/// Bytes after a candidate's first byte that deciding on it may need: a grouped IBAN, its separators and one more.
-pub(super) const AHEAD: usize = 34 + 8 + 2;
-/// Bytes before the lane's position that deciding may need: a key, what stands before it, and the words that name it.
-pub(super) const BEHIND: usize = LONGEST_RUN + 1 + CONTEXT;
-/// Bytes before a token in which words can say what it is.
-const CONTEXT: usize = 48;
-/// Shortest and longest alphanumeric run of interest: a key in base58, a key in hex with its `0x`.
-const SHORTEST_RUN: usize = 51;
-const LONGEST_RUN: usize = 66;
+/// Shortest token that is reported.
+const SHORTEST_TOKEN: u64 = 16;
 
-/// A token that passed its validator.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Run {
-    pub(super) kind: RunKind,
-    /// Its place in the text.
-    pub(super) range: Range<usize>,
-    /// Set when less is known about it than the rule assumes: the severity is at most this.
-    pub(super) at_most: Option<Severity>,
-}
-
-/// Reports every token whose deciding byte lies in `window` of `text`.
+/// Reports every run in `window` of `text` that means something.
 ///
-/// The deciding byte is a run's last, or the first check digit of an IBAN. `text` must reach [`BEHIND`] bytes before the
-/// window unless that is where it all begins, and [`AHEAD`] bytes after it unless that is where it all ends.
+/// A run belongs to the window that holds the byte after it, or to one that ends where the text ends. `text` must reach
+/// [`candidates::BEHIND`] bytes before the window unless that is where it all begins, and [`candidates::AHEAD`] bytes after
+/// it unless that is where it all ends.
 pub(super) fn scan(text: &[u8], window: Range<usize>, mut report: impl FnMut(Run)) {
-    digits(text, window.clone(), &mut report);
-    long_runs(text, window, &mut report);
+    let mut runs = Runs::resume(text, window.start);
+    let mut found = |found| judge(&found, text, 0, &mut report);
+    runs.feed(text.get(window.clone()).unwrap_or_default(), &mut found);
+    if window.end == text.len() {
+        runs.finish(found);
+    }
 }
 
-/// Visits the digit runs in `window` that can matter: the end of one of fifteen or more, or of a group of four or five after
-/// another group, may end a card number; the start of one of two or more may be an IBAN's check digits. Sixty-four bytes
-/// become a mask of digits, and a few shifts find all of these.
-fn digits(text: &[u8], window: Range<usize>, report: &mut impl FnMut(Run)) {
-    let mut at = window.start;
-    // The mask of the bytes before, so that runs are seen across its edge.
-    let history = text.get(at.saturating_sub(64)..at).unwrap_or_default();
-    let mut before = digit_mask(history, 0).unbounded_shl(64 - u32::try_from(history.len()).unwrap_or(64));
-    while at < window.end {
-        let mask = digit_mask(text, at);
-        let next = u64::from(is_digit(text, at + 64));
-        let here = u64::MAX >> (64 - (window.end - at).min(64));
-        // The upper half is `mask`; the lower half is what stood before it, longer than any card.
-        let digits = u128::from(mask) << 64 | u128::from(before);
-        let two = digits & digits << 1;
+/// Has a run judged by what stands around it in `text`, whose first byte has the offset `first`.
+pub(super) fn judge(found: &Found, text: &[u8], first: u64, report: &mut impl FnMut(Run)) {
+    let place = |offset: u64| usize::try_from(offset.checked_sub(first)?).ok();
+    match found {
+        Found::Digits(groups) => {
+            if let (Some(start), Some(end)) = (place(groups.start), place(groups.end)) {
+                candidates::digits(text, start..end, report);
+            }
+        }
+        Found::Code(at) => {
+            if let Some(at) = place(*at) {
+                candidates::code(text, at, report);
+            }
+        }
+        Found::Token(run) => {
+            // A longer one may begin before the text that is kept.
+            if let (Some(start), Some(end)) = (place(run.start), place(run.end))
+                && end - start <= candidates::LONGEST_TOKEN
+            {
+                candidates::token(text, start..end, report);
+            }
+        }
+    }
+}
+
+/// Something that was found. Offsets count from the first byte that was fed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Found {
+    /// Groups of digits, joined by single blanks, dashes or dots, of eight bytes or more together. Reported at the end of
+    /// each group, with the chain up to there, or the last [`candidates::LONGEST_CHAIN`] bytes of it.
+    Digits(Range<u64>),
+    /// The first of two digits that follow two letters, which no digit and at most one letter precedes.
+    Code(u64),
+    /// A whole run of 16 bytes or more of `[A-Za-z0-9+/_-]`, however long.
+    Token(Range<u64>),
+}
+
+/// Finds runs in bytes that come in pieces. Everything is reported when the byte after it was seen, in the order of these
+/// bytes.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Runs {
+    /// How many bytes were fed.
+    at: u64,
+    /// Where the token began that is still going on; `at` when there is none.
+    token: u64,
+    /// The last 64 bytes, the newest highest: digits, letters, and what belongs to a chain of groups of digits.
+    digits: u64,
+    letters: u64,
+    chain: u64,
+    /// Whether the newest byte is a joint: it belongs to a chain if it stands between digits.
+    joint: bool,
+}
+
+impl Runs {
+    /// The state after the first `at` bytes of `text`, as far as it matters to tokens that are judged.
+    fn resume(text: &[u8], at: usize) -> Self {
+        /// Two blocks: no state but that of a token reaches further back.
+        const HISTORY: usize = 128;
+        let before = text.get(..at).unwrap_or_default();
+        let history = before.split_at(at.saturating_sub(HISTORY).min(before.len()));
+        let token =
+            history.0.iter().rev().take(candidates::LONGEST_TOKEN + 1).take_while(|byte| is_token(**byte)).count();
+        let begin = history.0.len() as u64;
+        let mut runs = Self { at: begin, token: begin - token as u64, ..Self::default() };
+        runs.feed(history.1, |_| {});
+        runs
+    }
+
+    /// Looks at the next bytes.
+    pub(super) fn feed(&mut self, bytes: &[u8], mut report: impl FnMut(Found)) {
+        for block in bytes.chunks(64) {
+            self.block(&classify(block), block.len(), &mut report);
+        }
+    }
+
+    /// There are no more bytes: reports what they ended.
+    pub(super) fn finish(&mut self, mut report: impl FnMut(Found)) {
+        // As if another byte followed that belongs to nothing.
+        self.block(&Masks::default(), 1, &mut report);
+    }
+
+    /// The token that was still going on at the last byte fed, shorter than what is reported or not.
+    #[cfg_attr(not(test), expect(dead_code, reason = "the decoders of long runs read it"))]
+    pub(super) fn open_token(&self) -> Option<Range<u64>> {
+        (self.token < self.at).then_some(self.token..self.at)
+    }
+
+    /// Looks at `length` more bytes.
+    #[inline]
+    fn block(&mut self, masks: &Masks, length: usize, report: &mut impl FnMut(Found)) {
+        let before = |history: u64, mask: u64| u128::from(mask) << 64 | u128::from(history);
+        let digits = before(self.digits, masks.digits);
+        let letters = before(self.letters, masks.letters);
+        // Of the bytes before, only the newest can become part of a chain by what follows.
+        let joints = before(u64::from(self.joint) << 63, masks.joints) & digits << 1 & digits >> 1;
+        let chain = before(self.chain, 0) | digits | joints;
+
+        let two = chain & chain << 1;
         let four = two & two << 2;
         let eight = four & four << 4;
-        let fifteen = eight & eight << 7;
-        // A last group of four or five digits, a byte that is none, and a digit.
-        let grouped = (four & !(digits << 4) & digits << 5) | (four & digits << 4 & !(digits << 5) & digits << 6);
-        let last = !(mask >> 1 | next << 63);
-        let ends = upper(fifteen | grouped) & last & here;
-        let starts = mask & !upper(digits << 1) & (mask >> 1 | next << 63) & here;
-        for place in bits(ends) {
-            if let Some(range) = card_ending_at(text, at + place + 1) {
-                report(Run { kind: RunKind::Card, range, at_most: None });
+        let here = u64::MAX >> (64 - length);
+        // The byte after a group, the group being the end of eight bytes of chain.
+        let groups = upper(!digits & digits << 1 & eight << 1) & here;
+        // The second digit after two letters that begin a word; of the letters before them, one may belong to an escape.
+        let glued = digits << 4 | (letters << 4 & letters << 5);
+        let codes = upper(digits & digits << 1 & letters << 2 & letters << 3 & !glued) & here;
+        for place in bits(groups | codes) {
+            let at = self.at + place;
+            if groups >> place & 1 != 0 {
+                let length = (chain << (64 - place)).leading_ones().min(candidates::LONGEST_CHAIN as u32);
+                report(Found::Digits(at - u64::from(length)..at));
+            } else {
+                report(Found::Code(at - 1));
             }
         }
-        for place in bits(starts) {
-            if let Some(range) = iban_around(text, at + place) {
-                report(Run { kind: RunKind::Iban, range, at_most: None });
-            }
-        }
-        before = mask;
-        at += 64;
+        self.tokens(masks.tokens, length as u64, report);
+
+        self.digits = lower(digits >> length);
+        self.letters = lower(letters >> length);
+        self.chain = lower(chain >> length);
+        self.joint = masks.joints >> (length - 1) & 1 != 0;
+        self.at += length as u64;
     }
+
+    /// Finds the tokens that end in a block of `length` bytes, and the one that is still going on.
+    #[inline]
+    fn tokens(&mut self, mask: u64, length: u64, report: &mut impl FnMut(Found)) {
+        let leading = u64::from(mask.trailing_ones());
+        if leading >= length {
+            return;
+        }
+        if self.at + leading >= self.token + SHORTEST_TOKEN {
+            report(Found::Token(self.token..self.at + leading));
+        }
+        // Set where sixteen token bytes begin.
+        let two = mask & mask >> 1;
+        let four = two & two >> 2;
+        let eight = four & four >> 4;
+        let mut starts = eight & eight >> 8 & (u64::MAX << leading);
+        while starts != 0 {
+            let start = u64::from(starts.trailing_zeros());
+            let end = start + u64::from((mask >> start).trailing_ones());
+            if end >= length {
+                break;
+            }
+            report(Found::Token(self.at + start..self.at + end));
+            starts &= u64::MAX << end;
+        }
+        // Those that are missing are zeros.
+        let trailing = u64::from((mask << (64 - length)).leading_ones());
+        self.token = self.at + length - trailing;
+    }
+}
+
+/// Whether tokens are made of this byte.
+fn is_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'_' | b'-')
 }
 
 /// The newer half of two masks.
 fn upper(masks: u128) -> u64 {
-    u64::try_from(masks >> 64).unwrap_or_default()
+    lower(masks >> 64)
+}
+
+/// The older half of two masks.
+#[expect(clippy::cast_possible_truncation, reason = "the other half is not wanted")]
+fn lower(masks: u128) -> u64 {
+    masks as u64
 }
 
 /// The places of the bits that are set, lowest first.
-fn bits(mut mask: u64) -> impl Iterator<Item = usize> {
+fn bits(mut mask: u64) -> impl Iterator<Item = u64> {
     std::iter::from_fn(move || {
-        let place = (mask != 0).then_some(mask.trailing_zeros() as usize)?;
+        let place = (mask != 0).then_some(u64::from(mask.trailing_zeros()))?;
         mask &= mask - 1;
         Some(place)
     })
-}
-
-/// Which of the 64 bytes from `at` on are ASCII digits; those behind the end are none.
-fn digit_mask(text: &[u8], at: usize) -> u64 {
-    let rest = text.get(at..).unwrap_or_default();
-    match rest.first_chunk::<64>() {
-        Some(bytes) => bytes
-            .as_chunks::<8>()
-            .0
-            .iter()
-            .enumerate()
-            .fold(0, |mask, (word, bytes)| mask | digit_bits(u64::from_le_bytes(*bytes)) << (8 * word)),
-        None => rest.iter().enumerate().fold(0, |mask, (place, byte)| mask | u64::from(byte.is_ascii_digit()) << place),
-    }
-}
-
-/// One bit for each of eight bytes, set for digits. `x ^ 0x30` maps the digits to 0..=9 and nothing else below ten; adding
-/// 0x76 to seven bits sets the eighth for ten and above, without a carry into the next byte.
-fn digit_bits(eight: u64) -> u64 {
-    const ONES: u64 = u64::MAX / 255;
-    let mapped = eight ^ (ONES * 0x30);
-    let others = ((mapped & (ONES * 0x7f)) + ONES * 0x76) | mapped;
-    // Gathers the highest bits of eight bytes into one byte.
-    ((!others & (ONES * 0x80)) >> 7).wrapping_mul(0x0102_0408_1020_4080) >> 56
-}
-
-fn is_digit(text: &[u8], at: usize) -> bool {
-    text.get(at).is_some_and(u8::is_ascii_digit)
-}
-
-/// The card number whose last digit is just before `end`, in the groups that are printed on cards.
-fn card_ending_at(text: &[u8], end: usize) -> Option<Range<usize>> {
-    let mut groups = [0usize; 4];
-    let mut separator = None;
-    let mut at = end;
-    for count in 1..=groups.len() {
-        let length = text.get(..at)?.iter().rev().take(20).take_while(|byte| byte.is_ascii_digit()).count();
-        // Groups are found last to first.
-        if !(count == 1 && matches!(length, 15..=19) || matches!(length, 4..=6)) {
-            return None;
-        }
-        let place = groups.len() - count;
-        *groups.get_mut(place)? = length;
-        at -= length;
-        let shape = groups.get(place..)?;
-        if printed_on_cards(shape) && stands_alone(text, at..end) && validate::card(text.get(at..end)?) == Check::Pass {
-            return Some(at..end);
-        }
-        let (Some(&before), true) = (text.get(..at)?.last(), at >= 2 && is_digit(text, at - 2)) else { return None };
-        if !matches!(before, b' ' | b'-') || separator.is_some_and(|separator| separator != before) {
-            return None;
-        }
-        separator = Some(before);
-        at -= 1;
-    }
-    None
-}
-
-/// How the digits of a card are grouped. Any other grouping is some other number; every group has four digits or more, which
-/// is what [`digits`] looks for.
-fn printed_on_cards(groups: &[usize]) -> bool {
-    matches!(groups, [15..=19] | [4, 4, 4, 4] | [4, 6, 5])
-}
-
-/// Whether the digits at `range` are a number of their own, not part of a word, a decimal, a UUID or a longer number.
-fn stands_alone(text: &[u8], range: Range<usize>) -> bool {
-    let glued_after = match (text.get(range.end), text.get(range.end + 1)) {
-        (Some(byte), _) if byte.is_ascii_alphanumeric() || *byte == b'_' => true,
-        (Some(b'.' | b'-'), Some(next)) => next.is_ascii_alphanumeric(),
-        _ => false,
-    };
-    let before = text.get(..range.start).unwrap_or_default();
-    let glued_before = match before {
-        [.., previous, b'.' | b'-'] => previous.is_ascii_alphanumeric(),
-        _ => !left_boundary(before),
-    };
-    !glued_after && !glued_before
-}
-
-/// Whether a word may begin after `before`: at the start, after anything that is no letter, digit or underscore, and after
-/// an escape of JSON, whose last byte looks like a letter (`\nAKIA…`) while a reader of the document sees a line break.
-pub(super) fn left_boundary(before: &[u8]) -> bool {
-    match before {
-        [] | [.., b'\\', b'n' | b't' | b'r' | b'b' | b'f'] => true,
-        [.., last] => {
-            let unicode = before.split_last_chunk::<6>().is_some_and(
-                |(_, escape)| matches!(escape, [b'\\', b'u', digits @ ..] if digits.iter().all(u8::is_ascii_hexdigit)),
-            );
-            unicode || !(last.is_ascii_alphanumeric() || *last == b'_')
-        }
-    }
-}
-
-/// The IBAN whose first check digit is at `at`.
-fn iban_around(text: &[u8], at: usize) -> Option<Range<usize>> {
-    let start = at.checked_sub(2)?;
-    let country = text.get(start..at)?.first_chunk::<2>()?;
-    if !country[1].is_ascii_alphabetic() || !country[0].is_ascii_alphabetic() {
-        return None;
-    }
-    let length = validate::iban_length([country[0].to_ascii_uppercase(), country[1].to_ascii_uppercase()])?;
-    if !is_digit(text, at + 1) || !left_boundary(text.get(..start)?) {
-        return None;
-    }
-    let mut end = start;
-    let mut taken = 0;
-    while taken < length {
-        match text.get(end)? {
-            byte if byte.is_ascii_alphanumeric() => taken += 1,
-            // Groups of four, as on paper; anywhere else a separator ends the number.
-            b' ' | b'-' if taken % 4 == 0 && text.get(end - 1)?.is_ascii_alphanumeric() => {}
-            _ => return None,
-        }
-        end += 1;
-    }
-    let goes_on = text.get(end).is_some_and(u8::is_ascii_alphanumeric);
-    (!goes_on && validate::iban(text.get(start..end)?) == Check::Pass).then_some(start..end)
-}
-
-/// Letters and digits, as a table: the comparison of three ranges is what the lane would spend most of its time on.
-static LETTERS: [bool; 256] = {
-    let mut letters = [false; 256];
-    let mut byte = 0u8;
-    while byte < 128 {
-        letters[byte as usize] = byte.is_ascii_alphanumeric();
-        byte += 1;
-    }
-    letters
-};
-
-fn is_letter(byte: u8) -> bool {
-    LETTERS[usize::from(byte)]
-}
-
-/// Visits alphanumeric runs of 51 to 66 bytes whose last byte lies in `window`.
-///
-/// A run that long covers one of any 51 consecutive positions, so most text is skipped by looking at one byte in fifty.
-fn long_runs(text: &[u8], window: Range<usize>, report: &mut impl FnMut(Run)) {
-    let letter = |at: usize| text.get(at).is_some_and(|&byte| is_letter(byte));
-    // The run that reaches into the window began before it.
-    let mut begin = window.start;
-    while begin > 0 && letter(begin - 1) && window.start - begin <= LONGEST_RUN {
-        begin -= 1;
-    }
-    loop {
-        // A run of interest whose last byte lies in the window has its 51st there as well.
-        let probe = begin + SHORTEST_RUN - 1;
-        if probe >= window.end {
-            return;
-        }
-        let Some(stretch) = text.get(begin..=probe) else { return };
-        if let Some(gap) = stretch.iter().rposition(|&byte| !is_letter(byte)) {
-            begin += gap + 1;
-            continue;
-        }
-        let mut end = probe + 1;
-        while letter(end) && end - begin <= LONGEST_RUN {
-            end += 1;
-        }
-        if letter(end) {
-            // Too long to be a key: base64, or an identifier. Nothing inside it counts.
-            while end < window.end && letter(end) {
-                end += 1;
-            }
-        } else if window.contains(&(end - 1)) {
-            candidates(text, begin..end, report);
-        }
-        begin = end + 1;
-    }
-}
-
-/// Tries what a run of alphanumeric bytes can be, with and without a first byte that belongs to an escape.
-fn candidates(text: &[u8], run: Range<usize>, report: &mut impl FnMut(Run)) {
-    let escaped = run.start > 0 && text.get(run.start - 1) == Some(&b'\\');
-    for begin in [Some(run.start), escaped.then_some(run.start + 1)].into_iter().flatten() {
-        let range = begin..run.end;
-        let token = text.get(range.clone()).unwrap_or_default();
-        match token.len() {
-            51 | 52 if validate::wif(token) == Check::Pass => {
-                report(Run { kind: RunKind::Wif, range, at_most: None });
-            }
-            64 | 66 => {
-                let at_most = match ethereum(text, &range, token) {
-                    Check::Pass => None,
-                    Check::Doubt(at_most) => Some(at_most),
-                    Check::Reject => continue,
-                };
-                report(Run { kind: RunKind::EthereumKey, range, at_most });
-            }
-            _ => {}
-        }
-    }
-}
-
-/// Whether 64 hex digits are a key: so say the words before them. With `0x` and no such words they are mostly the hash of a
-/// transaction, worth a line in the log; without either they are any SHA-256.
-fn ethereum(text: &[u8], range: &Range<usize>, token: &[u8]) -> Check {
-    let (prefixed, digits) = match token {
-        [b'0', b'x' | b'X', digits @ ..] => (true, digits),
-        digits => (false, digits),
-    };
-    if digits.len() != 64 || !digits.iter().all(u8::is_ascii_hexdigit) {
-        return Check::Reject;
-    }
-    let before = text.get(range.start.saturating_sub(CONTEXT)..range.start).unwrap_or_default();
-    if !prefixed && before.ends_with(b"_") {
-        // The hex part of a token that has a prefix, and a rule, of its own.
-        return Check::Reject;
-    }
-    let context = before.to_ascii_lowercase();
-    let says = |word: &&[u8]| memchr::memmem::find(&context, word).is_some();
-    let named = [b"private".as_slice(), b"priv_key", b"privkey", b"wallet_key"].iter().any(says)
-        || (prefixed && [b"secret".as_slice(), b"mnemonic"].iter().any(says));
-    match (named, prefixed) {
-        (true, _) => Check::Pass,
-        (false, true) => Check::Doubt(Severity::Low),
-        (false, false) => Check::Reject,
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::candidates::{AHEAD, BEHIND};
     use super::*;
 
-    fn whole(text: &str) -> Vec<(RunKind, &str)> {
+    /// What [`Runs`] finds, found by looking at one byte after the other.
+    fn reference(text: &[u8]) -> Vec<(u64, Found)> {
+        let digit = |at: usize| text.get(at).is_some_and(u8::is_ascii_digit);
+        let letter = |at: usize| text.get(at).is_some_and(u8::is_ascii_alphabetic);
+        let joint = |at: usize| matches!(text.get(at), Some(b' ' | b'-' | b'.'));
+        let in_chain = |at: usize| digit(at) || (joint(at) && at > 0 && digit(at - 1) && digit(at + 1));
         let mut found = Vec::new();
-        scan(text.as_bytes(), 0..text.len(), |run| found.push((run.kind, &text[run.range])));
+        for at in 1..=text.len() {
+            if digit(at - 1) && !digit(at) {
+                let length = (0..at).rev().take_while(|&place| in_chain(place)).count();
+                if length >= 8 {
+                    let length = length.min(candidates::LONGEST_CHAIN);
+                    found.push((at as u64, Found::Digits((at - length) as u64..at as u64)));
+                }
+            }
+            let glued = |at: usize| at >= 1 && (digit(at - 1) || (at >= 2 && letter(at - 1) && letter(at - 2)));
+            if at >= 3 && digit(at) && digit(at - 1) && letter(at - 2) && letter(at - 3) && !glued(at - 3) {
+                found.push((at as u64, Found::Code(at as u64 - 1)));
+            }
+            if text.get(at).is_none_or(|&byte| !is_token(byte)) {
+                let length = (0..at).rev().take_while(|&place| is_token(text[place])).count();
+                if length >= 16 {
+                    found.push((at as u64, Found::Token((at - length) as u64..at as u64)));
+                }
+            }
+        }
+        found
+    }
+
+    /// Sorted by shape, as only within a shape the order of reports is that of the text.
+    fn sorted(mut found: Vec<Found>) -> Vec<Found> {
+        found.sort_by_key(|found| match found {
+            Found::Digits(range) => (0, range.end),
+            Found::Code(at) => (1, *at),
+            Found::Token(range) => (2, range.end),
+        });
+        found
+    }
+
+    fn in_pieces<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Vec<Found> {
+        let mut runs = Runs::default();
+        let mut found = Vec::new();
+        for piece in pieces {
+            runs.feed(piece, |run| found.push(run));
+        }
+        runs.finish(|run| found.push(run));
         found
     }
 
     #[test]
-    fn cards_are_found_in_the_groups_they_are_printed_in() {
-        for text in [
-            "4111111111111111",
-            "4111 1111 1111 1111",
-            "4111-1111-1111-1111",
-            "3782 822463 10005",
-            "6445 6445 6445 6445",
-        ] {
-            assert_eq!(whole(text), [(RunKind::Card, text)]);
-            let sentence = format!("Card: {text}, valid 12/27.");
-            assert_eq!(whole(&sentence), [(RunKind::Card, text)]);
-            let escaped = format!(r"x\n{text}\n");
-            assert_eq!(whole(&escaped), [(RunKind::Card, text)]);
-        }
-        assert_eq!(whole("7 4111 1111 1111 1111 1234"), [(RunKind::Card, "4111 1111 1111 1111")]);
-        assert_eq!(whole("4111111111111111 5555555555554444").len(), 2);
-    }
-
-    #[test]
-    fn numbers_that_only_contain_a_card_are_none() {
-        for text in [
-            "14111111111111111",
-            "41111111111111110000",
-            "0.4111111111111111",
-            "4111111111111111.5",
-            "4111111111111112",
-            "41 11 11 11 11 11 11 11",
-            "4111 1111-1111 1111",
-            "a4111111111111111",
-            "123e4567-4111-1111-1111-111111111111",
-            "4111111111111111-0",
-            "4111_1111_1111_1111",
-            "4111111111111111a",
-        ] {
-            assert_eq!(whole(text), [], "{text}");
-        }
-    }
-
-    #[test]
-    fn ibans_are_found_plain_and_in_groups() {
-        for text in ["DE89370400440532013000", "DE89 3704 0044 0532 0130 00", "gb29-NWBK-6016-1331-9268-19"] {
-            assert_eq!(whole(&format!("to {text} now")), [(RunKind::Iban, text)]);
-            assert_eq!(whole(text), [(RunKind::Iban, text)]);
-        }
-        for text in [
-            "DE89370400440532013001",
-            "XDE89370400440532013000",
-            "DE893704004405320130001",
-            "DE89 370 40044 0532013000",
-        ] {
-            assert_eq!(whole(text), [], "{text}");
-        }
-    }
-
-    #[test]
-    fn keys_are_found_between_other_text() {
-        let wif = "KwdMAjGmerYanjeui5SHS7JkmpZvVipYvB2LJGU1ZxJwYvP98617";
-        assert_eq!(whole(wif), [(RunKind::Wif, wif)]);
-        for text in [format!("key={wif};"), format!(r"a\n{wif}"), format!("{}. {wif}", "word ".repeat(60))] {
-            assert_eq!(whole(&text), [(RunKind::Wif, wif)], "{text}");
-        }
-        assert_eq!(whole(&format!("a{wif}")), []);
-        assert_eq!(whole(&format!("{} {wif}", "a".repeat(500))), [(RunKind::Wif, wif)]);
-        assert_eq!(whole(&format!("{}{wif}", "a".repeat(500))), []);
-    }
-
-    #[test]
-    fn hex_is_a_key_only_when_it_is_called_one() {
-        let hex = "4c0883a69102937d6231471b5dbb6204fe5129617082792ae468d01a3f362318";
-        let severity = |text: &str| {
-            let mut found = Vec::new();
-            scan(text.as_bytes(), 0..text.len(), |run| found.push(run.at_most));
-            found
-        };
-        assert_eq!(severity(&format!("PRIVATE_KEY=0x{hex}")), [None]);
-        assert_eq!(severity(&format!("{{\"privateKey\": \"{hex}\"}}")), [None]);
-        assert_eq!(severity(&format!("tx 0x{hex} mined")), [Some(Severity::Low)]);
-        assert_eq!(severity(&format!("sha256:{hex}")), []);
-    }
-
-    #[test]
-    fn eight_bytes_at_once_are_judged_like_each_alone() {
-        for byte in 0..=u8::MAX {
-            for place in 0..8 {
-                for other in [b'x', b'7', 0xff, 0] {
-                    let mut eight = [other; 8];
-                    eight[place] = byte;
-                    let expected =
-                        eight.iter().rev().fold(0, |bits, byte| bits << 1 | u64::from(byte.is_ascii_digit()));
-                    assert_eq!(digit_bits(u64::from_le_bytes(eight)), expected, "{eight:?}");
+    fn runs_that_end_at_the_edge_of_a_block_or_a_piece_are_found_whole() {
+        for start in 0..200 {
+            for length in [7, 8, 9, 15, 16, 17, 63, 64, 65, 128, 200] {
+                for (byte, other) in [(b'7', b' '), (b'7', b'x'), (b'x', b'.'), (b'x', b'7')] {
+                    let text = [vec![other; start], vec![byte; length], vec![b'"'; 3]].concat();
+                    let expected = sorted(reference(&text).into_iter().map(|(_, found)| found).collect());
+                    for edge in [start, start + length, start + length + 1] {
+                        let (first, second) = text.split_at(edge);
+                        assert_eq!(sorted(in_pieces([first, second])), expected, "{start} {length} {edge}");
+                    }
                 }
             }
         }
     }
 
+    #[test]
+    fn a_token_that_goes_on_is_known_from_its_first_byte() {
+        let mut runs = Runs::default();
+        assert_eq!(runs.open_token(), None);
+        runs.feed(b"key: abc", |_| panic!("nothing has ended"));
+        assert_eq!(runs.open_token(), Some(5..8));
+        runs.feed(&[b'x'; 500], |_| panic!("nothing has ended"));
+        assert_eq!(runs.open_token(), Some(5..508));
+        let mut found = Vec::new();
+        runs.feed(b"\"", |run| found.push(run));
+        assert_eq!((found, runs.open_token()), (vec![Found::Token(5..508)], None));
+    }
+
+    /// Text in which runs of every length and every kind of neighbour are likely.
+    fn runs_text() -> impl Strategy<Value = Vec<u8>> {
+        let part = prop_oneof![
+            "[0-9]{1,5}[ .-]",
+            "[0-9]{1,20}",
+            "[a-zA-Z]{2}[0-9]{1,4}",
+            "[a-zA-Z0-9+/_-]{1,40}",
+            "[a-zA-Z0-9+/_-]{60,140}",
+            "[ .:\"\\\\=,-]{1,3}",
+            "[0-9]{4} [0-9]{4} [0-9]{4} [0-9]{4}",
+            Just("1 2-3.4 ".repeat(12)),
+        ];
+        let bytes = prop::collection::vec(any::<u8>(), 0..20);
+        prop::collection::vec(prop_oneof![9 => part.prop_map(String::into_bytes), 1 => bytes], 0..12)
+            .prop_map(|parts| parts.concat())
+    }
+
     proptest! {
+        #[test]
+        fn every_run_is_what_looking_at_each_byte_finds(text in runs_text(), step in 1usize..150) {
+            let expected = sorted(reference(&text).into_iter().map(|(_, found)| found).collect());
+            prop_assert_eq!(&sorted(in_pieces([text.as_slice()])), &expected);
+            prop_assert_eq!(&sorted(in_pieces(text.chunks(step))), &expected);
+        }
+
         #[test]
         fn windows_of_any_size_see_what_one_window_sees(
             parts in prop::collection::vec(prop_oneof![

@@ -1,11 +1,22 @@
-//! A scan of bytes that come in pieces: one or two views of them, and one list of findings.
+//! A scan of bytes that come in pieces: the views of them, and one list of findings.
+//!
+//! ```text
+//! raw ─► unescape, normalise ─► text ─► undo whatever is still wrapped, three times ─► unwrapped ─► fold ─► folded
+//! ```
+//!
+//! One of raw and text is scanned whole: the text of what begins like JSON, the raw bytes of anything else. The others are
+//! scanned only where they differ ([`super::island`]). Folded text is for language and made on answers only.
 
 use std::fmt;
 use std::sync::Arc;
 
-use super::decode::{Decoded, Decoder, Escapes};
+use super::decode::{Decoded, Decoder, Escapes, LONGEST};
+use super::disguise::Masks;
 use super::engine::RuleSet;
 use super::hyperscan::Hits;
+use super::island::{Island, changed_stretches, foreign_stretches};
+use super::language::Language;
+use super::normalize::Normalizer;
 use super::window::{HITS_PER_BLOCK, SLICE, Window};
 use crate::model::{Finding, Surface, View};
 
@@ -16,15 +27,15 @@ pub struct StreamOptions {
     pub encoding: Encoding,
 }
 
-/// What the text of a stream is wrapped in. The bytes as sent are always scanned; this adds a second view of them.
+/// What the text of a stream is wrapped in as a whole. Escapes inside the text are found out by the scan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Encoding {
-    /// Nothing.
+    /// Nothing, or JSON: told apart by its first byte. Text that only begins like JSON is scanned as completely.
     #[default]
     Plain,
-    /// JSON string escapes. Harmless on text that is no JSON.
+    /// The same.
     Json,
-    /// Percent-encoding: request targets, form bodies.
+    /// Percent-encoding with the plus sign for a blank: request targets, form bodies.
     Percent,
 }
 
@@ -41,12 +52,75 @@ pub struct Progress {
 ///
 /// At most 64 KiB whatever the length of the stream, released and overwritten on drop. Dropping it early is fine.
 pub struct StreamScan {
-    raw: Window,
-    decoded: Option<(Decoder, Window)>,
-    /// Decoded bytes of one slice, on their way into a window.
-    transit: Decoded,
+    views: Option<Views>,
+    /// What opening the views takes, until the first byte that is no white space says which.
+    opening: Opening,
     hits: Hits,
     found: Vec<Finding>,
+}
+
+struct Opening {
+    set: Arc<RuleSet>,
+    surface: Surface,
+    encoding: Encoding,
+    expected: usize,
+    /// What these bytes were found under.
+    masks: Masks,
+    /// White space before everything else.
+    blanks: u64,
+}
+
+/// A view that is scanned whole, or only where it differs from another.
+enum Scanned {
+    Whole(Window),
+    Where(Island),
+}
+
+impl Scanned {
+    fn undecided(&self) -> usize {
+        match self {
+            Self::Whole(window) => window.undecided(),
+            Self::Where(island) => island.undecided(),
+        }
+    }
+
+    fn finish(&mut self, hits: &mut Hits, found: &mut Vec<Finding>) {
+        match self {
+            Self::Whole(window) => window.finish(hits, found),
+            Self::Where(island) => island.finish(hits, found),
+        }
+    }
+
+    #[cfg(test)]
+    fn heap_bytes(&self) -> usize {
+        match self {
+            Self::Whole(window) => window.heap_bytes(),
+            Self::Where(island) => island.heap_bytes(),
+        }
+    }
+}
+
+/// The views of one stream.
+struct Views {
+    surface: Surface,
+    raw: Scanned,
+    text: Scanned,
+    unwrapped: Island,
+    /// Text for language, on answers.
+    language: Option<Language>,
+    decoder: Decoder,
+    normalizer: Normalizer,
+    unwrap: [Decoder; 3],
+    unwrap_normalizer: Normalizer,
+    /// Bytes taken; bytes of the text; bytes of the unwrapped text.
+    taken: u64,
+    text_taken: u64,
+    unwrapped_taken: u64,
+    /// Decoded bytes of one slice, on their way from stage to stage.
+    transit: [Decoded; 2],
+    folding: Decoded,
+    marks: Vec<u64>,
+    flooded: bool,
 }
 
 impl fmt::Debug for StreamScan {
@@ -58,44 +132,42 @@ impl fmt::Debug for StreamScan {
 
 impl StreamScan {
     pub(super) fn open(set: Arc<RuleSet>, surface: Surface, options: StreamOptions, expected: usize) -> Self {
-        let decoder = match options.encoding {
-            Encoding::Plain => None,
-            Encoding::Json => Some((Escapes::Json, View::Text)),
-            Encoding::Percent => Some((Escapes::Percent, View::Percent)),
-        };
-        let decoded = decoder
-            .map(|(escapes, view)| (Decoder::new(escapes), Window::open(Arc::clone(&set), surface, view, expected)));
         Self {
-            raw: Window::open(set, surface, View::Raw, expected),
-            decoded,
-            transit: Decoded::for_slices(if options.encoding == Encoding::Plain { 0 } else { SLICE.min(expected) }),
+            views: None,
+            opening: Opening { set, surface, encoding: options.encoding, expected, masks: Masks::NONE, blanks: 0 },
             hits: Hits::with_capacity(HITS_PER_BLOCK),
             found: Vec::new(),
         }
     }
 
+    /// A scan of bytes that were found in disguise.
+    pub(super) fn nested(set: Arc<RuleSet>, surface: Surface, masks: Masks, expected: usize) -> Self {
+        let mut scan = Self::open(set, surface, StreamOptions::default(), expected);
+        scan.opening.masks = masks;
+        scan
+    }
+
     /// Shows the next bytes.
     pub fn push(&mut self, bytes: &[u8]) -> Progress {
-        for slice in bytes.chunks(SLICE) {
-            self.raw.push(slice, &mut self.hits, &mut self.found);
-            if let Some((decoder, window)) = &mut self.decoded {
-                decoder.push(slice, &mut self.transit);
-                window.push_decoded(&self.transit, &mut self.hits, &mut self.found);
-                self.transit.clear();
-            }
+        let mut bytes = bytes;
+        if self.views.is_none() {
+            let blanks = bytes.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
+            self.opening.blanks += blanks as u64;
+            bytes = bytes.get(blanks..).unwrap_or_default();
+            self.views = bytes.first().map(|&first| Views::open(&self.opening, first));
         }
-        let decoded = self.decoded.as_ref().map_or(0, |(decoder, window)| decoder.held() + window.undecided());
-        Progress { hold: self.raw.undecided().max(decoded), found: self.found.len() }
+        let Some(views) = &mut self.views else { return Progress { hold: 0, found: 0 } };
+        for slice in bytes.chunks(SLICE) {
+            views.push(slice, &mut self.hits, &mut self.found);
+        }
+        Progress { hold: views.undecided(), found: self.found.len() }
     }
 
     /// Memory of the scan, without the findings, which hold no more than 64 of a kind.
     #[cfg(test)]
     pub(super) fn memory_bytes(&self) -> usize {
-        let windows = [Some(&self.raw), self.decoded.as_ref().map(|(_, window)| window)];
         size_of::<Self>()
-            + windows.into_iter().flatten().map(Window::heap_bytes).sum::<usize>()
-            + self.transit.bytes.capacity()
-            + self.transit.raw_lengths.capacity()
+            + self.views.as_ref().map_or(0, Views::heap_bytes)
             + HITS_PER_BLOCK * size_of::<super::hyperscan::Hit>()
     }
 
@@ -108,18 +180,206 @@ impl StreamScan {
     /// The stream is complete: everything that was found, each secret once, in the order of the text.
     #[must_use]
     pub fn finish(mut self) -> Vec<Finding> {
-        self.raw.finish(&mut self.hits, &mut self.found);
-        if let Some((decoder, window)) = &mut self.decoded {
-            decoder.finish(&mut self.transit);
-            window.push_decoded(&self.transit, &mut self.hits, &mut self.found);
-            window.finish(&mut self.hits, &mut self.found);
+        if let Some(views) = &mut self.views {
+            views.finish(&mut self.hits, &mut self.found);
         }
         merge(self.found)
     }
 }
 
-/// Keeps one of several findings of one rule that overlap in the raw bytes: the worst; then the longest, since an escape
-/// may cut a token short in the raw view; then the one that needs no decoding.
+impl Views {
+    fn open(opening: &Opening, first: u8) -> Self {
+        let Opening { set, surface, encoding, expected, masks, blanks } = opening;
+        let open = |view, mapped| {
+            let mut window = Window::open(Arc::clone(set), *surface, view, mapped, *expected).unmasking(*masks);
+            window.restart(0, *blanks);
+            window
+        };
+        let island = |view, mapped| {
+            let window = Window::open(Arc::clone(set), *surface, view, mapped, *expected).unmasking(*masks);
+            Island::new(window, set.reach, *blanks)
+        };
+        let (raw, text, escapes) = match encoding {
+            Encoding::Percent => {
+                (Scanned::Whole(open(View::Raw, false)), Scanned::Whole(open(View::Percent, true)), Escapes::Percent)
+            }
+            _ if matches!(first, b'{' | b'[' | b'"') => {
+                (Scanned::Where(island(View::Raw, false)), Scanned::Whole(open(View::Text, true)), Escapes::Json)
+            }
+            _ => (Scanned::Whole(open(View::Raw, false)), Scanned::Where(island(View::Text, true)), Escapes::Json),
+        };
+        let slice = SLICE.min(*expected);
+        Self {
+            surface: *surface,
+            raw,
+            text,
+            unwrapped: island(View::Percent, true),
+            language: reads_language(*surface).then(|| Language::open(Arc::clone(set), *surface, *blanks)),
+            decoder: Decoder::new(escapes),
+            normalizer: Normalizer::default(),
+            unwrap: std::array::from_fn(|_| Decoder::new(Escapes::Any)),
+            unwrap_normalizer: Normalizer::default(),
+            taken: 0,
+            text_taken: 0,
+            unwrapped_taken: 0,
+            transit: [Decoded::for_slices(slice), Decoded::for_slices(slice)],
+            folding: Decoded::for_slices(if reads_language(*surface) { slice } else { 0 }),
+            marks: Vec::new(),
+            flooded: false,
+        }
+    }
+
+    fn push(&mut self, raw: &[u8], hits: &mut Hits, found: &mut Vec<Finding>) {
+        let [first, _] = &mut self.transit;
+        first.clear();
+        self.decoder.push(raw, first);
+        self.show_raw(raw, hits, found);
+        let text = self.normalize(false);
+        self.show_text(text, false, hits, found);
+    }
+
+    fn finish(&mut self, hits: &mut Hits, found: &mut Vec<Finding>) {
+        let [first, _] = &mut self.transit;
+        first.clear();
+        self.decoder.finish(first);
+        self.raw.finish(hits, found);
+        let text = self.normalize(true);
+        self.show_text(text, true, hits, found);
+        self.text.finish(hits, found);
+        self.unwrapped.finish(hits, found);
+        if let Some(language) = &mut self.language {
+            language.finish(found);
+        }
+    }
+
+    /// Raw bytes at the end in which a match may still begin.
+    fn undecided(&self) -> usize {
+        let text = self.decoder.held() + self.normalizer.held();
+        let unwrapped = text + self.unwrap.iter().map(Decoder::held).sum::<usize>() + self.unwrap_normalizer.held();
+        let language = self.language.as_ref().map_or(0, Language::undecided);
+        let open = self.raw.undecided().max(text + self.text.undecided()).max(unwrapped + self.unwrapped.undecided());
+        open.max(unwrapped + language)
+    }
+
+    #[cfg(test)]
+    fn heap_bytes(&self) -> usize {
+        let transit = self.transit.iter().map(|buffer| buffer.bytes.capacity() + 2 * buffer.raw_lengths.capacity());
+        self.raw.heap_bytes()
+            + self.text.heap_bytes()
+            + self.unwrapped.heap_bytes()
+            + self.language.as_ref().map_or(0, Language::heap_bytes)
+            + self.folding.bytes.capacity()
+            + 2 * self.folding.raw_lengths.capacity()
+            + transit.sum::<usize>()
+            + 8 * self.marks.capacity()
+    }
+
+    fn show_raw(&mut self, raw: &[u8], hits: &mut Hits, found: &mut Vec<Finding>) {
+        match &mut self.raw {
+            Scanned::Whole(window) => window.push(raw, &[], hits, found),
+            Scanned::Where(island) => {
+                self.marks.clear();
+                foreign_stretches(raw, self.taken, &mut self.marks);
+                self.marks.extend_from_slice(&self.decoder.hidden);
+                self.marks.sort_unstable();
+                self.marks.dedup();
+                island.push(raw, None, &self.marks, hits, found);
+            }
+        }
+        self.decoder.hidden.clear();
+        self.taken += raw.len() as u64;
+    }
+
+    /// Replaces what only looks like ASCII in the first buffer. Answers which buffer holds the result.
+    fn normalize(&mut self, last: bool) -> usize {
+        let [from, to] = &mut self.transit;
+        if from.bytes.is_ascii() && self.normalizer.is_idle() {
+            return 0;
+        }
+        to.clear();
+        self.normalizer.push(from, to);
+        if last {
+            self.normalizer.finish(to);
+        }
+        1
+    }
+
+    /// Scans the text that is in the buffer `text` of the two, and goes on from there.
+    fn show_text(&mut self, text: usize, last: bool, hits: &mut Hits, found: &mut Vec<Finding>) {
+        let Some(decoded) = self.transit.get(text) else { return };
+        match &mut self.text {
+            Scanned::Whole(window) => window.push(&decoded.bytes, &decoded.raw_lengths, hits, found),
+            Scanned::Where(island) => {
+                self.marks.clear();
+                if decoded.changed {
+                    changed_stretches(&decoded.raw_lengths, self.text_taken, &mut self.marks);
+                }
+                island.push(&decoded.bytes, Some(&decoded.raw_lengths), &self.marks, hits, found);
+            }
+        }
+        self.text_taken += decoded.bytes.len() as u64;
+        let unwrapped = self.unwrap(text, last);
+        self.show_unwrapped(unwrapped, last, hits, found);
+    }
+
+    /// Undoes what is still wrapped. Answers which buffer holds the result.
+    fn unwrap(&mut self, text: usize, last: bool) -> usize {
+        let [first, second] = &mut self.transit;
+        let (mut from, mut to) = if text == 0 { (first, second) } else { (second, first) };
+        // What the text differs from the raw bytes in is known already; what counts is what is undone here.
+        from.accept();
+        let mut at = text;
+        for decoder in &mut self.unwrap {
+            let tail = from.bytes.len().saturating_sub(LONGEST);
+            let open_end = from.bytes.get(tail..).is_some_and(|tail| decoder.introducer(tail).is_some());
+            let is_first = at == text && !from.changed;
+            let wanted = if is_first { decoder.introducer(&from.bytes).is_some() } else { from.changed || open_end };
+            if !(wanted || open_end || !decoder.is_idle()) {
+                continue;
+            }
+            to.clear();
+            to.changed = from.changed;
+            decoder.push_decoded(from, to);
+            if last {
+                decoder.finish(to);
+            }
+            std::mem::swap(&mut from, &mut to);
+            at = 1 - at;
+        }
+        if from.bytes.is_ascii() && self.unwrap_normalizer.is_idle() {
+            return at;
+        }
+        to.clear();
+        to.changed = from.changed;
+        self.unwrap_normalizer.push(from, to);
+        if last {
+            self.unwrap_normalizer.finish(to);
+        }
+        1 - at
+    }
+
+    fn show_unwrapped(&mut self, unwrapped: usize, last: bool, hits: &mut Hits, found: &mut Vec<Finding>) {
+        let [first, second] = &mut self.transit;
+        let (decoded, spare) = if unwrapped == 0 { (first, second) } else { (second, first) };
+        self.marks.clear();
+        if decoded.changed {
+            changed_stretches(&decoded.raw_lengths, self.unwrapped_taken, &mut self.marks);
+        }
+        self.unwrapped_taken += decoded.bytes.len() as u64;
+        self.unwrapped.push(&decoded.bytes, Some(&decoded.raw_lengths), &self.marks, hits, found);
+        if let Some(language) = &mut self.language {
+            language.push(decoded, [spare, &mut self.folding], last, found);
+        }
+    }
+}
+
+/// Whether orders to a model are looked for. Definitions of tools are made of orders, and have their own analysis.
+fn reads_language(surface: Surface) -> bool {
+    matches!(surface, Surface::Response | Surface::ToolResult)
+}
+
+/// Keeps one of several findings of one rule that overlap in the raw bytes: the worst; then one that needed no guess; then the
+/// longest, since an escape may cut a token short in the raw view; then the one that needs no decoding.
 fn merge(mut found: Vec<Finding>) -> Vec<Finding> {
     let order =
         |finding: &Finding| (finding.rule.clone(), finding.span.start, finding.span.end, view_order(finding.view));
@@ -131,7 +391,10 @@ fn merge(mut found: Vec<Finding>) -> Vec<Finding> {
         match merged.last_mut() {
             Some(kept) if kept.rule == finding.rule && finding.span.start < reach => {
                 reach = reach.max(finding.span.end);
-                let worth = |finding: &Finding| (finding.severity, finding.span.end - finding.span.start);
+                let worth = |finding: &Finding| {
+                    let guessed = matches!(finding.view, View::Decoded | View::Squashed | View::Reversed);
+                    (finding.severity, !guessed, finding.span.end - finding.span.start)
+                };
                 if worth(&finding) > worth(kept) {
                     *kept = finding;
                 }

@@ -1,17 +1,18 @@
 //! Claims about the engine as a whole: what it finds, wherever it stands and however it was cut; and what it leaves alone.
 
+mod adversarial;
 #[path = "../../benches/scan/benign.rs"]
 mod benign;
+mod gates;
 
 use std::sync::LazyLock;
 
 use proptest::prelude::*;
 
 use self::benign::benign;
-use super::engine::{MAX_WIDTH, RuleSpec};
-use super::hyperscan::{Expression, Hits};
+use super::engine::RuleSpec;
+use super::rules;
 use super::rules::samples::SAMPLES;
-use super::rules::{self, Begin, Lane};
 use super::*;
 use crate::model::{Family, Finding, Severity, Surface, View};
 
@@ -39,36 +40,6 @@ fn every_rule_has_samples_and_every_sample_a_rule() {
     assert!(SAMPLES.iter().all(|samples| !samples.found.is_empty() && !samples.ignored.is_empty()));
     assert!(rules.len() >= 40, "{} rules", rules.len());
     assert_eq!(ENGINE.rule_count(), rules.len());
-}
-
-#[test]
-fn rules_are_bounded() {
-    for rule in rules::built_in() {
-        let Lane::Trigger(trigger) = rule.lane else { continue };
-        let expression = Expression { source: trigger.expression.to_owned(), caseless: false };
-        let width = expression.width().unwrap();
-        assert!(width.max.is_some_and(|max| max <= MAX_WIDTH), "{}: {width:?}", rule.name);
-        if let Begin::Last(token) = trigger.begin {
-            assert!(token <= width.min, "{}", rule.name);
-        }
-    }
-}
-
-#[test]
-fn rules_are_cheap() {
-    // What makes a trigger expensive is how often it fires on ordinary text; one hit in 32 KiB is the gate for all.
-    let text = benign(1 << 20);
-    let expressions: Vec<_> = rules::built_in()
-        .filter_map(|rule| match rule.lane {
-            Lane::Trigger(trigger) => Some(Expression { source: trigger.expression.to_owned(), caseless: false }),
-            Lane::Run(_) => None,
-        })
-        .collect();
-    let generation = hyperscan::Generation::compile(&[&expressions]).unwrap();
-    let mut stream = generation.open(generation.database(0).unwrap());
-    let mut hits = Hits::with_capacity(4096);
-    assert_eq!(stream.feed(&text, &mut hits), hyperscan::Fed::All);
-    assert!(hits.as_slice().len() <= text.len() / (32 << 10), "{} hits in a MiB", hits.as_slice().len());
 }
 
 #[test]
@@ -121,7 +92,7 @@ fn escaped_letters_hide_nothing_from_the_text_view() {
     let findings = ENGINE.scan(Surface::Url, format!("/search?q={percent}&page=1").as_bytes());
     assert_eq!(names(&findings), ["GitLab PAT"]);
     assert_eq!((findings[0].view, findings[0].span.start), (View::Percent, 10));
-    assert_eq!(ENGINE.scan(Surface::RequestHeader, percent.as_bytes()), [], "header fields are not percent-encoded");
+    assert_eq!(names(&ENGINE.scan(Surface::RequestHeader, percent.as_bytes())), ["GitLab PAT"]);
 }
 
 #[test]
@@ -177,7 +148,7 @@ fn a_token_with_a_wrong_checksum_does_not_hide_the_real_one_inside_it() {
 
 #[test]
 fn long_tokens_are_measured_whole_up_to_the_cap() {
-    for (tail, expected) in [(100, 7 + 16 + 100), (4096, 7 + 16 + 4096), (9000, 7 + 16 + 4096)] {
+    for (tail, expected) in [(100, 7 + 16 + 100), (2048, 7 + 16 + 2048), (9000, 7 + 16 + 2048)] {
         let token = format!("sk-ant-{}{}", "Ab0_Ab0_Ab0_Ab0_", "x".repeat(tail));
         let findings = stream(Encoding::Json, &[token.as_bytes()]);
         assert_eq!(names(&findings), ["Anthropic API Key"]);
@@ -260,7 +231,7 @@ fn what_is_released_never_holds_the_beginning_of_a_later_finding() {
 fn so_far_tells_before_the_end() {
     let mut scan = ENGINE.stream(Surface::RequestBody, StreamOptions { encoding: Encoding::Json });
     assert_eq!(scan.push(b"{\"a\":\"glpat-k7Rq2VxLm9Tz0Bw4Hs6J").found, 0, "the token may go on");
-    assert_eq!(scan.push(b"\"").found, 2, "seen in the raw and in the text view");
+    assert_eq!(scan.push(b"\"").found, 1);
     assert_eq!(names(&scan.so_far()), ["GitLab PAT"]);
     assert!(!format!("{scan:?} {:?}", scan.so_far()).contains("k7Rq"), "no matched byte in Debug");
 }

@@ -36,29 +36,40 @@ pub(super) fn luhn(text: &[u8]) -> bool {
     digits > 1 && sum.is_multiple_of(10)
 }
 
-/// A payment card number: issuer prefix, the lengths that issuer uses, Luhn.
+/// A payment card number: issuer prefix, the lengths that issuer uses, Luhn. A doubt when the issuer's numbers begin and end
+/// like many that are no cards.
 pub(super) fn card(text: &[u8]) -> Check {
     let digits: Vec<u8> = text.iter().copied().filter(u8::is_ascii_digit).collect();
-    Check::pass_if(issuer_allows(&digits) && luhn(&digits) && digits.iter().any(|digit| *digit != digits[0]))
+    if !luhn(&digits) || !digits.iter().any(|digit| *digit != digits[0]) {
+        return Check::Reject;
+    }
+    let length = digits.len();
+    match (prefix(&digits, 1), prefix(&digits, 2), prefix(&digits, 3), prefix(&digits, 4)) {
+        // Visa. Its 13-digit numbers are no longer issued, and would make every 13th timestamp a card.
+        (4, ..) if matches!(length, 16 | 19) => Check::Pass,
+        // Mastercard, the old range and the one of 2017.
+        (_, 51..=55, ..) | (.., 2221..=2720) if length == 16 => Check::Pass,
+        // American Express.
+        (_, 34 | 37, ..) if length == 15 => Check::Pass,
+        // JCB, Discover, UnionPay.
+        (.., 3528..=3589 | 6011) | (_, _, 644..=649, _) | (_, 62 | 65, ..) if (16..=19).contains(&length) => {
+            Check::Pass
+        }
+        // Mir, RuPay; Visa as it was; Diners Club; Maestro and national schemes; airlines.
+        (.., 2200..=2204) | (_, 60 | 81 | 82, ..) if length == 16 => Check::Doubt(Severity::Medium),
+        (4, ..) if length == 13 => Check::Doubt(Severity::Medium),
+        (_, 36 | 38 | 39, ..) | (_, _, 300..=305 | 309, _) if (14..=16).contains(&length) => {
+            Check::Doubt(Severity::Medium)
+        }
+        (_, 50 | 56..=69, ..) if (13..=19).contains(&length) => Check::Doubt(Severity::Medium),
+        (1, ..) if length == 15 => Check::Doubt(Severity::Medium),
+        _ => Check::Reject,
+    }
 }
 
-/// Whether an issuer hands out numbers that begin like this and are this long.
-fn issuer_allows(digits: &[u8]) -> bool {
-    let prefix = |length: usize| -> u32 {
-        digits.iter().take(length).fold(0, |number, digit| number * 10 + u32::from(digit.saturating_sub(b'0')))
-    };
-    let length = digits.len();
-    match (prefix(2), prefix(3), prefix(4)) {
-        // Visa. Its 13-digit numbers are no longer issued, and would make every 13th timestamp a card.
-        (40..=49, _, _) => matches!(length, 16 | 19),
-        // Mastercard, the old range and the one of 2017.
-        (51..=55, _, _) | (_, _, 2221..=2720) => length == 16,
-        // American Express.
-        (34 | 37, _, _) => length == 15,
-        // JCB, Discover.
-        (_, _, 3528..=3589 | 6011) | (_, 644..=649, _) | (65, _, _) => (16..=19).contains(&length),
-        _ => false,
-    }
+/// The first digits as a number.
+fn prefix(digits: &[u8], length: usize) -> u32 {
+    digits.iter().take(length).fold(0, |number, digit| number * 10 + u32::from(digit.saturating_sub(b'0')))
 }
 
 /// An account number by ISO 13616: country, its length, and remainder 1 modulo 97. Separators are skipped.
@@ -111,7 +122,9 @@ pub(super) fn aba(text: &[u8]) -> Check {
     let [first, second, ..] = digits[..] else { return Check::Reject };
     let prefix_in_use = matches!(first * 10 + second, 0..=12 | 21..=32 | 61..=72 | 80);
     let sum: u32 = digits.iter().zip([3, 7, 1].into_iter().cycle()).map(|(digit, weight)| digit * weight).sum();
-    Check::pass_if(digits.len() == 9 && prefix_in_use && sum.is_multiple_of(10))
+    // Six zeros at the end are a test number of a payment service.
+    let test = digits.iter().rev().take(6).all(|&digit| digit == 0);
+    Check::pass_if(digits.len() == 9 && prefix_in_use && sum.is_multiple_of(10) && !test)
 }
 
 /// GitHub's tokens of 2021: prefix, 30 random characters, and their CRC-32 as six base-62 digits.
@@ -145,6 +158,11 @@ pub(super) fn wif(text: &[u8]) -> Check {
         Some((0x80, key)) => key.len() == 32 || (key.len() == 33 && key.last() == Some(&1)),
         _ => false,
     })
+}
+
+/// A Bitcoin address of the first generations: `Base58Check` over a version and 20 bytes.
+pub(super) fn bitcoin_address(text: &[u8]) -> bool {
+    base58check(text).is_some_and(|payload| payload.len() == 21 && matches!(payload.first(), Some(0 | 5)))
 }
 
 /// A BIP-32 extended private key: `Base58Check` over 78 bytes. Wallets differ in their version bytes, so those are free; a
@@ -203,14 +221,14 @@ pub(super) fn jwt(token: &[u8]) -> Check {
     // A name may be glued to the token (`key_eyJ…`): each `ey` may be where it begins.
     let begins = memchr::memmem::find_iter(header, b"ey").take(16).filter_map(|at| header.get(at..));
     let is_header = |candidate: &[u8]| {
-        let decoded = base64url(candidate);
+        let decoded = base64(candidate);
         decoded.starts_with(b"{") && memchr::memmem::find(&decoded, b"\"alg\"").is_some()
     };
     if begins.into_iter().any(is_header) { Check::Pass } else { Check::Doubt(Severity::Low) }
 }
 
-/// Decodes base64url without padding as far as it goes.
-fn base64url(text: &[u8]) -> Vec<u8> {
+/// Decodes base64 of either alphabet as far as it goes, padding or not.
+pub(super) fn base64(text: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(text.len() * 3 / 4);
     let (mut bits, mut held) = (0u32, 0u32);
     for byte in text {
@@ -236,6 +254,150 @@ fn base64url(text: &[u8]) -> Vec<u8> {
 pub(super) fn mixed(token: &[u8]) -> Check {
     let has = |class: fn(&u8) -> bool| token.iter().any(class);
     Check::pass_if(has(u8::is_ascii_digit) && has(u8::is_ascii_uppercase) && has(u8::is_ascii_lowercase))
+}
+
+/// Whether letters are no word of a language: too few of them are vowels. Ordinary text has two in five, random letters one
+/// in five.
+pub(super) fn unpronounceable(letters: &[u8]) -> bool {
+    let vowels = letters.iter().filter(|byte| b"aeiouAEIOU".contains(byte)).count();
+    let humps = letters.windows(2).filter(|pair| pair[0].is_ascii_lowercase() && pair[1].is_ascii_uppercase()).count();
+    vowels * 10 < letters.len() * 3 || humps * 5 > letters.len()
+}
+
+/// Pieces of keys that documentation makes up.
+const MADE_UP: [&[u8]; 13] = [
+    b"example",
+    b"abc123",
+    b"a1b2c3d4",
+    b"d4c3b2a1",
+    b"123456789",
+    b"987654321",
+    b"abcdefgh",
+    b"your",
+    b"xxxxxx",
+    b"placeholder",
+    b"random",
+    b"......",
+    b"******",
+];
+
+/// Whether a token with a prefix of its own is one that documentation made up: it says so, counts, or repeats itself.
+pub(super) fn genuine(token: &[u8]) -> Check {
+    let lower = token.to_ascii_lowercase();
+    let steps = lower.windows(2).filter(|pair| pair[0] == pair[1] || pair[1] == pair[0].wrapping_add(1)).count();
+    let made_up = MADE_UP.iter().any(|piece| memchr::memmem::find(&lower, piece).is_some()) || steps * 2 > lower.len();
+    if made_up { Check::Doubt(Severity::Low) } else { Check::Pass }
+}
+
+/// A token that was drawn at random is no identifier: it has digits among its letters, or letters that make no words; it is
+/// not one character over and over, and not the alphabet.
+pub(super) fn varied(token: &[u8]) -> Check {
+    // What stands before the random part is the issuer's prefix.
+    let body = token.get(token.len() / 4..).unwrap_or_default();
+    let digits = body.iter().filter(|byte| byte.is_ascii_digit()).count();
+    let letters = body.iter().filter(|byte| byte.is_ascii_alphabetic()).count();
+    if distinct(body) < 5 || !((digits > 0 && (letters > 0 || digits > 9)) || (letters >= 12 && unpronounceable(body)))
+    {
+        return Check::Reject;
+    }
+    genuine(token)
+}
+
+fn distinct(text: &[u8]) -> usize {
+    let mut seen = [false; 256];
+    text.iter().filter(|&&byte| !std::mem::replace(&mut seen[usize::from(byte)], true)).count()
+}
+
+/// Slack's tokens begin with numbers of the workspace and the user.
+pub(super) fn slack(token: &[u8]) -> Check {
+    let digits = token.iter().filter(|byte| byte.is_ascii_digit()).count();
+    if digits < 4 { Check::Reject } else { varied(token) }
+}
+
+/// A short token without a telling prefix: more than one digit among its letters.
+pub(super) fn numbered(token: &[u8]) -> Check {
+    let digits = token.iter().filter(|byte| byte.is_ascii_digit()).count();
+    if digits < 3 || digits + 6 > token.len() { Check::Reject } else { varied(token) }
+}
+
+/// Keys of Azure with a mark in their middle have 84 characters.
+pub(super) fn azure_annotated(token: &[u8]) -> Check {
+    if token.len() == 84 { varied(token) } else { Check::Reject }
+}
+
+/// Letters and digits that alternate as random ones do, and not a name with a number at its end.
+pub(super) fn scattered(token: &[u8]) -> Check {
+    let changes = token.windows(2).filter(|pair| pair[0].is_ascii_digit() != pair[1].is_ascii_digit()).count();
+    Check::pass_if(changes >= 6)
+}
+
+/// The secret of an AWS key: random base64, not the one that AWS prints in its documentation.
+pub(super) fn aws_secret(token: &[u8]) -> Check {
+    let secret = token.get(token.len().saturating_sub(40)..).unwrap_or_default();
+    if secret.ends_with(b"EXAMPLEKEY") { Check::Doubt(Severity::Low) } else { varied_or(secret, Check::Reject) }
+}
+
+/// Identifiers of AWS; those of its documentation end with EXAMPLE.
+pub(super) fn aws_id(token: &[u8]) -> Check {
+    if token.ends_with(b"EXAMPLE") { Check::Doubt(Severity::Low) } else { varied_or(token, Check::Reject) }
+}
+
+fn varied_or(token: &[u8], other: Check) -> Check {
+    if distinct(token.get(4..).unwrap_or_default()) < 5 { other } else { Check::Pass }
+}
+
+/// npm's tokens carry the same checksum as GitHub's.
+pub(super) fn npm(token: &[u8]) -> Check {
+    match (github(token), varied(token)) {
+        (Check::Pass, _) => Check::Pass,
+        (doubt, Check::Pass) => doubt,
+        _ => Check::Reject,
+    }
+}
+
+/// `SK` and 32 hex digits of one case that are not all alike.
+pub(super) fn twilio(token: &[u8]) -> Check {
+    varied_or(token, Check::Reject)
+}
+
+/// A bearer token of Twitter's application interface; long runs of the letter A occur in base64 of zeroes, too.
+pub(super) fn bearer(token: &[u8]) -> Check {
+    varied(token.get(20..).unwrap_or_default())
+}
+
+/// Bot tokens of Telegram: the bot's number, a colon, 35 characters. `bot` may be glued to it in an address.
+pub(super) fn telegram(token: &[u8]) -> Check {
+    let number = token.iter().position(|&byte| byte == b':').and_then(|colon| token.get(..colon)).unwrap_or_default();
+    let number = number.strip_prefix(b"bot").unwrap_or(number);
+    Check::pass_if((8..=10).contains(&number.len()) && number.iter().all(u8::is_ascii_digit))
+}
+
+/// Keys of Azure that carry the signature of their service in the middle are of a few lengths only.
+pub(super) fn azure_signed(token: &[u8]) -> Check {
+    Check::pass_if(matches!(token.len(), 44 | 52 | 56 | 84 | 88) && varied(token) == Check::Pass)
+}
+
+/// Base64 of the header line of a private key.
+pub(super) fn encoded_pem(token: &[u8]) -> Check {
+    Check::pass_if(memchr::memmem::find(&base64(token), b"PRIVATE KEY").is_some())
+}
+
+/// A setup token of `SimpleFIN`: the base64 of an address at which access can be claimed once.
+pub(super) fn simplefin(token: &[u8]) -> Check {
+    let address = base64(token);
+    Check::pass_if(address.starts_with(b"http") && memchr::memmem::find(&address, b"/claim/").is_some())
+}
+
+/// A number that the US Social Security Administration may have given out: not area 000, 666 or 900 and above, not group 00,
+/// not serial 0000; nor one that was printed on a leaflet.
+pub(super) fn social_security(text: &[u8]) -> bool {
+    let digits: Vec<u8> = text.iter().copied().filter(u8::is_ascii_digit).collect();
+    let part = |range: std::ops::Range<usize>| digits.get(range).unwrap_or_default();
+    digits.len() == 9
+        && !matches!(part(0..3), b"000" | b"666" | [b'9', _, _])
+        && part(3..5) != b"00"
+        && part(5..9) != b"0000"
+        && !matches!(&*digits, b"123456789" | b"078051120" | b"219099999" | b"111111111" | b"987654321")
 }
 
 /// The address of a database with a password in it. One that is a variable to be filled in is none, and one that is a

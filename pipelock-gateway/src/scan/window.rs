@@ -3,23 +3,29 @@
 //! What is found must not depend on how the bytes were cut. Therefore every decision waits until the bytes it looks at are
 //! there, hits are settled in the order of their ends, and limits count per stretch of the text and not per call.
 //! Memory is bounded by [`CAPACITY`] whatever the input; a limit reached ends the view with a finding.
+//!
+//! A window may also show a stretch from the middle of a view ([`Window::restart`]). What happens to begin at the cut is then
+//! no token, and what is still open at the end of the stretch is not decided ([`Window::pause`]).
 
 use std::ops::Range;
 use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
-use super::decode::Decoded;
-use super::engine::{Confirm, MAX_WIDTH, Rule, RuleSet, Start};
+use super::candidates::{self, left_boundary};
+use super::decode::{LONGEST, RawLength, raw_len};
+use super::disguise::{self, Disguises, Kept, Masks, Unmasked};
+use super::engine::{Confirm, Finder, MAX_WIDTH, Rule, RuleSet, Start};
 use super::evidence::evidence;
 use super::hyperscan::{Fed, Hit, Hits, Stream};
-use super::rules::{Class, Left, MAX_TAIL, Tail};
-use super::runs::{self, left_boundary};
+use super::rules::{Class, Judge, LOOK_AHEAD, LOOK_BEHIND, Left, MAX_TAIL, Tail};
+use super::runs;
+use super::seed;
 use super::validate::Check;
 use crate::model::{Evidence, Family, Finding, Severity, Surface, View};
 
 /// Most bytes given to [`Window::push`] at once.
-pub(super) const SLICE: usize = 4096;
+pub(super) const SLICE: usize = 1024;
 /// View bytes for which hits are counted together.
 const BLOCK: u64 = 4096;
 /// Hits allowed in one block. Benign text has fewer than one in 32 KiB; a list of nothing but keys has about a hundred.
@@ -32,11 +38,15 @@ const STARTS_PER_HIT: usize = 16;
 /// Findings of one rule, at its full severity and below it, after which more of the same say nothing new.
 const FINDINGS_PER_RULE: u8 = 64;
 /// Bytes before a token that are looked at.
-const CONTEXT: usize = 64;
+pub(super) const CONTEXT: usize = 64;
 /// Escapes that a decoder flushes at once may exceed a slice by this much.
-const SLACK: usize = 16;
-/// Most bytes kept: a slice, a token that is still going on, its core, and what stands before it.
-pub(super) const CAPACITY: usize = SLICE + MAX_TAIL as usize + MAX_WIDTH as usize + 2 * CONTEXT + SLACK;
+const SLACK: usize = 2 * LONGEST;
+/// Most bytes kept: a slice, a token or a disguise that is still going on, and what stands before it.
+pub(super) const CAPACITY: usize = {
+    let token = MAX_TAIL as usize + 2 * MAX_WIDTH as usize + disguise::BEHIND;
+    let disguised = disguise::LONGEST + disguise::BEHIND;
+    SLICE + SLACK + if token > disguised { token } else { disguised }
+};
 
 /// A hit whose token is still going on.
 #[derive(Clone, Copy, Debug)]
@@ -58,25 +68,36 @@ struct Seen {
     counts: [u8; 2],
 }
 
+/// Whether a surface is something that comes in: what is secret there is not ours, except for what the floor is about.
+pub(super) fn is_answer(surface: Surface) -> bool {
+    matches!(surface, Surface::Response | Surface::ToolResult | Surface::ToolDefinitions)
+}
+
 /// One view of one stream.
 pub(super) struct Window {
     view: View,
     surface: Surface,
     set: Arc<RuleSet>,
-    /// `None` once the view is complete or has ended early.
+    /// `None` once the view is complete or has ended early, and while there is nothing to see.
     stream: Option<Stream>,
+    /// Bytes that are reserved when the first come.
+    capacity: usize,
     /// Set once a limit was reported.
     ended: bool,
+    /// View offset at which the stretch begins that the matcher sees; anything but zero is a cut.
+    origin: u64,
     /// The newest bytes of the view.
     kept: Zeroizing<Vec<u8>>,
     /// For each kept byte the raw bytes it stands for; `None` in the raw view.
-    raw_lengths: Option<Vec<u8>>,
+    raw_lengths: Option<Vec<RawLength>>,
     /// View offset and raw offset of the first kept byte.
     first: u64,
     first_raw: u64,
     /// View offset up to which the matcher and the run lane have seen the bytes.
     fed: u64,
     lane: u64,
+    /// The search for what is encoded, reversed or cut into pieces.
+    disguises: Option<Disguises>,
     hits_in_block: usize,
     confirms: u64,
     /// How many bytes of the view had to be seen for what is settled so far.
@@ -86,21 +107,23 @@ pub(super) struct Window {
 }
 
 impl Window {
-    /// Opens a view that will see about `expected` bytes.
-    pub(super) fn open(set: Arc<RuleSet>, surface: Surface, view: View, expected: usize) -> Self {
-        let capacity = expected.saturating_add(SLACK).min(CAPACITY);
+    /// A view that will see about `expected` bytes, once it is told where it begins; `mapped` when they may stand for more or
+    /// fewer raw bytes.
+    pub(super) fn open(set: Arc<RuleSet>, surface: Surface, view: View, mapped: bool, expected: usize) -> Self {
         Self {
             view,
             surface,
-            stream: Some(set.generation.open(&set.text)),
+            stream: None,
+            capacity: expected.saturating_mul(2).saturating_add(SLACK).min(CAPACITY),
             ended: false,
-            // Reserved at once: growing would leave copies of the bytes behind in freed memory.
-            kept: Zeroizing::new(Vec::with_capacity(capacity)),
-            raw_lengths: (view != View::Raw).then(|| Vec::with_capacity(capacity)),
+            origin: 0,
+            kept: Zeroizing::new(Vec::new()),
+            raw_lengths: mapped.then(Vec::new),
             first: 0,
             first_raw: 0,
             fed: 0,
             lane: 0,
+            disguises: None,
             hits_in_block: 0,
             confirms: 0,
             settled_at: 0,
@@ -110,22 +133,59 @@ impl Window {
         }
     }
 
-    /// Takes the next bytes of the raw view.
-    pub(super) fn push(&mut self, bytes: &[u8], hits: &mut Hits, found: &mut Vec<Finding>) {
-        if self.stream.is_some() {
-            self.make_room(bytes.len());
-            self.kept.extend_from_slice(bytes);
-            self.advance(hits, found);
+    /// Begins again with a stretch that starts at `offset` of the view, which stands at `raw` of the raw bytes. A limit that
+    /// was reached before stays.
+    pub(super) fn restart(&mut self, offset: u64, raw: u64) {
+        let database = if is_answer(self.surface) { &self.set.floor } else { &self.set.text };
+        self.stream = (!self.ended).then(|| self.set.generation.open(database));
+        if self.kept.capacity() == 0 {
+            // Reserved at once: growing would leave copies of the bytes behind in freed memory.
+            self.kept.reserve_exact(self.capacity);
+            if let Some(lengths) = &mut self.raw_lengths {
+                lengths.reserve_exact(self.capacity);
+            }
         }
+        self.kept.clear();
+        if let Some(lengths) = &mut self.raw_lengths {
+            lengths.clear();
+        }
+        (self.origin, self.first, self.fed, self.lane) = (offset, offset, offset, offset);
+        (self.first_raw, self.hits_in_block) = (raw, 0);
+        if let Some(disguises) = &mut self.disguises {
+            disguises.restart(offset);
+        }
+        self.pending.clear();
+        self.seen.iter_mut().for_each(|seen| seen.covered = 0);
     }
 
-    /// Takes the next bytes of a decoded view.
-    pub(super) fn push_decoded(&mut self, decoded: &Decoded, hits: &mut Hits, found: &mut Vec<Finding>) {
-        if self.stream.is_some() {
-            self.make_room(decoded.bytes.len());
-            self.kept.extend_from_slice(&decoded.bytes);
-            if let Some(raw_lengths) = &mut self.raw_lengths {
-                raw_lengths.extend_from_slice(&decoded.raw_lengths);
+    /// Looks below disguises, too; the bytes themselves were found under `masks`.
+    pub(super) fn unmasking(mut self, masks: Masks) -> Self {
+        self.disguises = Disguises::below(masks);
+        self
+    }
+
+    /// Leaves the stretch: decides about tokens whose core is long complete, and forgets the others, which another view
+    /// has seen whole.
+    pub(super) fn pause(&mut self, hits: &mut Hits, found: &mut Vec<Finding>) {
+        let long_ago = self.end().saturating_sub(u64::from(MAX_WIDTH) / 2);
+        self.pending.retain(|pending| pending.end <= long_ago);
+        self.settle(true, found);
+        self.pending.clear();
+        hits.clear(0);
+        self.stream = None;
+    }
+
+    /// Takes the next bytes, and the raw length of each if the view is mapped.
+    pub(super) fn push(&mut self, bytes: &[u8], raw_lengths: &[RawLength], hits: &mut Hits, found: &mut Vec<Finding>) {
+        for (place, slice) in bytes.chunks(SLICE).enumerate() {
+            if self.stream.is_none() {
+                return;
+            }
+            self.make_room(slice.len());
+            self.kept.extend_from_slice(slice);
+            if let Some(lengths) = &mut self.raw_lengths {
+                let at = place * SLICE;
+                lengths.extend_from_slice(raw_lengths.get(at..at + slice.len()).unwrap_or_default());
             }
             self.advance(hits, found);
         }
@@ -134,6 +194,7 @@ impl Window {
     /// The view is complete: decides what is still open.
     pub(super) fn finish(&mut self, hits: &mut Hits, found: &mut Vec<Finding>) {
         self.run_lane(self.end(), found);
+        self.unmask(true, found);
         if let Some(stream) = self.stream.take() {
             hits.clear(HITS_PER_BLOCK);
             let fed = stream.finish(hits);
@@ -153,7 +214,7 @@ impl Window {
         let kept = self.kept.len().saturating_sub(self.settled_len());
         match &self.raw_lengths {
             None => kept,
-            Some(lengths) => lengths.iter().rev().take(kept).map(|&length| usize::from(length)).sum(),
+            Some(lengths) => raw_len(lengths.iter().rev().take(kept)),
         }
     }
 
@@ -161,7 +222,7 @@ impl Window {
     #[cfg(test)]
     pub(super) fn heap_bytes(&self) -> usize {
         self.kept.capacity()
-            + self.raw_lengths.as_ref().map_or(0, Vec::capacity)
+            + self.raw_lengths.as_ref().map_or(0, |lengths| 2 * lengths.capacity())
             + self.pending.capacity() * size_of::<Pending>()
             + self.seen.capacity() * size_of::<Seen>()
     }
@@ -169,7 +230,8 @@ impl Window {
     /// How many of the kept bytes no match can begin in any more.
     fn settled_len(&self) -> usize {
         let oldest_open = self.pending.first().map_or(self.end(), |pending| pending.end);
-        self.index(oldest_open).saturating_sub(self.set.reach + 2)
+        let settled = self.index(oldest_open).saturating_sub(self.set.reach + 2);
+        self.disguises.as_ref().map_or(settled, |disguises| settled.min(self.index(disguises.open_since())))
     }
 
     /// View offset just after the newest byte.
@@ -191,16 +253,13 @@ impl Window {
         if self.kept.len() + more <= self.kept.capacity() {
             return;
         }
-        let behind_lane = self.index(self.lane).saturating_sub(runs::BEHIND);
-        let forget = self.settled_len().saturating_sub(CONTEXT).min(behind_lane);
+        let behind_lane = self.index(self.lane).saturating_sub(candidates::BEHIND);
+        let before = if self.disguises.is_some() { disguise::BEHIND } else { CONTEXT };
+        let forget = self.settled_len().saturating_sub(before).min(behind_lane);
         self.first += forget as u64;
         self.first_raw += match &mut self.raw_lengths {
             None => forget as u64,
-            Some(lengths) => {
-                let raw = lengths.iter().take(forget).map(|&length| u64::from(length)).sum();
-                lengths.drain(..forget);
-                raw
-            }
+            Some(lengths) => raw_len(lengths.drain(..forget).as_slice()) as u64,
         };
         self.kept.drain(..forget);
         debug_assert!(self.kept.len() + more <= self.kept.capacity(), "the bound of a view's memory is wrong");
@@ -220,12 +279,26 @@ impl Window {
             self.fed = until;
             self.take_hits(hits.as_slice());
             if fed != Fed::All {
-                self.overflow(hits.overflow().unwrap_or(until), found);
+                let at = hits.overflow().map_or(until, |end| self.origin + end);
+                self.overflow(at, found);
                 return;
             }
             self.settle(false, found);
         }
-        self.run_lane(self.end().saturating_sub(runs::AHEAD as u64), found);
+        self.run_lane(self.end().saturating_sub(candidates::AHEAD as u64), found);
+        self.unmask(false, found);
+    }
+
+    /// Looks below the disguises in what is new.
+    fn unmask(&mut self, last: bool, found: &mut Vec<Finding>) {
+        let Some(disguises) = self.disguises.as_mut().filter(|_| self.stream.is_some()) else { return };
+        let text = Kept { bytes: &self.kept, first: self.first, last };
+        let mut unmasked = Vec::new();
+        disguises.search(&self.set, self.surface, text, &mut unmasked);
+        for Unmasked { place, mut finding } in unmasked {
+            finding.span = self.raw_offset(place.start)..self.raw_offset(place.end);
+            found.push(finding);
+        }
     }
 
     /// There were too many hits, the first of them ending at `at`: settles what was decided by then, and ends the view.
@@ -246,20 +319,22 @@ impl Window {
         self.hits_in_block += hits.len();
         self.pending.extend(hits.iter().filter_map(|hit| {
             let rule = u16::try_from(hit.expression).ok()?;
-            Some(Pending { end: hit.end, tail: 0, rule })
+            Some(Pending { end: self.origin + hit.end, tail: 0, rule })
         }));
         // The library orders hits by their end only as far as it likes.
         self.pending.sort_by_key(|pending| (pending.end, pending.rule));
     }
 
-    /// Lets the run lane decide everything up to `until`, which is [`runs::AHEAD`] bytes before the newest or the very end.
+    /// Lets the run lane decide everything up to `until`, which is [`candidates::AHEAD`] bytes before the newest or the very end.
     fn run_lane(&mut self, until: u64, found: &mut Vec<Finding>) {
-        if self.stream.is_none() || until <= self.lane {
+        if self.stream.is_none() || until <= self.lane || is_answer(self.surface) {
+            self.lane = self.lane.max(until);
             return;
         }
         let window = self.index(self.lane)..self.index(until);
         let mut reported = Vec::new();
-        runs::scan(&self.kept, window, |run| reported.push(run));
+        runs::scan(&self.kept, window.clone(), |run| reported.push(run));
+        seed::scan(&self.kept, window, &mut |run| reported.push(run));
         self.lane = until;
         for run in reported {
             let Some(rule) = self.set.run_rule(run.kind) else { continue };
@@ -274,10 +349,14 @@ impl Window {
         let mut decided = 0;
         while let Some(mut hit) = self.pending.get(decided).copied() {
             let Some(rule) = set.rules.get(usize::from(hit.rule)) else { break };
-            let Some(confirm) = rule.finder.confirm() else { break };
+            let (tail, limit) = match &rule.finder {
+                Finder::Trigger(confirm) => (confirm.tail, FINDINGS_PER_RULE),
+                Finder::Words(_) => (Tail::Ahead, u8::MAX),
+                Finder::Run(_) | Finder::Service(_) => break,
+            };
             let seen = self.seen(hit.rule);
-            if seen.covered < hit.end && seen.counts[0] < FINDINGS_PER_RULE {
-                let decided_at = self.decided_at(&mut hit, confirm.tail);
+            if seen.covered < hit.end && seen.counts[0] < limit {
+                let decided_at = self.decided_at(&mut hit, tail);
                 if decided_at.is_none() && !last {
                     if let Some(pending) = self.pending.get_mut(decided) {
                         *pending = hit;
@@ -291,7 +370,11 @@ impl Window {
                     self.limit("confirmations", self.settled_at, found);
                     return;
                 }
-                self.confirm(hit, rule, confirm, found);
+                match &rule.finder {
+                    Finder::Trigger(confirm) => self.confirm(hit, rule, confirm, found),
+                    Finder::Words(judge) => self.judge(hit, *judge, found),
+                    Finder::Run(_) | Finder::Service(_) => {}
+                }
             }
             decided += 1;
         }
@@ -303,6 +386,7 @@ impl Window {
     fn decided_at(&self, hit: &mut Pending, tail: Tail) -> Option<u64> {
         let class = match tail {
             Tail::Exact(_) => return self.byte(hit.end).map(|_| hit.end + 1),
+            Tail::Ahead => return self.byte(hit.end + LOOK_AHEAD as u64 - 1).map(|_| hit.end + LOOK_AHEAD as u64),
             Tail::Open(Class::Nothing) => return Some(hit.end),
             Tail::Open(class) => class,
         };
@@ -334,6 +418,22 @@ impl Window {
             Check::Doubt(at_most) => self.report(hit.rule, range, Some(at_most.min(rule.severity)), found),
             Check::Reject => {}
         }
+    }
+
+    /// Has what stands around a hit read.
+    fn judge(&mut self, hit: Pending, judge: Judge, found: &mut Vec<Finding>) {
+        let at = self.index(hit.end);
+        // No more than is promised, so that the outcome cannot depend on what else happens to be kept.
+        let first = at.saturating_sub(LOOK_BEHIND);
+        let text = self.kept.get(first..self.kept.len().min(at + LOOK_AHEAD)).unwrap_or_default();
+        let Some(claim) = judge(text, at - first) else { return };
+        let rule = match claim.rule {
+            None => Some(hit.rule),
+            Some(name) => self.set.named(name),
+        };
+        let Some(rule) = rule else { return };
+        let place = |at: usize| self.first + (first + at) as u64;
+        self.report(rule, place(claim.range.start)..place(claim.range.end), claim.at_most, found);
     }
 
     /// Where the token of a hit begins; `None` when what stands before it rules it out.
@@ -377,6 +477,10 @@ impl Window {
 
     fn report(&mut self, rule: u16, range: Range<u64>, at_most: Option<Severity>, found: &mut Vec<Finding>) {
         let Some(known) = self.set.rules.get(usize::from(rule)) else { return };
+        if self.origin > 0 && range.start < self.origin + CONTEXT as u64 {
+            // What looks like its beginning may be the cut.
+            return;
+        }
         let (name, full) = (Arc::clone(&known.name), known.severity);
         let seen = self.seen_mut(rule);
         if at_most.is_none() {
@@ -403,7 +507,7 @@ impl Window {
     /// Ends the view after `at` bytes of it: a limit was reached, and what lies behind is not judged.
     fn limit(&mut self, what: &str, at: u64, found: &mut Vec<Finding>) {
         // Where the lane stands depends on the last cut; where it would stand had every byte come alone does not.
-        self.run_lane(at.saturating_sub(1 + runs::AHEAD as u64), found);
+        self.run_lane(at.saturating_sub(1 + candidates::AHEAD as u64), found);
         // Settling may have ended the view already; at the end of data the stream is gone, but the limit is news.
         if std::mem::replace(&mut self.ended, true) {
             return;
@@ -427,7 +531,7 @@ impl Window {
         self.first_raw
             + match &self.raw_lengths {
                 None => kept as u64,
-                Some(lengths) => lengths.iter().take(kept).map(|&length| u64::from(length)).sum(),
+                Some(lengths) => raw_len(lengths.iter().take(kept)) as u64,
             }
     }
 

@@ -7,5 +7,6 @@
 mod http1;
 mod http2;
 mod limits;
+mod responses;
 mod rig;
 mod smuggling;

@@ -70,6 +70,12 @@ impl Inspect for Judge {
         Box::new(BodyJudge { audit: self.audit, seen: Vec::new(), hit: None, pushed: self.pushed.clone() })
     }
 
+    fn response_body(&self, _: &Exchange, _: RequestId, head: &http::response::Parts) -> Option<Box<dyn BodyInspect>> {
+        // As a judge does that knows which types a model reads.
+        head.headers.get("content-type").filter(|kind| kind.as_bytes().starts_with(b"text/"))?;
+        Some(Box::new(BodyJudge { audit: self.audit, seen: Vec::new(), hit: None, pushed: self.pushed.clone() }))
+    }
+
     fn uninspectable(&self, _: &Exchange, _: RequestId, reason: BlockReason) -> Verdict {
         verdict(self.audit, reason, Vec::new())
     }

@@ -49,6 +49,8 @@ const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     ("cli", EVERYTHING),
+    // Not in a release: the claims that fuzzing tries, for the crate in `pipelock-gateway/fuzz`.
+    ("fuzzing", FUZZED),
 ];
 
 /// The edge of the program: it starts the pipeline and turns errors into exit codes.
@@ -69,6 +71,9 @@ const EVERYTHING: &[&str] = &[
     "admin",
     "pipeline",
 ];
+
+/// What fuzzing reaches into: readers of hostile bytes.
+const FUZZED: &[&str] = &["scan", "cli"];
 
 /// Modules that decide: no sockets, no runtime, no files, no clock.
 const PURE: &[&str] = &["model", "sniff", "policy", "scan", "verdict"];

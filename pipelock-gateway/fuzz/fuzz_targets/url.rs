@@ -1,0 +1,4 @@
+//! Any request target is taken apart. The claim itself is in `pipelock_gateway::fuzzing`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| pipelock_gateway::fuzzing::url(data));

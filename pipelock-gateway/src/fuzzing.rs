@@ -1,0 +1,15 @@
+//! The claims that fuzzing tries, in one place for the fuzz crate, which may not reach into modules.
+//!
+//! Under the feature `testing` only, and no interface: names change with the code they try.
+
+use crate::cli::scan::Record;
+pub use crate::scan::fuzzing::{decode, normalize, runs, stream, text, tools, url};
+
+/// Any line is a record or an error, and any record can be shown to the engine.
+pub fn record(line: &[u8]) {
+    if let Ok(record) = Record::parse(line) {
+        let message = record.message();
+        assert!(message.surface.as_str().is_ascii());
+        assert!(!record.id.get().is_empty());
+    }
+}

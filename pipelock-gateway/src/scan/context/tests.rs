@@ -1,0 +1,1 @@
+//! Claims about what names and values say.

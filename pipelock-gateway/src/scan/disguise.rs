@@ -1,0 +1,307 @@
+//! Secrets in disguise: encoded, reversed or cut into pieces inside a text that is otherwise as it seems.
+//!
+//! A view is searched for long runs of letters and digits and for words of one length in a row. Each is undone in every way
+//! that it may have been made, and what comes out is scanned as a message of its own, together with the words before it,
+//! which say what it is. How deep that goes and how much of it there may be is bounded. What a whole stream is wrapped in is
+//! undone before ([`super::decode`]); this is for what has to be guessed.
+
+mod codecs;
+mod pieces;
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use zeroize::Zeroizing;
+
+use self::codecs::Attempt;
+use self::pieces::{Group, Groups};
+use super::engine::RuleSet;
+use super::stream::StreamScan;
+use crate::model::{Evidence, Family, Finding, Severity, Surface, View};
+
+/// Shortest run worth a look: twelve bytes in base64.
+const SHORTEST: usize = 16;
+/// Most of a run that is looked at in one go, and how far the next look begins behind. Multiples of 64, so that base64 inside
+/// base64 inside base64 begins with a whole group each time. What two looks have in common is longer than the widest core of
+/// a rule in base64.
+const LOOK: usize = 1920;
+const STEP: usize = 960;
+/// Bytes to either side of a run that belong to the word around it.
+const WORD: usize = 256;
+/// Bytes before a run that may say what it is.
+const CONTEXT: usize = 192;
+/// Bytes before the position that have to be kept.
+pub(super) const BEHIND: usize = CONTEXT + WORD;
+/// Most bytes of a disguise that is still going on.
+pub(super) const LONGEST: usize = LOOK + WORD;
+/// How many disguises may be worn over one another.
+const DEPTH: u8 = 3;
+/// Bytes that may be scanned again, per byte of the view and at all.
+const AGAIN_PER_BYTE: u64 = 4;
+const AGAIN: u64 = 64 << 10;
+
+/// What some bytes were found under.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Masks {
+    depth: u8,
+    /// Whether one of them was reading from right to left: a second time would undo it.
+    reversed: bool,
+}
+
+impl Masks {
+    /// They are as they were sent.
+    pub(super) const NONE: Self = Self { depth: 0, reversed: false };
+
+    fn and(self, view: View) -> Self {
+        Self { depth: self.depth + 1, reversed: self.reversed || view == View::Reversed }
+    }
+}
+
+/// The search of one view.
+#[derive(Debug)]
+pub(super) struct Disguises {
+    masks: Masks,
+    /// View offset up to which runs have been searched for; inside a run that goes on, or just after a byte that is in none.
+    at: u64,
+    /// Whether `at` is inside a run.
+    inside: bool,
+    /// View offset up to which words have been tried in reverse.
+    reversed: u64,
+    groups: Groups,
+    /// Bytes that were scanned again.
+    again: u64,
+    exhausted: bool,
+}
+
+/// The text of a view as far as it is kept.
+#[derive(Clone, Copy)]
+pub(super) struct Kept<'a> {
+    pub(super) bytes: &'a [u8],
+    /// View offset of the first byte.
+    pub(super) first: u64,
+    /// Whether nothing follows.
+    pub(super) last: bool,
+}
+
+impl<'a> Kept<'a> {
+    fn index(&self, offset: u64) -> usize {
+        usize::try_from(offset.saturating_sub(self.first)).unwrap_or(usize::MAX).min(self.bytes.len())
+    }
+
+    fn get(&self, range: Range<usize>) -> &'a [u8] {
+        self.bytes.get(range).unwrap_or_default()
+    }
+}
+
+/// Something found in disguise: the place of the disguise in the view, and what is below it.
+pub(super) struct Unmasked {
+    pub(super) place: Range<u64>,
+    pub(super) finding: Finding,
+}
+
+/// What a run is made of: a table, since this is asked for one byte in ten.
+static RUN: [bool; 256] = {
+    let mut run = [false; 256];
+    let mut byte = 0u8;
+    while byte < 128 {
+        run[byte as usize] = byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_');
+        byte += 1;
+    }
+    run
+};
+
+fn in_run(byte: u8) -> bool {
+    RUN[usize::from(byte)]
+}
+
+/// What an address or an assignment is made of.
+fn in_word(byte: u8) -> bool {
+    byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\'' | b'`' | b'<' | b'>' | b'\\' | b',' | b';')
+}
+
+impl Disguises {
+    /// A search of bytes that were found under `masks`, if one more disguise is allowed there.
+    pub(super) fn below(masks: Masks) -> Option<Self> {
+        (masks.depth < DEPTH).then(|| Self {
+            masks,
+            at: 0,
+            inside: false,
+            reversed: 0,
+            groups: Groups::default(),
+            again: 0,
+            exhausted: false,
+        })
+    }
+
+    /// Begins again at another place of the view.
+    pub(super) fn restart(&mut self, offset: u64) {
+        (self.at, self.inside, self.reversed) = (offset, false, offset);
+        self.groups = Groups::starting_at(offset);
+    }
+
+    /// View offset from which on bytes may still belong to a disguise.
+    pub(super) fn open_since(&self) -> u64 {
+        self.at.min(self.groups.open_since())
+    }
+
+    /// Looks at what is new in `text`.
+    pub(super) fn search(&mut self, set: &Arc<RuleSet>, surface: Surface, text: Kept<'_>, out: &mut Vec<Unmasked>) {
+        let mut search = Search { set, surface, masks: self.masks, text, again: 0, out };
+        while let Some(run) = self.next_run(text) {
+            search.run(&run, &mut self.reversed);
+        }
+        let mut groups = std::mem::take(&mut self.groups);
+        groups.search(text, |group| search.group(&group));
+        self.groups = groups;
+        self.again += search.again;
+        let allowed = AGAIN + AGAIN_PER_BYTE * (text.first + text.bytes.len() as u64);
+        if self.again > allowed && !std::mem::replace(&mut self.exhausted, true) {
+            let end = text.first + text.bytes.len() as u64;
+            out.push(Unmasked { place: end..end, finding: limit("decoded bytes", surface) });
+        }
+    }
+
+    /// The next run that is complete, or long enough to be looked at before it is.
+    fn next_run(&mut self, text: Kept<'_>) -> Option<Run> {
+        let bytes = text.bytes;
+        let mut begin = text.index(self.at);
+        loop {
+            let probe = begin + SHORTEST - 1;
+            let Some(stretch) = bytes.get(begin..=probe) else { break };
+            if self.inside {
+                break;
+            }
+            match stretch.iter().rposition(|&byte| !in_run(byte)) {
+                Some(gap) => begin += gap + 1,
+                None => break,
+            }
+        }
+        self.at = text.first + begin as u64;
+        let most = bytes.len().min(begin + LOOK);
+        let length = text.get(begin..most).iter().take_while(|&&byte| in_run(byte)).count();
+        let end = begin + length;
+        if length == LOOK {
+            let run = Run { range: begin..end, continued: self.inside, goes_on: true };
+            (self.at, self.inside) = (self.at + STEP as u64, true);
+            return Some(run);
+        }
+        // The word around the run has to be known as well.
+        let word = text.get(end..bytes.len().min(end + WORD)).iter().take_while(|&&byte| in_word(byte)).count();
+        let complete = text.last || word == WORD || end + word < bytes.len();
+        let is_run = length >= SHORTEST;
+        if !complete && is_run || (end == bytes.len() && !text.last) {
+            return None;
+        }
+        let continued = std::mem::replace(&mut self.inside, false);
+        if is_run {
+            self.at = text.first + end as u64;
+            return Some(Run { range: begin..end, continued, goes_on: false });
+        }
+        if continued {
+            self.at = text.first + end as u64;
+            return self.next_run(text);
+        }
+        None
+    }
+}
+
+/// A run in what is kept of a view.
+#[derive(Debug)]
+struct Run {
+    range: Range<usize>,
+    /// Whether it began before, a multiple of [`STEP`] bytes ago, and whether it goes on behind.
+    continued: bool,
+    goes_on: bool,
+}
+
+/// What is needed to look at one candidate after the other.
+struct Search<'a> {
+    set: &'a Arc<RuleSet>,
+    surface: Surface,
+    masks: Masks,
+    text: Kept<'a>,
+    again: u64,
+    out: &'a mut Vec<Unmasked>,
+}
+
+impl Search<'_> {
+    /// Tries a run in every way.
+    fn run(&mut self, run: &Run, reversed: &mut u64) {
+        let token = self.text.get(run.range.clone());
+        let mut decoded = Vec::new();
+        codecs::attempts(token, run.continued, |attempt| decoded.push(attempt));
+        let any = !decoded.is_empty();
+        for Attempt { bytes } in decoded {
+            self.scan(&run.range, &bytes, View::Decoded);
+        }
+        if !any && !self.masks.reversed && !run.continued && !run.goes_on && may_be_reversed(token) {
+            self.reverse(&run.range, reversed);
+        }
+    }
+
+    /// Tries the word around a run from right to left.
+    fn reverse(&mut self, run: &Range<usize>, reversed: &mut u64) {
+        let before = self.text.get(run.start.saturating_sub(WORD)..run.start);
+        let start = run.start - before.iter().rev().take_while(|&&byte| in_word(byte)).count();
+        let start = start.max(self.text.index(*reversed)).min(run.start);
+        if self.text.index(*reversed) > run.start {
+            return;
+        }
+        let after = self.text.get(run.end..self.text.bytes.len().min(run.end + WORD));
+        let end = run.end + after.iter().take_while(|&&byte| in_word(byte)).count();
+        *reversed = self.text.first + end as u64;
+        let backward: Zeroizing<Vec<u8>> = Zeroizing::new(self.text.get(start..end).iter().rev().copied().collect());
+        self.scan(&(start..end), &backward, View::Reversed);
+    }
+
+    /// Tries pieces of one length joined.
+    fn group(&mut self, group: &Group) {
+        let place = self.text.index(group.place.start)..self.text.index(group.place.end);
+        let joined: Zeroizing<Vec<u8>> = Zeroizing::new(
+            self.text.get(place.clone()).iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect(),
+        );
+        if pieces::may_be_a_token(&joined, group) {
+            self.scan(&place, &joined, View::Squashed);
+        }
+    }
+
+    /// Scans what was below a disguise, as if it stood there undisguised.
+    fn scan(&mut self, place: &Range<usize>, plain: &[u8], view: View) {
+        self.again += plain.len() as u64;
+        let context = self.text.get(place.start.saturating_sub(CONTEXT)..place.start);
+        let mut scan =
+            StreamScan::nested(Arc::clone(self.set), self.surface, self.masks.and(view), context.len() + plain.len());
+        scan.push(context);
+        scan.push(plain);
+        let inside = context.len() as u64..(context.len() + plain.len()) as u64;
+        let view_place = self.text.first + place.start as u64..self.text.first + place.end as u64;
+        for mut finding in scan.finish() {
+            let within = finding.span.end > inside.start;
+            let limit = finding.family == Family::Limit;
+            if within || limit {
+                finding.view = view;
+                self.out.push(Unmasked { place: view_place.clone(), finding });
+            }
+        }
+    }
+}
+
+/// Whether a token may make sense from right to left: not when it is all digits, or a hash.
+fn may_be_reversed(token: &[u8]) -> bool {
+    let any = |is: fn(&u8) -> bool| token.iter().any(is);
+    any(u8::is_ascii_digit)
+        && any(u8::is_ascii_alphabetic)
+        && token.iter().any(|byte| !byte.is_ascii_hexdigit() && *byte != b'-')
+}
+
+fn limit(what: &str, surface: Surface) -> Finding {
+    Finding {
+        rule: format!("Scan Limit: {what}").into(),
+        family: Family::Limit,
+        severity: Severity::High,
+        surface,
+        view: View::Decoded,
+        span: 0..0,
+        evidence: Evidence { len: 0, fingerprint: 0 },
+    }
+}

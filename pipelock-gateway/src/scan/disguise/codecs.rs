@@ -1,0 +1,157 @@
+//! Encodings that have no introducer: base64 in both alphabets, base32, hex, and what may be compressed below.
+//!
+//! An attempt counts when what comes out is text in part; random bytes are no text for long.
+
+use std::io::Read as _;
+
+use zeroize::Zeroizing;
+
+/// Bytes that came out of one way of decoding.
+pub(super) struct Attempt {
+    pub(super) bytes: Zeroizing<Vec<u8>>,
+}
+
+/// Printable bytes in a row that random bytes do not have: one in 150 000 places begins so many.
+const TEXT: usize = 12;
+/// Most bytes that are inflated of one run: below this are a token and the document around it.
+const INFLATED: u64 = 8 << 10;
+
+/// Reports every way of decoding `token` that yields text. When it is `continued`, groups begin where the token does.
+pub(super) fn attempts(token: &[u8], continued: bool, mut report: impl FnMut(Attempt)) {
+    let mut keep = |bytes: Vec<u8>| {
+        let bytes = Zeroizing::new(bytes);
+        let accepted = accept(&bytes, continued);
+        let any = accepted.is_some();
+        if let Some(bytes) = accepted {
+            report(Attempt { bytes });
+        }
+        any
+    };
+    if let Some(bytes) = hex(token)
+        && keep(bytes)
+    {
+        return;
+    }
+    if let Some(bytes) = base32(token)
+        && keep(bytes)
+    {
+        return;
+    }
+    // A token in front may have joined the run, so that it does not begin with a group.
+    for phase in 0..if continued { 1 } else { 4 } {
+        if let Some(bytes) = token.get(phase..).and_then(base64)
+            && keep(bytes)
+        {
+            return;
+        }
+    }
+}
+
+/// What of decoded bytes is text: all, or what is left without the zeros of UTF-16, or inflated.
+fn accept(bytes: &Zeroizing<Vec<u8>>, continued: bool) -> Option<Zeroizing<Vec<u8>>> {
+    if has_text(bytes) {
+        return Some(bytes.clone());
+    }
+    let zeros = bytes.iter().skip(1).step_by(2).filter(|&&byte| byte == 0).count();
+    if zeros >= TEXT && zeros * 5 >= bytes.len() * 2 {
+        let narrow: Zeroizing<Vec<u8>> = Zeroizing::new(bytes.iter().copied().filter(|&byte| byte != 0).collect());
+        return has_text(&narrow).then_some(narrow);
+    }
+    if continued {
+        return None;
+    }
+    inflate(bytes).filter(|bytes| has_text(bytes))
+}
+
+fn has_text(bytes: &[u8]) -> bool {
+    let mut row = 0;
+    bytes.iter().any(|&byte| {
+        let printable = matches!(byte, b' '..=b'~' | b'\n' | b'\r' | b'\t');
+        row = if printable { row + 1 } else { 0 };
+        row >= TEXT
+    }) || (bytes.len() >= TEXT
+        && std::str::from_utf8(bytes.get(..bytes.len().saturating_sub(4)).unwrap_or_default()).is_ok())
+}
+
+/// Undoes gzip and zlib, told by their first bytes (RFC 1952 §2.3.1, RFC 1950 §2.2). A stream that is cut short gives what
+/// it has.
+fn inflate(bytes: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+    let mut plain = Zeroizing::new(Vec::new());
+    let limit = INFLATED;
+    // An error at the end means that the rest is missing or broken: what came before it counts.
+    let _ = match bytes {
+        [0x1f, 0x8b, 8, ..] => flate2::read::GzDecoder::new(bytes).take(limit).read_to_end(&mut plain),
+        [0x78, 0x01 | 0x5e | 0x9c | 0xda, ..] => {
+            flate2::read::ZlibDecoder::new(bytes).take(limit).read_to_end(&mut plain)
+        }
+        _ => return None,
+    };
+    Some(plain)
+}
+
+fn hex(token: &[u8]) -> Option<Vec<u8>> {
+    let digits = token.strip_prefix(b"0x").unwrap_or(token);
+    if !digits.iter().all(u8::is_ascii_hexdigit) {
+        return None;
+    }
+    let nibble =
+        |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok()).unwrap_or_default();
+    Some(digits.as_chunks::<2>().0.iter().map(|&[high, low]| nibble(high) << 4 | nibble(low)).collect())
+}
+
+/// RFC 4648 §6, in capitals or small letters.
+fn base32(token: &[u8]) -> Option<Vec<u8>> {
+    let small = token.iter().any(u8::is_ascii_lowercase);
+    let mut out = Vec::with_capacity(token.len() * 5 / 8);
+    let (mut bits, mut count) = (0u32, 0);
+    for &byte in token {
+        let value = match byte {
+            b'A'..=b'Z' if !small => byte - b'A',
+            b'a'..=b'z' if small => byte - b'a',
+            b'2'..=b'7' => byte - b'2' + 26,
+            _ => return None,
+        };
+        bits = bits << 5 | u32::from(value);
+        count += 5;
+        if count >= 8 {
+            count -= 8;
+            out.push((bits >> count).to_le_bytes()[0]);
+        }
+    }
+    Some(out)
+}
+
+/// What each byte stands for in base64, in either alphabet (RFC 4648 §4, §5); 64 for none.
+static BASE64: [u8; 256] = {
+    let mut table = [64u8; 256];
+    let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut value = 0u8;
+    while value < 64 {
+        table[alphabet[value as usize] as usize] = value;
+        value += 1;
+    }
+    table[b'-' as usize] = 62;
+    table[b'_' as usize] = 63;
+    table
+};
+
+/// Base64 without its padding; `None` when it is so short, or holds anything else.
+fn base64(token: &[u8]) -> Option<Vec<u8>> {
+    let mut out = Vec::with_capacity(token.len() / 4 * 3 + 3);
+    let value = |byte: u8| u32::from(BASE64[usize::from(byte)]);
+    let (groups, rest) = token.as_chunks::<4>();
+    for &[a, b, c, d] in groups {
+        let bits = value(a) << 18 | value(b) << 12 | value(c) << 6 | value(d);
+        let [high, middle, low, _] = (bits << 8).to_be_bytes();
+        out.extend([high, middle, low]);
+    }
+    match *rest {
+        [a, b] => out.push((value(a) << 2 | value(b) >> 4).to_le_bytes()[0]),
+        [a, b, c] => {
+            let bits = value(a) << 10 | value(b) << 4 | value(c) >> 2;
+            out.extend([bits.to_le_bytes()[1], bits.to_le_bytes()[0]]);
+        }
+        _ => {}
+    }
+    (!out.is_empty()).then_some(out)
+}

@@ -1,0 +1,84 @@
+//! Parts of the scanner by themselves, so that a benchmark can say which of them costs what.
+//!
+//! Only with the `testing` feature, and no part of what the scanner promises: the functions follow the code they measure.
+//! Nothing here is a test; nothing here is called by the product.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::hyperscan::{Expression, Generation, Hits};
+use super::rules::{self, Lane};
+use super::runs::{self, Runs};
+
+/// Runs of digits and tokens that the run lane finds, without judging them.
+#[must_use]
+pub fn runs(text: &[u8]) -> usize {
+    let mut count = 0;
+    let mut runs = Runs::default();
+    runs.feed(text, |_| count += 1);
+    runs.finish(|_| count += 1);
+    count
+}
+
+/// Tokens that the run lane finds and that pass their validators.
+#[must_use]
+pub fn judged_runs(text: &[u8]) -> usize {
+    let mut count = 0;
+    runs::scan(text, 0..text.len(), |_| count += 1);
+    count
+}
+
+/// The built-in rules that the matcher looks for: name and expression.
+pub fn expressions() -> impl Iterator<Item = (&'static str, &'static str)> {
+    rules::built_in().filter_map(|rule| match rule.lane {
+        Lane::Trigger(trigger) => Some((rule.name, trigger.expression)),
+        Lane::Words(words) => Some((rule.name, words.expression)),
+        Lane::Run(_) | Lane::Service(_) => None,
+    })
+}
+
+/// The matcher alone: expressions in one database, whose hits nobody confirms.
+pub struct Triggers {
+    generation: Arc<Generation>,
+}
+
+impl fmt::Debug for Triggers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Triggers").finish_non_exhaustive()
+    }
+}
+
+impl Triggers {
+    /// All of [`expressions`].
+    ///
+    /// # Panics
+    /// When they do not compile.
+    #[must_use]
+    pub fn built_in() -> Self {
+        Self::of(expressions().map(|(_, expression)| expression))
+    }
+
+    /// These expressions.
+    ///
+    /// # Panics
+    /// When they do not compile.
+    #[must_use]
+    pub fn of<'a>(expressions: impl Iterator<Item = &'a str>) -> Self {
+        let expression = |source: &str| Expression { source: source.to_owned(), caseless: false };
+        let expressions: Vec<_> = expressions.map(expression).collect();
+        Self { generation: Generation::compile(&[&expressions]).expect("the expressions compile") }
+    }
+
+    /// How often they match in `text`, scanned in pieces as a stream.
+    #[must_use]
+    pub fn hits(&self, text: &[u8], piece: usize) -> usize {
+        let Some(database) = self.generation.database(0) else { return 0 };
+        let mut hits = Hits::with_capacity(512);
+        let mut stream = self.generation.open(database);
+        for bytes in text.chunks(piece) {
+            let _ = stream.feed(bytes, &mut hits);
+        }
+        let _ = stream.finish(&mut hits);
+        hits.as_slice().len()
+    }
+}

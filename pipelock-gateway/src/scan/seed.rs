@@ -1,0 +1,293 @@
+//! Seed phrases: 12 to 24 words of the BIP-39 list in a row, the last of which holds a checksum.
+//!
+//! No expression finds them, and looking every word up would cost more than all rules together. A phrase is at least 47 bytes
+//! long, so it is enough to look at one word in forty bytes; only where that one is on the list its neighbours are looked at.
+//! The words may be separated by anything that is the same between all of them: blanks, commas, line breaks, dashes, quotes,
+//! numbers of a list. Only the English list is known, as wallets recommend; capitals do not matter.
+//!
+//! Like [`super::runs`] it decides from the text around a phrase's last byte alone, so cutting changes nothing.
+
+use std::ops::Range;
+use std::sync::LazyLock;
+
+use sha2::{Digest as _, Sha256};
+
+use super::candidates::Run;
+use super::rules::RunKind;
+use crate::model::Severity;
+
+/// The list of BIP-39, public domain: 2048 words in alphabetical order, told apart by their first four letters.
+static ENGLISH: &str = include_str!("seed/english.txt");
+
+/// Bytes between two looks; a phrase of twelve words of three letters has 47.
+const STEP: usize = 40;
+/// Most bytes of a phrase, its separators included.
+const LONGEST: usize = 300;
+/// Most words of a phrase, and most bytes between two of them.
+const MOST_WORDS: usize = 24;
+const LONGEST_SEPARATOR: usize = 8;
+/// How many words a phrase may have, longest first: a short one inside a long one proves less.
+const LENGTHS: [usize; 5] = [24, 21, 18, 15, 12];
+
+struct List {
+    words: Vec<&'static [u8]>,
+    /// Places in `words` plus one, by a hash of the first four letters; zero is free.
+    slots: Vec<u16>,
+}
+
+const SLOTS: usize = 8192;
+
+static LIST: LazyLock<List> = LazyLock::new(|| {
+    let words: Vec<&[u8]> = ENGLISH.lines().map(str::as_bytes).collect();
+    let mut slots = vec![0u16; SLOTS];
+    for (number, word) in (1u16..).zip(&words) {
+        let mut slot = slot(word);
+        while slots[slot] != 0 {
+            slot = (slot + 1) % SLOTS;
+        }
+        slots[slot] = number;
+    }
+    List { words, slots }
+});
+
+/// Where a word's search begins.
+fn slot(word: &[u8]) -> usize {
+    let letters = word.iter().take(4).fold(0u32, |letters, byte| letters << 8 | u32::from(byte | 0x20));
+    (letters.wrapping_mul(0x9e37_79b1) >> 19) as usize % SLOTS
+}
+
+/// The word's number on the list.
+fn number(word: &[u8]) -> Option<u16> {
+    if !(3..=8).contains(&word.len()) {
+        return None;
+    }
+    let list = &*LIST;
+    let mut slot = slot(word);
+    loop {
+        let number = list.slots.get(slot)?.checked_sub(1)?;
+        if list.words.get(usize::from(number)).is_some_and(|known| known.eq_ignore_ascii_case(word)) {
+            return Some(number);
+        }
+        slot = (slot + 1) % SLOTS;
+    }
+}
+
+/// Reports each phrase whose last byte lies in `window`; what must be visible around it is what [`super::runs::scan`] asks for.
+pub(super) fn scan(text: &[u8], window: Range<usize>, report: &mut impl FnMut(Run)) {
+    let mut at = window.start.saturating_sub(STEP);
+    let mut done = 0;
+    while at < window.end {
+        if at >= done
+            && let Some(word) = word_around(text, at)
+            && number(text.get(word.clone()).unwrap_or_default()).is_some()
+        {
+            let end = last_word(text, word);
+            done = end;
+            if window.contains(&(end - 1)) {
+                phrase_ending_at(text, end, report);
+            }
+        }
+        at += STEP;
+    }
+}
+
+/// The letters around a place, or just before it when it lies between words.
+fn word_around(text: &[u8], at: usize) -> Option<Range<usize>> {
+    let letter = |at: usize| text.get(at).is_some_and(u8::is_ascii_alphabetic);
+    let mut end = at;
+    if letter(at) {
+        while letter(end) && end - at <= 8 {
+            end += 1;
+        }
+    } else {
+        while end > 0 && !letter(end - 1) {
+            end -= 1;
+            if at - end > LONGEST_SEPARATOR {
+                return None;
+            }
+        }
+    }
+    let mut start = end;
+    while start > 0 && letter(start - 1) && end - start <= 8 {
+        start -= 1;
+    }
+    Some(start..end)
+}
+
+/// Follows words of the list to the right; answers where the last of them ends.
+fn last_word(text: &[u8], mut word: Range<usize>) -> usize {
+    for _ in 0..2 * MOST_WORDS {
+        let Some(next) = next_word(text, word.end) else { break };
+        if number(text.get(next.clone()).unwrap_or_default()).is_none() {
+            break;
+        }
+        word = next;
+    }
+    word.end
+}
+
+fn next_word(text: &[u8], end: usize) -> Option<Range<usize>> {
+    let rest = text.get(end..)?;
+    let gap = rest.iter().take(LONGEST_SEPARATOR + 1).position(u8::is_ascii_alphabetic).filter(|&gap| gap > 0)?;
+    let length = rest.get(gap..)?.iter().take(9).take_while(|byte| byte.is_ascii_alphabetic()).count();
+    Some(end + gap..end + gap + length)
+}
+
+fn previous_word(text: &[u8], start: usize) -> Option<Range<usize>> {
+    let before = text.get(..start)?;
+    let gap =
+        before.iter().rev().take(LONGEST_SEPARATOR + 1).position(u8::is_ascii_alphabetic).filter(|&gap| gap > 0)?;
+    let end = start - gap;
+    let length = before.get(..end)?.iter().rev().take(9).take_while(|byte| byte.is_ascii_alphabetic()).count();
+    Some(end - length..end)
+}
+
+/// What stands between two words, without the numbers of a list.
+fn separator(between: &[u8]) -> Vec<u8> {
+    let mut kept: Vec<u8> = between.iter().copied().filter(|byte| !byte.is_ascii_digit()).collect();
+    kept.dedup_by(|next, previous| next.is_ascii_whitespace() && next == previous);
+    kept
+}
+
+/// Walks left from the last word over words of the list with equal separators, and looks for phrases among them.
+fn phrase_ending_at(text: &[u8], end: usize, report: &mut impl FnMut(Run)) {
+    let Some(mut word) = word_around(text, end) else { return };
+    let mut found = Vec::with_capacity(MOST_WORDS);
+    let mut between: Option<Vec<u8>> = None;
+    let mut longer = false;
+    while let Some(number) = number(text.get(word.clone()).unwrap_or_default()) {
+        if found.len() == MOST_WORDS {
+            longer = true;
+            break;
+        }
+        found.push((word.start, word.end, number));
+        let Some(previous) = previous_word(text, word.start).filter(|previous| end - previous.start <= LONGEST) else {
+            break;
+        };
+        let gap = separator(text.get(previous.end..word.start).unwrap_or_default());
+        if between.get_or_insert_with(|| gap.clone()) != &gap {
+            break;
+        }
+        word = previous;
+    }
+    found.reverse();
+    if found.len() < 12 {
+        return;
+    }
+    let exact = !longer && LENGTHS.contains(&found.len());
+    for length in LENGTHS {
+        for phrase in found.windows(length) {
+            let numbers = phrase.iter().map(|(_, _, number)| *number);
+            if !checksum(numbers) {
+                continue;
+            }
+            let (Some((start, ..)), Some((_, end, _))) = (phrase.first(), phrase.last()) else { return };
+            // Among many words of the list some twelve are bound to fit: one in sixteen does.
+            let at_most = match (exact && phrase.len() == found.len(), length) {
+                (true, _) | (_, 18..) => None,
+                _ if longer => Some(Severity::Low),
+                _ => Some(Severity::High),
+            };
+            report(Run { kind: RunKind::SeedPhrase, range: *start..*end, at_most });
+            return;
+        }
+    }
+}
+
+/// BIP-39: eleven bits a word; the last bits are the first of the others' SHA-256.
+fn checksum(numbers: impl ExactSizeIterator<Item = u16>) -> bool {
+    let length = numbers.len();
+    let mut bytes = Vec::with_capacity(34);
+    let (mut held, mut bits) = (0u32, 0u32);
+    for number in numbers {
+        held = held << 11 | u32::from(number);
+        bits += 11;
+        while bits >= 8 {
+            bits -= 8;
+            bytes.push((held >> bits).to_le_bytes()[0]);
+            held &= (1 << bits) - 1;
+        }
+    }
+    // 33 bits of words hold one bit of checksum, at most eight.
+    let checksum_bits = length * 11 / 33;
+    let entropy = length * 11 / 8 * 8 - if bits == 0 && checksum_bits == 8 { 8 } else { 0 };
+    let Some(entropy) = bytes.get(..entropy / 8) else { return false };
+    let expected = Sha256::digest(entropy)[0] >> (8 - checksum_bits);
+    let found = if checksum_bits == 8 { bytes.last().copied().unwrap_or_default() } else { held.to_le_bytes()[0] };
+    expected == found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn whole(text: &str) -> Vec<(&str, Option<Severity>)> {
+        let mut found = Vec::new();
+        scan(text.as_bytes(), 0..text.len(), &mut |run| found.push((&text[run.range], run.at_most)));
+        found
+    }
+
+    /// Test vectors published with the specification.
+    const TWELVE: &str = concat!("legal winner thank year wave sausage ", "worth useful legal winner thank yellow");
+    const EIGHTEEN: &str = concat!(
+        "letter advice cage absurd amount doctor acoustic avoid letter ",
+        "advice cage absurd amount doctor acoustic avoid letter always"
+    );
+    const TWENTY_FOUR: &str = concat!(
+        "void come effort suffer camp survey warrior heavy shoot primary clutch crush ",
+        "open amazing screen patrol group space point ten exist slush involve unfold"
+    );
+
+    #[test]
+    fn phrases_of_every_length_are_found_with_any_separator() {
+        for phrase in [TWELVE, EIGHTEEN, TWENTY_FOUR] {
+            for separator in [" ", ", ", ",", "\n", "-", "\t", " | ", "\",\"", "  "] {
+                let written = phrase.replace(' ', separator);
+                for (before, after) in [("", ""), ("Recovery: \"", "\" ok"), ("the backup: ", ". Thanks, bye")] {
+                    let text = format!("{before}{written}{after}");
+                    assert_eq!(whole(&text), [(written.as_str(), None)], "{text}");
+                }
+            }
+            assert_eq!(whole(&phrase.to_uppercase()).len(), 1);
+            let list: String =
+                phrase.split(' ').enumerate().map(|(place, word)| format!("{}. {word}\n", place + 1)).collect();
+            assert_eq!(whole(&list).len(), 1, "{list}");
+        }
+    }
+
+    #[test]
+    fn words_without_their_checksum_are_prose() {
+        for text in [
+            TWELVE.replace("yellow", "year"),
+            TWELVE.replace("thank yellow", "thank, yellow"),
+            TWELVE.replace("winner thank yellow", "winner thanks yellow"),
+            "abandon ability able about above absent absorb abstract absurd abuse access".to_owned(),
+        ] {
+            assert_eq!(whole(&text), [], "{text}");
+        }
+    }
+
+    #[test]
+    fn a_phrase_among_further_words_of_the_list_is_found() {
+        assert_eq!(whole(&format!("phrase word {TWELVE}")), [(TWELVE, Some(Severity::High))]);
+        assert_eq!(whole(&format!("phrase {TWENTY_FOUR}")), [(TWENTY_FOUR, None)]);
+    }
+
+    #[test]
+    fn every_cut_sees_what_one_look_sees() {
+        let text = format!("{} {TWELVE}. {} {TWENTY_FOUR}\n{EIGHTEEN}", "ordinary prose ".repeat(9), "zoo ".repeat(30));
+        let expected = whole(&text).len();
+        assert_eq!(expected, 3);
+        for step in [1, 7, 39, 40, 64, 300] {
+            let (mut found, mut at) = (0, 0);
+            while at < text.len() {
+                let end = (at + step).min(text.len());
+                let first = at.saturating_sub(305);
+                let visible = &text.as_bytes()[first..(end + 44).min(text.len())];
+                scan(visible, at - first..end - first, &mut |_| found += 1);
+                at = end;
+            }
+            assert_eq!(found, expected, "pieces of {step}");
+        }
+    }
+}

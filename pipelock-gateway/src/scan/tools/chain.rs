@@ -1,0 +1,337 @@
+//! Calls that are harmless one by one and not in this order.
+//!
+//! A chain is a subsequence of a session's recent calls. Nearly every agent reads, then writes, then runs, so the shape
+//! alone is only noted; it becomes a warning when something in it touched what it should not: credentials, persistence, a
+//! command that was itself worth a note. No clock is read: every call brings its time.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::arguments::{self, Call};
+use super::report::Report;
+use super::{commands, paths, words};
+use crate::model::Severity::{High, Low, Medium};
+use crate::model::{Family, Finding, Severity, Surface, View};
+
+/// Calls that are looked back on (detections.md (e)).
+const WINDOW_CALLS: usize = 20;
+/// Time that is looked back on (detections.md (e)).
+const WINDOW: Duration = Duration::from_secs(60);
+/// Other calls between two steps of a chain (detections.md (e)).
+const MAX_GAP: usize = 3;
+/// Command lines of a session that are judged together, in bytes.
+const MAX_SCRIPT: usize = 16 * 1024;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Read,
+    Write,
+    Execute,
+    Network,
+    List,
+    Environment,
+    Persist,
+    Delete,
+}
+
+/// A chain: its name, its steps, and its severity when nothing in it is worth a note, and otherwise.
+struct Chain {
+    name: &'static str,
+    steps: &'static [Kind],
+    plain: Severity,
+    aggravated: Severity,
+}
+
+const CHAINS: [Chain; 12] = [
+    chain("Read Then Execute", &[Kind::Read, Kind::Execute], Low, Medium),
+    chain("Read Write Send", &[Kind::Read, Kind::Write, Kind::Network], Low, High),
+    chain("Environment Then Network", &[Kind::Environment, Kind::Network], Medium, High),
+    chain("Directory Scan", &[Kind::List, Kind::List, Kind::Read], Low, Medium),
+    chain("Write Then Execute", &[Kind::Write, Kind::Execute], Low, Medium),
+    chain("Write Chmod Execute", &[Kind::Write, Kind::Execute, Kind::Execute], Low, Medium),
+    chain("Sensitive Read Then Write", &[Kind::Read, Kind::Write], Low, Medium),
+    chain("Shell Burst", &[Kind::Execute, Kind::Execute, Kind::Execute, Kind::Execute], Low, Medium),
+    chain("Write Then Persist", &[Kind::Write, Kind::Persist], Medium, High),
+    chain("Persist Then Call Back", &[Kind::Persist, Kind::Network], Medium, High),
+    chain("Sensitive Read Then Send", &[Kind::Read, Kind::Network], Low, High),
+    chain("Send Then Delete", &[Kind::Network, Kind::Delete], Low, Medium),
+];
+
+const fn chain(name: &'static str, steps: &'static [Kind], plain: Severity, aggravated: Severity) -> Chain {
+    Chain { name, steps, plain, aggravated }
+}
+
+/// One call, as far as chains care.
+#[derive(Clone, Copy, Debug)]
+struct Step {
+    at: Duration,
+    kind: Kind,
+    /// Whether the call by itself touched credentials, persistence or anything worth more than a note.
+    sensitive: bool,
+    /// Whether there was anything to note at all.
+    noted: bool,
+    /// Whether it is about mail or messages.
+    messages: bool,
+}
+
+/// The recent calls of one session: at most 20, and 16 KiB of their command lines.
+#[derive(Debug, Default)]
+pub struct ToolSession {
+    steps: VecDeque<Step>,
+    script: String,
+    /// Rules that fired already, so that one chain is reported once.
+    reported: Vec<(Box<str>, Severity)>,
+}
+
+impl ToolSession {
+    /// A session without calls.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Takes a call into account (a JSON-RPC `tools/call`, or `{"tool","args"}`) that was made at `at`, counted from any fixed
+    /// moment, and says which chains it completes. What its arguments do by themselves is not repeated. Messages that are no
+    /// calls change nothing.
+    pub fn observe(&mut self, at: Duration, message: &Value) -> Vec<Finding> {
+        let mut report = Report::new(Surface::ToolChain, Family::ToolChain);
+        let (calls, _) = arguments::calls(message);
+        for call in &calls {
+            self.step(at, call, &mut report);
+        }
+        let mut found = report.finish(0);
+        found.retain(|finding| {
+            let known = self.reported.iter_mut().find(|(rule, _)| **rule == *finding.rule);
+            match known {
+                Some((_, severity)) if *severity >= finding.severity => false,
+                Some((_, severity)) => {
+                    *severity = finding.severity;
+                    true
+                }
+                None => {
+                    self.reported.push((Box::from(&*finding.rule), finding.severity));
+                    true
+                }
+            }
+        });
+        found
+    }
+
+    fn step(&mut self, at: Duration, call: &Call<'_>, report: &mut Report) {
+        let mut own = Report::new(Surface::ToolCall, Family::ToolCall);
+        arguments::judge(call, &mut own);
+        let worst = own.worst();
+        let words = words::split(call.tool);
+        if let Some(kind) = kind(&words, call, &own) {
+            let sensitive = worst >= Some(Medium) || names_secrets(call);
+            let messages = words
+                .iter()
+                .any(|word| matches!(word.as_str(), "email" | "emails" | "mail" | "message" | "messages" | "sms"));
+            self.steps.push_back(Step { at, kind, sensitive, noted: worst.is_some(), messages });
+        }
+        while self.steps.len() > WINDOW_CALLS
+            || self.steps.front().is_some_and(|first| at.checked_sub(first.at).is_some_and(|age| age > WINDOW))
+        {
+            self.steps.pop_front();
+        }
+        self.chains(report);
+        self.together(call, &own, report);
+    }
+
+    /// Which chains end in the last call.
+    fn chains(&self, report: &mut Report) {
+        for chain in &CHAINS {
+            let Some(steps) = self.latest(chain.steps) else { continue };
+            let sensitive = steps.iter().any(|step| step.sensitive);
+            let aggravated = match chain.name {
+                "Shell Burst" => {
+                    steps.iter().any(|step| step.noted)
+                        || self.steps.iter().filter(|step| step.kind == Kind::Execute).any(|step| step.noted)
+                }
+                "Send Then Delete" => steps.iter().all(|step| step.messages),
+                "Sensitive Read Then Write" | "Sensitive Read Then Send" | "Read Then Execute" => {
+                    steps.first().is_some_and(|first| first.sensitive)
+                }
+                _ => sensitive,
+            };
+            // A name alone is no proof that something secret was read; what is in the arguments is.
+            let severity = if aggravated { chain.aggravated } else { chain.plain };
+            let severity = if steps.iter().any(|step| step.noted) { severity } else { severity.min(Medium) };
+            report.add(chain.name, severity, View::Text, chain.name);
+        }
+        // What is sent is a secret by its own name, and something was read before.
+        let sends = self.steps.back().filter(|last| last.kind == Kind::Network);
+        let mut reads = self
+            .steps
+            .iter()
+            .rev()
+            .skip(1)
+            .take(MAX_GAP + 1)
+            .filter(|step| matches!(step.kind, Kind::Read | Kind::List | Kind::Environment));
+        if sends.is_some_and(|send| reads.any(|read| send.sensitive || read.sensitive)) {
+            report.add("Sensitive Read Then Send", Medium, View::Text, "sent");
+        }
+    }
+
+    /// The steps of a chain that ends in the last call, found backwards with at most [`MAX_GAP`] other calls between two.
+    fn latest(&self, wanted: &[Kind]) -> Option<Vec<Step>> {
+        let mut wanted = wanted.iter().rev();
+        let mut steps = self.steps.iter().rev();
+        let last = steps.next()?;
+        if wanted.next() != Some(&last.kind) {
+            return None;
+        }
+        let mut found = vec![*last];
+        for kind in wanted {
+            let next = steps.by_ref().take(MAX_GAP + 1).find(|step| step.kind == *kind)?;
+            found.push(*next);
+        }
+        found.reverse();
+        Some(found)
+    }
+
+    /// The command lines of the session as one script: what was cut into several calls to look harmless.
+    fn together(&mut self, call: &Call<'_>, own: &Report, report: &mut Report) {
+        let Some(line) = arguments::command_text(call) else { return };
+        let first = self.script.is_empty();
+        if self.script.len() + line.len() > MAX_SCRIPT {
+            self.script.clear();
+        }
+        if line.len() > MAX_SCRIPT {
+            return;
+        }
+        self.script.push_str(&line);
+        self.script.push('\n');
+        if first {
+            return;
+        }
+        let mut joined = Report::new(Surface::ToolChain, Family::ToolChain);
+        commands::judge(&self.script, &mut joined);
+        joined.without(own);
+        report.absorb(joined);
+    }
+}
+
+/// What a call does, by the words of its name, in the catalogue's order of precedence, and by its arguments.
+fn kind(words: &[String], call: &Call<'_>, own: &Report) -> Option<Kind> {
+    let has = |wanted: &[&str]| words.iter().any(|word| wanted.contains(&word.as_str()));
+    let asks = has(&["status", "list", "show", "get", "check", "info"]);
+    let named = if has(&[
+        "shell",
+        "bash",
+        "run",
+        "execute",
+        "exec",
+        "cmd",
+        "spawn",
+        "eval",
+        "sh",
+        "zsh",
+        "powershell",
+        "terminal",
+        "command",
+    ]) {
+        Kind::Execute
+    } else if has(&["crontab", "cron", "systemctl", "systemd", "launchd", "launchctl", "autostart"]) && !asks {
+        Kind::Persist
+    } else if has(&[
+        "env",
+        "environ",
+        "getenv",
+        "secret",
+        "secrets",
+        "credential",
+        "credentials",
+        "password",
+        "passwords",
+        "keychain",
+        "vault",
+    ]) {
+        Kind::Environment
+    } else if has(&["delete", "remove", "trash", "erase", "purge"]) {
+        Kind::Delete
+    } else if has(&[
+        "fetch", "curl", "wget", "http", "request", "send", "post", "upload", "api", "webhook", "publish", "share",
+        "email", "reply", "forward",
+    ]) && !has(&["get", "read", "list", "search"])
+    {
+        Kind::Network
+    } else if has(&["write", "create", "save", "update", "edit", "modify", "put", "append", "insert", "add", "set"]) {
+        Kind::Write
+    } else if has(&["read", "get", "view", "cat", "head", "tail", "open", "load", "retrieve", "access", "download"]) {
+        Kind::Read
+    } else if has(&["list", "ls", "dir", "find", "glob", "search", "scan", "enumerate", "walk"]) {
+        Kind::List
+    } else {
+        return None;
+    };
+    let persists = [
+        "Persistence Path Write",
+        "Cron Job Persistence",
+        "Systemd Service Persistence",
+        "Launch Agent Persistence",
+        "Scheduled Task Persistence",
+    ];
+    if matches!(named, Kind::Write | Kind::Execute) && persists.iter().any(|rule| own.at_least(rule, Medium)) {
+        return Some(Kind::Persist);
+    }
+    // A shell can do anything; what it does here counts.
+    if named == Kind::Execute {
+        let line = arguments::command_text(call).unwrap_or_default();
+        let program = line.split_whitespace().next().map(super::shell::program).unwrap_or_default();
+        return Some(match program.as_str() {
+            "env" | "printenv" => Kind::Environment,
+            "curl" | "wget" | "nc" | "scp" | "ftp" => Kind::Network,
+            _ => Kind::Execute,
+        });
+    }
+    Some(named)
+}
+
+/// Words in values that name what nobody should send on.
+const SECRETS: [&str; 17] = [
+    "password",
+    "passport",
+    "credit card",
+    "credit_card",
+    "card number",
+    "social security",
+    "security code",
+    "verification code",
+    "one-time code",
+    "api key",
+    "api_key",
+    "private key",
+    "bank account",
+    "secret key",
+    "access token",
+    "iban",
+    "2fa code",
+];
+
+fn names_secrets(call: &Call<'_>) -> bool {
+    let mut open = vec![call.arguments];
+    let mut left = 4096usize;
+    while let Some(value) = open.pop() {
+        left = left.saturating_sub(1);
+        if left == 0 {
+            return false;
+        }
+        match value {
+            Value::String(text) => {
+                let text = text.get(..text.floor_char_boundary(4096)).unwrap_or_default().to_lowercase();
+                if SECRETS.iter().any(|word| text.contains(word))
+                    || (text.contains('/') && paths::credential(&text).is_some())
+                {
+                    return true;
+                }
+            }
+            Value::Array(items) => open.extend(items),
+            Value::Object(members) => open.extend(members.values()),
+            _ => {}
+        }
+    }
+    false
+}
