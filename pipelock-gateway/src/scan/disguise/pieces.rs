@@ -268,7 +268,7 @@ fn masks(block: &[u8]) -> (u64, u64) {
 /// One bit for each of eight bytes, set where it is `byte`.
 fn equal(eight: u64, byte: u8) -> u64 {
     const ONES: u64 = u64::MAX / 255;
-    let difference = eight ^ ONES * u64::from(byte);
+    let difference = eight ^ (ONES * u64::from(byte));
     // The highest bit of each byte is clear where the difference is zero; no carry leaves a byte.
     let different = ((difference & (ONES * 0x7f)) + ONES * 0x7f) | difference;
     ((!different & (ONES * 0x80)) >> 7).wrapping_mul(0x0102_0408_1020_4080) >> 56
