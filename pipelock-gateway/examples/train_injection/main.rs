@@ -59,7 +59,12 @@ fn main() -> Result<()> {
     };
     let (rows, digest) = read_rows(&corpus)?;
     let samples = samples(&rows);
-    println!("{} rows, {} sentences ({} attacks)", rows.len(), samples.len(), samples.iter().filter(|s| s.attack).count());
+    println!(
+        "{} rows, {} sentences ({} attacks)",
+        rows.len(),
+        samples.len(),
+        samples.iter().filter(|s| s.attack).count()
+    );
     let table = cross_validate(&rows, &samples);
     print!("{table}");
     let weights = train(samples.iter());
@@ -143,13 +148,19 @@ fn samples(rows: &[Row]) -> Vec<Sample> {
     }
     for (sentence, attack) in templates::sentences(PER_TEMPLATE) {
         let folded = folded_body(sentence.as_bytes());
-        found.insert(("templates".to_owned(), attack, folded.get(..folded.len().min(220)).unwrap_or_default().to_vec()));
+        found.insert((
+            "templates".to_owned(),
+            attack,
+            folded.get(..folded.len().min(220)).unwrap_or_default().to_vec(),
+        ));
     }
     let mut sizes: BTreeMap<(String, bool), f64> = BTreeMap::new();
     for (source, attack, _) in &found {
         *sizes.entry((source.clone(), *attack)).or_default() += 1.0;
     }
-    let total = |label: bool| sizes.iter().filter(|((_, attack), _)| *attack == label).map(|(_, size)| size.sqrt()).sum::<f64>();
+    let total = |label: bool| {
+        sizes.iter().filter(|((_, attack), _)| *attack == label).map(|(_, size)| size.sqrt()).sum::<f64>()
+    };
     let totals = [total(false), total(true)];
     let count = found.len() as f64;
     let sample = |(source, attack, text): (String, bool, Vec<u8>)| {
