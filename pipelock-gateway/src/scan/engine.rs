@@ -10,6 +10,7 @@ use regex::bytes::{Regex, RegexBuilder};
 
 use super::candidates;
 use super::hyperscan::{self, Database, Expression, Generation, Width};
+use super::injection;
 use super::rules::{self, Begin, Class, Judge, LOOK_AHEAD, LOOK_BEHIND, Lane, Left, RunKind, Service, Tail};
 use super::stream::{Encoding, StreamOptions, StreamScan};
 use super::validate::{self, Check};
@@ -176,6 +177,11 @@ impl Finder {
 pub(super) struct RuleSet {
     pub(super) generation: Arc<Generation>,
     pub(super) text: Arc<Database>,
+    /// The triggers of [`super::injection`], for folded text and for text without blanks.
+    pub(super) language: Arc<Database>,
+    pub(super) squashed: Arc<Database>,
+    /// The expressions of the first rules, which are the floor: the only ones that apply to answers, too.
+    pub(super) floor: Arc<Database>,
     /// Those with an expression first, in the order of the database; then the others.
     pub(super) rules: Box<[Rule]>,
     /// View bytes before a not yet reported match that may belong to it.
@@ -187,6 +193,13 @@ impl RuleSet {
     pub(super) fn run_rule(&self, kind: RunKind) -> Option<u16> {
         let place = self.rules.iter().position(|rule| matches!(rule.finder, Finder::Run(run) if run == kind))?;
         u16::try_from(place).ok()
+    }
+
+    /// Whether a rule knows its secrets only by the words around them.
+    pub(super) fn is_told_by_words(&self, name: &str) -> bool {
+        self.rules
+            .iter()
+            .any(|rule| &*rule.name == name && matches!(rule.finder, Finder::Words(_) | Finder::Service(_)))
     }
 
     /// The rule called `name`, unless it is switched off.
@@ -220,7 +233,12 @@ impl Engine {
         refuse_duplicates(&spec.user)?;
         let replaced = |name: &str| spec.user.iter().any(|rule| rule.name == name);
         let wanted = |rule: &&rules::BuiltIn| rule.floor || (spec.include_defaults && !replaced(rule.name));
-        for rule in rules::built_in().filter(wanted) {
+        // The floor comes first, so that its rules have the same numbers in a database of its own.
+        for rule in rules::built_in().filter(|rule| rule.floor) {
+            loading.built_in(rule)?;
+        }
+        loading.floor = loading.expressions.len();
+        for rule in rules::built_in().filter(|rule| !rule.floor).filter(wanted) {
             loading.built_in(rule)?;
         }
         for rule in &spec.user {
@@ -262,6 +280,8 @@ impl Engine {
 #[derive(Default)]
 struct Loading {
     expressions: Vec<Expression>,
+    /// How many of them belong to the floor.
+    floor: usize,
     triggers: Vec<Rule>,
     others: Vec<Rule>,
 }
@@ -320,14 +340,20 @@ impl Loading {
         if rules.len() > usize::from(u16::MAX) {
             return Err(Error::TooMany(rules.len()));
         }
-        let generation = Generation::compile(&[&self.expressions]).map_err(Error::Matcher)?;
-        let text =
-            Arc::clone(generation.database(0).ok_or(Error::Matcher(hyperscan::Error::SelfTest { database: 0 }))?);
+        let floor = self.expressions.get(..self.floor).unwrap_or_default();
+        let (language, squashed) = (injection::expressions(), injection::squashed_expressions());
+        let generation =
+            Generation::compile(&[&self.expressions, floor, language, squashed]).map_err(Error::Matcher)?;
+        let database = |place| match generation.database(place) {
+            Some(database) => Ok(Arc::clone(database)),
+            None => Err(Error::Matcher(hyperscan::Error::SelfTest { database: place })),
+        };
+        let (text, floor, language, squashed) = (database(0)?, database(1)?, database(2)?, database(3)?);
         let reach = rules.iter().filter_map(|rule| rule.finder.confirm()).map(|confirm| confirm.start.reach() as usize);
         // A run is decided AHEAD bytes late; it may have begun its own length before that.
         let reach = reach.max().unwrap_or_default().max(candidates::AHEAD + candidates::BEHIND);
         let reach = reach.max(LOOK_AHEAD + LOOK_BEHIND);
-        Ok(Engine { set: Arc::new(RuleSet { generation, text, rules, reach }) })
+        Ok(Engine { set: Arc::new(RuleSet { generation, text, floor, language, squashed, rules, reach }) })
     }
 }
 

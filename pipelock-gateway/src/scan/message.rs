@@ -6,11 +6,9 @@
 use serde_json::Value;
 
 use super::engine::Engine;
-use super::evidence::evidence;
-use super::injection;
 use super::stream::{Encoding, StreamOptions};
 use super::tools;
-use crate::model::{Family, Finding, Surface, View};
+use crate::model::{Finding, Surface};
 
 /// A message and where it was seen.
 #[derive(Clone, Copy, Debug)]
@@ -30,21 +28,6 @@ pub enum Payload<'a> {
     Bytes(&'a [u8]),
     /// A JSON-RPC message; `{"before", "after"}` for definitions that drift; an array of calls for a chain.
     Json(&'a Value),
-}
-
-/// Orders to a model in a complete answer.
-fn injections(surface: Surface, text: &[u8]) -> Vec<Finding> {
-    let finding = |(view, found): (View, injection::Match)| Finding {
-        rule: found.rule.into(),
-        family: Family::Injection,
-        severity: found.severity,
-        surface,
-        view,
-        // Places in a rendering are not mapped back here.
-        span: 0..text.len() as u64,
-        evidence: evidence(text),
-    };
-    injection::judge_body(text).into_iter().map(finding).collect()
 }
 
 /// What the structure of an MCP message shows. Such findings are about the message as a whole.
@@ -69,15 +52,6 @@ impl Engine {
         match (surface, payload) {
             (Surface::Url, Payload::Bytes(bytes)) => self.scan_url(bytes),
             (Surface::RequestHeader | Surface::RequestTrailer, Payload::Bytes(bytes)) => self.scan(surface, bytes),
-            (Surface::Response | Surface::ToolResult, payload) => {
-                let text = match payload {
-                    Payload::Bytes(bytes) => bytes.to_vec(),
-                    Payload::Json(value) => value.to_string().into_bytes(),
-                };
-                let mut findings = self.body(surface, &text, content_type);
-                findings.extend(injections(surface, &text));
-                findings
-            }
             (_, Payload::Bytes(bytes)) => self.body(surface, bytes, content_type),
             (_, Payload::Json(value)) => {
                 let bytes = value.to_string();

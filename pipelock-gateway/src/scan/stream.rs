@@ -15,9 +15,11 @@ use super::disguise::Masks;
 use super::engine::RuleSet;
 use super::hyperscan::Hits;
 use super::island::{Island, changed_stretches, foreign_stretches};
+use super::language::Language;
 use super::normalize::Normalizer;
+use super::rules;
 use super::window::{HITS_PER_BLOCK, SLICE, Window};
-use crate::model::{Finding, Surface, View};
+use crate::model::{Family, Finding, Severity, Surface, View};
 
 /// How a stream is to be scanned.
 #[derive(Clone, Copy, Debug, Default)]
@@ -105,6 +107,8 @@ struct Views {
     raw: Scanned,
     text: Scanned,
     unwrapped: Island,
+    /// Text for language, on answers.
+    language: Option<Language>,
     decoder: Decoder,
     normalizer: Normalizer,
     unwrap: [Decoder; 3],
@@ -115,6 +119,7 @@ struct Views {
     unwrapped_taken: u64,
     /// Decoded bytes of one slice, on their way from stage to stage.
     transit: [Decoded; 2],
+    folding: Decoded,
     marks: Vec<u64>,
     flooded: bool,
 }
@@ -187,11 +192,14 @@ impl Views {
     fn open(opening: &Opening, first: u8) -> Self {
         let Opening { set, surface, encoding, expected, masks, blanks } = opening;
         let open = |view, mapped| {
-            let mut window = Window::open(Arc::clone(set), *surface, view, mapped, *expected);
-            window.begin_at(*blanks);
-            window.unmasking(*masks)
+            let mut window = Window::open(Arc::clone(set), *surface, view, mapped, *expected).unmasking(*masks);
+            window.restart(0, *blanks);
+            window
         };
-        let island = |view, mapped| Island::new(open(view, mapped), set.reach, *blanks);
+        let island = |view, mapped| {
+            let window = Window::open(Arc::clone(set), *surface, view, mapped, *expected).unmasking(*masks);
+            Island::new(window, set.reach, *blanks)
+        };
         let (raw, text, escapes) = match encoding {
             Encoding::Percent => {
                 (Scanned::Whole(open(View::Raw, false)), Scanned::Whole(open(View::Percent, true)), Escapes::Percent)
@@ -207,6 +215,7 @@ impl Views {
             raw,
             text,
             unwrapped: island(View::Percent, true),
+            language: reads_language(*surface).then(|| Language::open(Arc::clone(set), *surface, *blanks)),
             decoder: Decoder::new(escapes),
             normalizer: Normalizer::default(),
             unwrap: std::array::from_fn(|_| Decoder::new(Escapes::Any)),
@@ -215,6 +224,7 @@ impl Views {
             text_taken: 0,
             unwrapped_taken: 0,
             transit: [Decoded::for_slices(slice), Decoded::for_slices(slice)],
+            folding: Decoded::for_slices(if reads_language(*surface) { slice } else { 0 }),
             marks: Vec::new(),
             flooded: false,
         }
@@ -238,13 +248,18 @@ impl Views {
         self.show_text(text, true, hits, found);
         self.text.finish(hits, found);
         self.unwrapped.finish(hits, found);
+        if let Some(language) = &mut self.language {
+            language.finish(found);
+        }
     }
 
     /// Raw bytes at the end in which a match may still begin.
     fn undecided(&self) -> usize {
         let text = self.decoder.held() + self.normalizer.held();
         let unwrapped = text + self.unwrap.iter().map(Decoder::held).sum::<usize>() + self.unwrap_normalizer.held();
-        self.raw.undecided().max(text + self.text.undecided()).max(unwrapped + self.unwrapped.undecided())
+        let language = self.language.as_ref().map_or(0, Language::undecided);
+        let open = self.raw.undecided().max(text + self.text.undecided()).max(unwrapped + self.unwrapped.undecided());
+        open.max(unwrapped + language)
     }
 
     #[cfg(test)]
@@ -253,6 +268,9 @@ impl Views {
         self.raw.heap_bytes()
             + self.text.heap_bytes()
             + self.unwrapped.heap_bytes()
+            + self.language.as_ref().map_or(0, Language::heap_bytes)
+            + self.folding.bytes.capacity()
+            + 2 * self.folding.raw_lengths.capacity()
             + transit.sum::<usize>()
             + 8 * self.marks.capacity()
     }
@@ -302,7 +320,7 @@ impl Views {
         }
         self.text_taken += decoded.bytes.len() as u64;
         let unwrapped = self.unwrap(text, last);
-        self.show_unwrapped(unwrapped, hits, found);
+        self.show_unwrapped(unwrapped, last, hits, found);
     }
 
     /// Undoes what is still wrapped. Answers which buffer holds the result.
@@ -341,15 +359,24 @@ impl Views {
         1 - at
     }
 
-    fn show_unwrapped(&mut self, unwrapped: usize, hits: &mut Hits, found: &mut Vec<Finding>) {
-        let Some(decoded) = self.transit.get(unwrapped) else { return };
+    fn show_unwrapped(&mut self, unwrapped: usize, last: bool, hits: &mut Hits, found: &mut Vec<Finding>) {
+        let [first, second] = &mut self.transit;
+        let (decoded, spare) = if unwrapped == 0 { (first, second) } else { (second, first) };
         self.marks.clear();
         if decoded.changed {
             changed_stretches(&decoded.raw_lengths, self.unwrapped_taken, &mut self.marks);
         }
         self.unwrapped_taken += decoded.bytes.len() as u64;
         self.unwrapped.push(&decoded.bytes, Some(&decoded.raw_lengths), &self.marks, hits, found);
+        if let Some(language) = &mut self.language {
+            language.push(decoded, [spare, &mut self.folding], last, found);
+        }
     }
+}
+
+/// Whether orders to a model are looked for. Definitions of tools are made of orders, and have their own analysis.
+fn reads_language(surface: Surface) -> bool {
+    matches!(surface, Surface::Response | Surface::ToolResult)
 }
 
 /// Keeps one of several findings of one rule that overlap in the raw bytes: the worst; then one that needed no guess; then the
@@ -381,7 +408,29 @@ fn merge(mut found: Vec<Finding>) -> Vec<Finding> {
     }
     // Stable, so that findings at one place stay in the order of their rules' names.
     merged.sort_by_key(|finding| (finding.span.start, finding.span.end));
-    merged
+    without_echoes(merged)
+}
+
+/// Drops what only says that a name has a value where another rule says what that value is.
+fn without_echoes(mut found: Vec<Finding>) -> Vec<Finding> {
+    let echo = |finding: &Finding| finding.family == Family::Dlp && rules::is_echo(&finding.rule);
+    let mut reach = 0;
+    // Where each of the others begins, and how far those up to it reach.
+    let known: Vec<(u64, u64)> = found
+        .iter()
+        .filter(|finding| finding.family == Family::Dlp && !echo(finding) && finding.severity >= Severity::Medium)
+        .map(|finding| {
+            reach = reach.max(finding.span.end);
+            (finding.span.start, reach)
+        })
+        .collect();
+    found.retain(|finding| {
+        let before = known.partition_point(|(start, _)| *start < finding.span.end);
+        let covered =
+            before.checked_sub(1).and_then(|last| known.get(last)).is_some_and(|(_, end)| *end > finding.span.start);
+        !(echo(finding) && covered)
+    });
+    found
 }
 
 fn view_order(view: View) -> u8 {

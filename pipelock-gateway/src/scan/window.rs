@@ -13,6 +13,7 @@ use std::sync::Arc;
 use zeroize::Zeroizing;
 
 use super::candidates::{self, left_boundary};
+use super::context::escape_length;
 use super::decode::{LONGEST, RawLength, raw_len};
 use super::disguise::{self, Disguises, Kept, Masks, Unmasked};
 use super::engine::{Confirm, Finder, MAX_WIDTH, Rule, RuleSet, Start};
@@ -25,7 +26,7 @@ use super::validate::Check;
 use crate::model::{Evidence, Family, Finding, Severity, Surface, View};
 
 /// Most bytes given to [`Window::push`] at once.
-pub(super) const SLICE: usize = 2048;
+pub(super) const SLICE: usize = 1024;
 /// View bytes for which hits are counted together.
 const BLOCK: u64 = 4096;
 /// Hits allowed in one block. Benign text has fewer than one in 32 KiB; a list of nothing but keys has about a hundred.
@@ -41,8 +42,12 @@ const FINDINGS_PER_RULE: u8 = 64;
 pub(super) const CONTEXT: usize = 64;
 /// Escapes that a decoder flushes at once may exceed a slice by this much.
 const SLACK: usize = 2 * LONGEST;
-/// Most bytes kept: a slice, a token that is still going on, its core, and what stands before it.
-pub(super) const CAPACITY: usize = SLICE + MAX_TAIL as usize + MAX_WIDTH as usize + 2 * disguise::BEHIND + SLACK;
+/// Most bytes kept: a slice, a token or a disguise that is still going on, and what stands before it.
+pub(super) const CAPACITY: usize = {
+    let token = MAX_TAIL as usize + 2 * MAX_WIDTH as usize + disguise::BEHIND;
+    let disguised = disguise::LONGEST + disguise::BEHIND;
+    SLICE + SLACK + if token > disguised { token } else { disguised }
+};
 
 /// A hit whose token is still going on.
 #[derive(Clone, Copy, Debug)]
@@ -64,13 +69,20 @@ struct Seen {
     counts: [u8; 2],
 }
 
+/// Whether a surface is something that comes in: what is secret there is not ours, except for what the floor is about.
+pub(super) fn is_answer(surface: Surface) -> bool {
+    matches!(surface, Surface::Response | Surface::ToolResult | Surface::ToolDefinitions)
+}
+
 /// One view of one stream.
 pub(super) struct Window {
     view: View,
     surface: Surface,
     set: Arc<RuleSet>,
-    /// `None` once the view is complete or has ended early.
+    /// `None` once the view is complete or has ended early, and while there is nothing to see.
     stream: Option<Stream>,
+    /// Bytes that are reserved when the first come.
+    capacity: usize,
     /// Set once a limit was reported.
     ended: bool,
     /// View offset at which the stretch begins that the matcher sees; anything but zero is a cut.
@@ -96,18 +108,18 @@ pub(super) struct Window {
 }
 
 impl Window {
-    /// Opens a view that will see about `expected` bytes; `mapped` when they may stand for more or fewer raw bytes.
+    /// A view that will see about `expected` bytes, once it is told where it begins; `mapped` when they may stand for more or
+    /// fewer raw bytes.
     pub(super) fn open(set: Arc<RuleSet>, surface: Surface, view: View, mapped: bool, expected: usize) -> Self {
-        let capacity = expected.saturating_mul(2).saturating_add(SLACK).min(CAPACITY);
         Self {
             view,
             surface,
-            stream: Some(set.generation.open(&set.text)),
+            stream: None,
+            capacity: expected.saturating_mul(2).saturating_add(SLACK).min(CAPACITY),
             ended: false,
             origin: 0,
-            // Reserved at once: growing would leave copies of the bytes behind in freed memory.
-            kept: Zeroizing::new(Vec::with_capacity(capacity)),
-            raw_lengths: mapped.then(|| Vec::with_capacity(capacity)),
+            kept: Zeroizing::new(Vec::new()),
+            raw_lengths: mapped.then(Vec::new),
             first: 0,
             first_raw: 0,
             fed: 0,
@@ -125,7 +137,15 @@ impl Window {
     /// Begins again with a stretch that starts at `offset` of the view, which stands at `raw` of the raw bytes. A limit that
     /// was reached before stays.
     pub(super) fn restart(&mut self, offset: u64, raw: u64) {
-        self.stream = (!self.ended).then(|| self.set.generation.open(&self.set.text));
+        let database = if is_answer(self.surface) { &self.set.floor } else { &self.set.text };
+        self.stream = (!self.ended).then(|| self.set.generation.open(database));
+        if self.kept.capacity() == 0 {
+            // Reserved at once: growing would leave copies of the bytes behind in freed memory.
+            self.kept.reserve_exact(self.capacity);
+            if let Some(lengths) = &mut self.raw_lengths {
+                lengths.reserve_exact(self.capacity);
+            }
+        }
         self.kept.clear();
         if let Some(lengths) = &mut self.raw_lengths {
             lengths.clear();
@@ -143,11 +163,6 @@ impl Window {
     pub(super) fn unmasking(mut self, masks: Masks) -> Self {
         self.disguises = Disguises::below(masks);
         self
-    }
-
-    /// Says where in the raw bytes a view begins that has seen nothing yet.
-    pub(super) fn begin_at(&mut self, raw: u64) {
-        self.first_raw = raw;
     }
 
     /// Leaves the stretch: decides about tokens whose core is long complete, and forgets the others, which another view
@@ -248,7 +263,11 @@ impl Window {
             Some(lengths) => raw_len(lengths.drain(..forget).as_slice()) as u64,
         };
         self.kept.drain(..forget);
-        debug_assert!(self.kept.len() + more <= self.kept.capacity(), "the bound of a view's memory is wrong");
+        debug_assert!(
+            self.kept.len() + more <= self.kept.capacity(),
+            "the bound of a view's memory is wrong: {} and {more} more",
+            self.kept.len()
+        );
     }
 
     /// Scans what was added.
@@ -313,7 +332,8 @@ impl Window {
 
     /// Lets the run lane decide everything up to `until`, which is [`candidates::AHEAD`] bytes before the newest or the very end.
     fn run_lane(&mut self, until: u64, found: &mut Vec<Finding>) {
-        if self.stream.is_none() || until <= self.lane {
+        if self.stream.is_none() || until <= self.lane || is_answer(self.surface) {
+            self.lane = self.lane.max(until);
             return;
         }
         let window = self.index(self.lane)..self.index(until);
@@ -432,7 +452,13 @@ impl Window {
                     before.iter().rev().take(*reach as usize).take_while(|&&byte| class.contains(byte)).count();
                 let back = before.get(core - length..)?;
                 let glued = if length < *reach as usize { memchr::memmem::find(back, prefix)? } else { 0 };
-                self.first + (core - length + glued) as u64
+                // The letter of an escape belongs to no token: `\t1234`.
+                let start = core - length + glued;
+                let escape = match start.checked_sub(1).and_then(|before| self.kept.get(before)) {
+                    Some(b'\\') if glued == 0 => escape_length(self.kept.get(start..core).unwrap_or_default()),
+                    _ => 0,
+                };
+                self.first + (start + escape) as u64
             }
             Start::Search { regex, min, max } => {
                 let end = self.index(hit.end);
