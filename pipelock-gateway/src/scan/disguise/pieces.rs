@@ -235,8 +235,11 @@ fn may_be_a_token(before: &[u8], joined: &[u8], blanks: usize) -> bool {
         });
         pairs.take(2).count()
     };
-    let iban = matches!(before, [.., a, b, c, d]
-        if a.is_ascii_uppercase() && b.is_ascii_uppercase() && c.is_ascii_digit() && d.is_ascii_digit());
+    let country = |four: &[u8]| {
+        matches!(four, [a, b, c, d]
+            if a.is_ascii_uppercase() && b.is_ascii_uppercase() && c.is_ascii_digit() && d.is_ascii_digit())
+    };
+    let iban = before.windows(4).chain(joined.windows(4).take(5)).any(country);
     joined.len() >= 8 && (blanks >= MANY || iban || mixed(before) + mixed(joined) > 1)
 }
 
