@@ -253,7 +253,13 @@ impl Search<'_> {
         for Attempt { bytes } in decoded {
             self.scan(&run.range, &bytes, View::Decoded);
         }
-        if !any && !self.masks.reversed && !is_answer(self.surface) && !run.continued && !run.goes_on && may_be_reversed(token) {
+        if !any
+            && !self.masks.reversed
+            && !is_answer(self.surface)
+            && !run.continued
+            && !run.goes_on
+            && may_be_reversed(token)
+        {
             self.reverse(&run.range, reversed);
         }
     }
@@ -263,7 +269,8 @@ impl Search<'_> {
         let before = self.text.get(run.start.saturating_sub(WORD)..run.start);
         let start = run.start - before.iter().rev().take_while(|&&byte| in_word(byte)).count();
         // The name of what is assigned stays in front, where it says what it is.
-        let named = self.text.get(start..run.start).iter().rposition(|&byte| byte == b'=').map_or(start, |at| start + at + 1);
+        let named =
+            self.text.get(start..run.start).iter().rposition(|&byte| byte == b'=').map_or(start, |at| start + at + 1);
         let start = named.max(self.text.index(*reversed)).min(run.start);
         if self.text.index(*reversed) > run.start {
             return;
@@ -315,7 +322,8 @@ fn is_word(token: &[u8]) -> bool {
 /// Whether a token may make sense from right to left: not when it is all digits, or a hash or UUID.
 fn may_be_reversed(token: &[u8]) -> bool {
     let any = |is: fn(&u8) -> bool| token.iter().any(is);
-    let hash = token.iter().all(|byte| byte.is_ascii_hexdigit() || *byte == b'-') && matches!(token.len(), 32 | 36 | 40 | 64 | 128);
+    let hash = token.iter().all(|byte| byte.is_ascii_hexdigit() || *byte == b'-')
+        && matches!(token.len(), 32 | 36 | 40 | 64 | 128);
     token.len() >= 16 && any(u8::is_ascii_digit) && any(u8::is_ascii_alphabetic) && !hash
 }
 
