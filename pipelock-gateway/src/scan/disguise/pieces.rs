@@ -18,6 +18,11 @@ const BLANKS: usize = 4;
 const OWN: usize = 4;
 /// Distances between two line breaks that are looked at: pieces of four to thirty-two bytes.
 const LINES: Range<usize> = 5..34;
+/// Most bytes of a number on each side of a line break, and before it of words that say what it is.
+const NUMBER: usize = 28;
+const WORDS: usize = 40;
+/// Words for numbers that are worth joining. Without one a column of numbers would be full of cards.
+const NAMES: [&[u8]; 8] = [b"card", b"visa", b"amex", b"iban", b"routing", b"aba", b"ssn", b"social"];
 /// Longest stretch of pieces. What is longer is cut.
 const LONGEST: usize = 1536;
 /// Bytes of the mask.
@@ -39,6 +44,8 @@ pub(super) struct Pieces {
     before: u64,
     /// View offset of the last line break but one, and of the last.
     lines: [Option<u64>; 2],
+    /// View offset before which no broken number begins any more.
+    number: u64,
     /// For each stride the view offset before which nothing begins any more; the first is for lines.
     done: [u64; STRIDES.end],
 }
@@ -108,6 +115,9 @@ impl Pieces {
         let mut lines = self.lines;
         for place in bits(breaks) {
             let at = self.at + place;
+            if !self.broken_number(text, at, report) {
+                return false;
+            }
             if let Some(before) = lines[1]
                 && let Ok(stride) = usize::try_from(at - before)
                 && LINES.contains(&stride)
@@ -125,6 +135,35 @@ impl Pieces {
                 }
             }
             lines = [lines[1], Some(at)];
+        }
+        true
+    }
+
+    /// A number that goes on behind the line break at `at`, after words that say what it is.
+    fn broken_number(&mut self, text: Kept<'_>, at: u64, report: &mut impl FnMut(Joined)) -> bool {
+        let place = text.index(at);
+        let is_digit = |place: usize| text.bytes.get(place).is_some_and(u8::is_ascii_digit);
+        if at < self.number || place == 0 || !is_digit(place - 1) {
+            return true;
+        }
+        if place + NUMBER >= text.bytes.len() && !text.last {
+            return false;
+        }
+        if !is_digit(place + 1) {
+            return true;
+        }
+        let in_number = |byte: &&u8| byte.is_ascii_digit() || matches!(byte, b' ' | b'-' | b'\n');
+        let before = text.get(place.saturating_sub(NUMBER)..place).iter().rev().take_while(in_number).count();
+        let after = text.get(place..text.bytes.len().min(place + NUMBER)).iter().take_while(in_number).count();
+        let range = place - before..place + after;
+        self.number = text.first + range.end as u64;
+        let bytes: Zeroizing<Vec<u8>> =
+            Zeroizing::new(text.get(range.clone()).iter().copied().filter(|&byte| byte != b'\n').collect());
+        let digits = bytes.iter().filter(|byte| byte.is_ascii_digit()).count();
+        let words = text.get(range.start.saturating_sub(WORDS)..range.start).to_ascii_lowercase();
+        let named = NAMES.iter().any(|name| memchr::memmem::find(&words, name).is_some());
+        if named && (9..=19).contains(&digits) {
+            report(Joined { place: range, bytes });
         }
         true
     }
