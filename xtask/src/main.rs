@@ -16,6 +16,7 @@ mod run;
 mod steps;
 mod suite;
 mod tidy;
+mod valgrind;
 mod workspace;
 
 use std::process::ExitCode;
@@ -50,6 +51,8 @@ enum Task {
     Fuzz(fuzz::Args),
     /// Rebuilds the BPF object, or checks that the committed one is what the source gives.
     BuildEbpf(build_ebpf::Args),
+    /// The tests of the wrapper around Hyperscan, where every access to memory is checked.
+    Valgrind,
     /// Installs what a bare Debian machine lacks, for building and for tests.
     InstallDeps,
 }
@@ -65,6 +68,7 @@ fn main() -> ExitCode {
         Task::Eval(args) => return eval::eval(&args),
         Task::Fuzz(args) => fuzz::fuzz(&args),
         Task::BuildEbpf(args) => build_ebpf::build(&args),
+        Task::Valgrind => valgrind::valgrind(),
         Task::InstallDeps => deps::install_all(),
     };
     match outcome {

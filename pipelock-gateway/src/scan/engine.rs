@@ -195,6 +195,13 @@ impl RuleSet {
         u16::try_from(place).ok()
     }
 
+    /// Whether a rule knows its secrets only by the words around them.
+    pub(super) fn is_told_by_words(&self, name: &str) -> bool {
+        self.rules
+            .iter()
+            .any(|rule| &*rule.name == name && matches!(rule.finder, Finder::Words(_) | Finder::Service(_)))
+    }
+
     /// The rule called `name`, unless it is switched off.
     pub(super) fn named(&self, name: &str) -> Option<u16> {
         let reported =

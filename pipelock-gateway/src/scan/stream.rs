@@ -17,8 +17,9 @@ use super::hyperscan::Hits;
 use super::island::{Island, changed_stretches, foreign_stretches};
 use super::language::Language;
 use super::normalize::Normalizer;
+use super::rules;
 use super::window::{HITS_PER_BLOCK, SLICE, Window};
-use crate::model::{Finding, Surface, View};
+use crate::model::{Family, Finding, Severity, Surface, View};
 
 /// How a stream is to be scanned.
 #[derive(Clone, Copy, Debug, Default)]
@@ -407,7 +408,29 @@ fn merge(mut found: Vec<Finding>) -> Vec<Finding> {
     }
     // Stable, so that findings at one place stay in the order of their rules' names.
     merged.sort_by_key(|finding| (finding.span.start, finding.span.end));
-    merged
+    without_echoes(merged)
+}
+
+/// Drops what only says that a name has a value where another rule says what that value is.
+fn without_echoes(mut found: Vec<Finding>) -> Vec<Finding> {
+    let echo = |finding: &Finding| finding.family == Family::Dlp && rules::is_echo(&finding.rule);
+    let mut reach = 0;
+    // Where each of the others begins, and how far those up to it reach.
+    let known: Vec<(u64, u64)> = found
+        .iter()
+        .filter(|finding| finding.family == Family::Dlp && !echo(finding) && finding.severity >= Severity::Medium)
+        .map(|finding| {
+            reach = reach.max(finding.span.end);
+            (finding.span.start, reach)
+        })
+        .collect();
+    found.retain(|finding| {
+        let before = known.partition_point(|(start, _)| *start < finding.span.end);
+        let covered =
+            before.checked_sub(1).and_then(|last| known.get(last)).is_some_and(|(_, end)| *end > finding.span.start);
+        !(echo(finding) && covered)
+    });
+    found
 }
 
 fn view_order(view: View) -> u8 {

@@ -317,7 +317,7 @@ pub(super) fn slack(token: &[u8]) -> Check {
 /// A short token without a telling prefix: more than one digit among its letters.
 pub(super) fn numbered(token: &[u8]) -> Check {
     let digits = token.iter().filter(|byte| byte.is_ascii_digit()).count();
-    if digits < 3 || digits + 6 > token.len() { Check::Reject } else { varied(token) }
+    if digits < 2 || digits + 6 > token.len() { Check::Reject } else { varied(token) }
 }
 
 /// Keys of Azure with a mark in their middle have 84 characters.
@@ -420,9 +420,17 @@ pub(super) fn database_url(url: &[u8]) -> Check {
     let is_name = |name: &[u8]| !name.is_empty() && name.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'_');
     let within = |open: &[u8], close: &[u8]| password.strip_prefix(open).and_then(|rest| rest.strip_suffix(close));
     let variable = within(b"$", b"").is_some_and(is_name)
-        || [(&b"${"[..], &b"}"[..]), (b"{", b"}"), (b"{{", b"}}"), (b"%(", b")s")]
-            .iter()
-            .any(|(o, c)| within(o, c).is_some());
+        || [
+            (&b"${"[..], &b"}"[..]),
+            (b"{", b"}"),
+            (b"{{", b"}}"),
+            (b"%(", b")s"),
+            (b"[", b"]"),
+            (b"<", b">"),
+            (b"(", b")"),
+        ]
+        .iter()
+        .any(|(o, c)| within(o, c).is_some());
     if variable || password.iter().all(|byte| matches!(byte, b'*' | b'x' | b'X' | b'.')) {
         return Check::Reject;
     }

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use zeroize::Zeroizing;
 
 use super::candidates::{self, left_boundary};
+use super::context::escape_length;
 use super::decode::{LONGEST, RawLength, raw_len};
 use super::disguise::{self, Disguises, Kept, Masks, Unmasked};
 use super::engine::{Confirm, Finder, MAX_WIDTH, Rule, RuleSet, Start};
@@ -262,7 +263,11 @@ impl Window {
             Some(lengths) => raw_len(lengths.drain(..forget).as_slice()) as u64,
         };
         self.kept.drain(..forget);
-        debug_assert!(self.kept.len() + more <= self.kept.capacity(), "the bound of a view's memory is wrong");
+        debug_assert!(
+            self.kept.len() + more <= self.kept.capacity(),
+            "the bound of a view's memory is wrong: {} and {more} more",
+            self.kept.len()
+        );
     }
 
     /// Scans what was added.
@@ -447,7 +452,13 @@ impl Window {
                     before.iter().rev().take(*reach as usize).take_while(|&&byte| class.contains(byte)).count();
                 let back = before.get(core - length..)?;
                 let glued = if length < *reach as usize { memchr::memmem::find(back, prefix)? } else { 0 };
-                self.first + (core - length + glued) as u64
+                // The letter of an escape belongs to no token: `\t1234`.
+                let start = core - length + glued;
+                let escape = match start.checked_sub(1).and_then(|before| self.kept.get(before)) {
+                    Some(b'\\') if glued == 0 => escape_length(self.kept.get(start..core).unwrap_or_default()),
+                    _ => 0,
+                };
+                self.first + (start + escape) as u64
             }
             Start::Search { regex, min, max } => {
                 let end = self.index(hit.end);

@@ -1,6 +1,6 @@
 //! Credentials as HTTP carries them: the `Authorization` field, and user information in addresses.
 
-use super::{Claim, claim, values};
+use super::{Claim, claim, names, values};
 use crate::model::Severity;
 use crate::scan::validate;
 
@@ -63,6 +63,9 @@ pub(in crate::scan) fn url(text: &[u8], at: usize) -> Option<Claim> {
         .iter()
         .rposition(|byte| !byte.is_ascii_alphanumeric() && *byte != b'+')
         .map_or(0, |place| place + 1);
+    // The letter of an escape is not part of the scheme: `\thttps`.
+    let escaped = begin > 0 && before.get(begin - 1) == Some(&b'\\');
+    let begin = begin + if escaped { names::escape_length(before.get(begin..scheme)?) } else { 0 };
     let name = before.get(begin..scheme)?.to_ascii_lowercase();
     const DATABASES: [&[u8]; 9] =
         [b"postgres", b"mysql", b"mariadb", b"mongodb", b"redis", b"amqp", b"mssql", b"sqlserver", b"cockroach"];

@@ -380,6 +380,6 @@ pub(super) fn is_variable(value: &[u8]) -> bool {
     value.iter().any(|byte| matches!(byte, b'$' | b'{' | b'}' | b'<' | b'>' | b'%' | b'*' | b'(' | b'['))
         && value.iter().filter(|byte| **byte == b'%').count()
             != value.windows(3).filter(|w| w[0] == b'%' && w[1].is_ascii_hexdigit() && w[2].is_ascii_hexdigit()).count()
-        || value.iter().any(|byte| matches!(byte, b'$' | b'{' | b'}' | b'<' | b'>'))
+        || value.iter().any(|byte| matches!(byte, b'$' | b'{' | b'}' | b'<' | b'>' | b'[' | b']'))
         || (!value.is_empty() && value.iter().all(|byte| matches!(byte, b'*' | b'x' | b'X' | b'.')))
 }

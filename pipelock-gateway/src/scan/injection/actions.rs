@@ -42,7 +42,7 @@ pub(super) static FAMILIES: &[Family] = &[
             "(?:append|appended|attach|add|encode|concatenate|insert|embed)[a-z ,]{1,60} (?:to|in|into|as) (?:the |a |this )?(?:url|link|query|parameter|path)",
             "(?:make|create|initiate|schedule|execute|perform|issue|authorize|approve) (?:a |an |the )?(?:[a-z]{1,12} )?(?:transaction|payment|transfer|purchase|refund|withdrawal|reservation|appointment|calendar event|event|booking)",
             "(?:modify|change|update|replace|set|redirect) (?:the |my |this |user.{1,6}s |all )?(?:recipient|beneficiary|iban|account number|payment|phone number|password|email address|payee|address|subject)",
-            "(?:visit|open|go to|navigate to|fetch|browse|click|load|access|request) (?:the |this |on |following |link |url |website |page |and )*(?:https?://|www\\.)",
+            "(?:visit|open|go to|navigate to|fetch|browse|click|load|access|request) (?:the |this |on |following |link |url |website |page |and ){0,4}(?:https?://|www\\.)",
             "(?:post|publish|upload|share)[a-z ]{1,40} (?:to|on) (?:the )?(?:website|channel|url|link|server|webhook|slack|social|twitter)",
         ],
         patterns: &[
@@ -52,11 +52,15 @@ pub(super) static FAMILIES: &[Family] = &[
             ),
             (
                 2,
-                "%start%(?:send|transfer|wire|pay|deposit|move|make|initiate|schedule)~(?:money|funds|payment|transaction|\\$ ?[\\d,.]+|usd|eur|btc|eth|bitcoin|crypto|balance|amount|dollars|euros|[\\d,.]+)~(?:to|account|recipient|iban|wallet|address)\\b",
+                "%start%(?:send|transfer|wire|pay|deposit|move|make|initiate|schedule)~(?:money|funds|payment|transaction|\\$ ?[\\d,.]+|usd|eur|btc|eth|bitcoin|crypto|balance|amount|dollars|euros|\\d{3}[\\d,.]*)~(?:to|account|recipient|iban|wallet|address)\\b",
             ),
             (
                 2,
                 "%start%(?:modify|change|update|replace|set|redirect)~(?:recipient|beneficiary|iban|account number|payee|password|phone number|email address)\\b.{0,60}(?:to|with|from) ",
+            ),
+            (
+                1,
+                "\\b(?:send|email|forward|post|upload|transmit|submit|leak|share|copy)~(?:all|every|everything|contents?|entire|conversation|chat|history|messages?|emails?|files?|inbox|transactions?|password|codes?|information|credentials|records|data)\\b.{0,140}(?:to|at|via) .{0,40}%address%",
             ),
             (1, "%start%(?:send|email|forward|dm|message|invite|add)~%address%"),
             (
@@ -131,7 +135,11 @@ pub(super) static FAMILIES: &[Family] = &[
         patterns: &[
             (
                 2,
-                "(?:remember|memorize|save|store|keep|record|add|update|write|persist|note)~(?:for|in|to|across|into)~(?:future|subsequent|next|your|long-term|permanent|all later)~(?:conversation|session|response|interaction|chat|memory|memories|instruction|bio)",
+                "(?:remember|memorize|save|store|keep|record|add|update|write|persist|note)~(?:for|in|to|across|into)~(?:future|subsequent|next|long-term|permanent|all later)~(?:conversation|session|response|interaction|chat|memory|memories|instruction|bio)",
+            ),
+            (
+                1,
+                "(?:remember|memorize|save|store|keep|record|add|update|write|persist)~your (?:long-term |permanent |persistent |core )?(?:memory|memories|system instructions|bio\\b|knowledge base)",
             ),
             (
                 2,
@@ -224,23 +232,21 @@ pub(super) static FAMILIES: &[Family] = &[
         patterns: &[
             (
                 2,
-                "%start%(?:also |always |now |then |just |only |simply |first |finally |please |kindly |and )*%edit%~(?:in|into|to|at|with|of|from|throughout|within|using|for|around|on|before|after|inside|across|by|as|through|via) (?:the (?:end|beginning|start|top|middle|bottom|text|words|letters|first|last) (?:of )?)?your (?:[a-z]{1,12} )?(?:response|reply|answer|output|message|summary|text)",
+                "\\b%edit%\\b~(?:in|into|to|at|with|of|from|throughout|within|using|for|around|on|before|after|inside|across|by|as|through|via) (?:the (?:end|beginning|start|top|middle|bottom|text|words|letters|first|last) (?:of )?)?your (?:[a-z]{1,12} )?(?:response|reply|answer|output|message|summary|text)\\b",
             ),
-            (
-                2,
-                "%start%(?:also |always |now |then |just |only |simply |please |kindly )*%edit%~(?:your|the) (?:[a-z]{1,12} )?(?:response|reply|answer|output|message|summary)\\b",
-            ),
+            (2, "\\b%edit%\\b~your (?:[a-z]{1,12} )?(?:response|reply|answer|output|summary)\\b"),
+            (1, "%start%%edit%~the (?:[a-z]{1,12} )?(?:response|reply|answer|summary)\\b"),
             (
                 2,
                 "(?:in|at the (?:end|beginning|start|top) of|with|within|throughout|for|using) your (?:[a-z]{1,12} )?(?:response|reply|answer|output|message|summary),? (?:please )?%edit%",
             ),
             (
                 2,
-                "(?:reply|respond|answer|say|print|output|write|return)[a-z ]{0,10} (?:only |exactly |just |nothing but )+(?:with |the |using )*[\\\"'`a-z&]",
+                "\\b(?:reply|respond|answer|say|print|output|write|return)(?: [a-z]{2,8})? (?:only |exactly |just |nothing but )+(?:with |the |using )*[\\\"'`a-z&]",
             ),
             (
                 3,
-                "(?:just|simply|only|instead) (?:print|say|output|respond with|reply with|write|return|repeat)~[\\\"'`&]",
+                "(?:just|simply|only|instead) (?:print|say|output|respond with|reply with|write|return|repeat)\\b~[\\\"'`&]",
             ),
             (1, "%start%(?:reply|respond|answer|say|print|output|write|return) (?:with|that|the)~"),
             (1, "%start%(?:say|print|output|write|state|tell (?:the user|them)|mention|claim) that "),

@@ -57,7 +57,11 @@ pub(super) static FAMILIES: &[Family] = &[
             ),
             (
                 3,
-                "(?:<|&lt;|\\[|\\{)(?:information|important|instructions?|critical|urgent|attention|directive|override|secret|hidden|admin)(?:>|&gt;|\\]|\\}).{0,40}(?:%order%|this is|message|for (?:the )?(?:ai|assistant))",
+                "(?:<|&lt;)(?:information|important|instructions?|critical|urgent|attention|directive|override|secret|hidden|admin)(?:>|&gt;|\\]|\\}).{0,40}(?:%order%|this is|message|for (?:the )?(?:ai|assistant))",
+            ),
+            (
+                2,
+                "\\[(?:information|important|instructions?|critical|urgent|attention|directive|override|secret|hidden|admin)\\].{0,40}(?:%order%|this is|message|for (?:the )?(?:ai|assistant))",
             ),
             (
                 2,
@@ -110,7 +114,7 @@ pub(super) static FAMILIES: &[Family] = &[
             "this is (?:the|your) (?:real |actual )?(?:user|owner|developer|creator|admin|operator) ?(?:speaking|again|here|,|\\.|:|and)?",
             "the (?:previous|original|last|current|earlier|first|initial) (?:user )?(?:task|request|question|query|instruction|job) (?:has|is|was|can)",
             "(?:more )?(?:urgent|important|pressing) (?:new )?(?:task|request|matter|job|thing)s? (?:that|for|i|you|to|:)",
-            "the user (?:has |have |just |now |actually |really |also |already )+(?:asked|asks|wants|requested|requests|approved|authorized|authorised|consented|agreed|changed|updated|confirmed|said|says|needs|granted|given|instructed)",
+            "the user (?:has |have |just |now |actually |really |also |already ){1,4}(?:asked|asks|wants|requested|requests|approved|authorized|authorised|consented|agreed|changed|updated|confirmed|said|says|needs|granted|given|instructed)",
             "(?:^|[^a-z])(?:user|human): ?(?:please|ignore|now|i |send|can you|tell|forget|new|actually|also|thanks|great|ok|what|show|give|repeat|print|do)",
         ],
         patterns: &[
@@ -136,7 +140,7 @@ pub(super) static FAMILIES: &[Family] = &[
             ),
             (
                 2,
-                "the user (?:has |have |just |now |actually |really |also |already )+(?:asked|asks|wants|requested|approved|authori[sz]ed|consented|agreed|granted|given|instructed)~(?:you|permission|to |access|this|all)",
+                "the user (?:has |have |just |now |actually |really |also |already ){1,4}(?:asked|asks|wants|requested|approved|authori[sz]ed|consented|agreed|granted|given|instructed)~(?:you|permission|to |access|this|all)",
             ),
             (
                 2,
@@ -162,11 +166,11 @@ pub(super) static FAMILIES: &[Family] = &[
         patterns: &[
             (
                 3,
-                "%reveal%~(?:your|thy|ur) (?:[a-z]{1,12} ){0,3}(?:prompt|instructions?|rules|guidelines|directives|configuration|programming|preamble|context window|system message|secrets?)\\b",
+                "%reveal%~(?:your|thy|ur) (?:[a-z]{1,12} ){0,3}(?:prompt|instructions?|rules|guidelines|directives|configuration|programming|preamble|context window|system message)\\b",
             ),
             (
                 3,
-                "(?:^|[.!?:;>\\\"'),] ?|please |then |and |first |now |to )(?:%reveal%)(?: me| us)?~(?:system[ _-]?(?:prompt|message|instruction|configuration)|(?:initial|original|starting|hidden|secret|internal|base|initiali[sz]ation|developer) (?:prompt|instruction|system message|configuration|directive|string))",
+                "(?:^|[.!?:;>\\\"'),] ?|please |then |and |first |now )(?:%reveal%)(?: me| us)?~(?:system[ _-]?(?:prompt|message|instruction|configuration)|(?:initial|original|starting|hidden|secret|internal|base|initiali[sz]ation|developer) (?:prompt|instruction|system message|configuration|directive|string))",
             ),
             (
                 3,

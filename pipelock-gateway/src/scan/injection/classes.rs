@@ -46,7 +46,7 @@ const CLASSES: &[(&str, &str)] = &[
         "%danger%",
         "(?:os\\.environ|os\\.system|os\\.remove|os\\.popen|subprocess|shutil\\.|requests\\.|urllib|http\\.client|http\\.cookiejar|socket\\.|smtplib|ftplib|paramiko|pynput|keyboard|winreg|ctypes|getpass|pickle\\.|b64decode|eval\\(|exec\\(|curl |wget |rm -rf|chmod |nc -|/etc/|\\.ssh|cookie|keylog|webbrowser|xmlhttprequest|child_process|process\\.env|invoke-webrequest|powershell|crontab|scapy|telnetlib|pyautogui|imagegrab|screenshot|psutil|socketserver|miner|os\\.walk|os\\.listdir|glob\\.)",
     ),
-    ("%start%", "(?:^|[.!?:;>\\\"'),*\\]}`] ?|please |then |and |must |should |you to |todo |now |first |\\\\n ?|- )"),
+    ("%start%", "(?:^|[.!?:;>\\\"'),*\\]}`] ?|please |then |and |must |should |you to |todo |now |\\\\n ?|- )"),
     (
         "%order%",
         "(?:\\b(?:you (?:must|should|will|are|need|have|shall|can|now)|please|must|do not|don.{1,6}t|ignore|disregard|forget|send|transfer|email|delete|reveal|forward|execute|run|call|use|output|print|respond|reply|answer|tell|say|grant|provide|include|update|modify|create|make|get|post|book|pay|read|write|list|show|upload|download|visit|open|share|invite|add|remove|buy|schedule|recommend|summari[sz]e|translate|always|never|immediately|repeat|start|stop|from now on|your (?:new|next|task)|the (?:assistant|ai|model|agent) (?:must|should|will|has)|before|instead|invoke|follow|perform|enter|enable|activate|switch|act|pretend|append|insert|set|change|replace|save|copy|concatenate|find|fetch|retrieve|access|search|locate|extract|redirect|cancel|approve|give)\\b)",

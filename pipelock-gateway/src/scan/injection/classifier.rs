@@ -16,7 +16,7 @@ pub(super) const MOST: i32 = 2;
 static WEIGHTS: &[u8] = include_bytes!("weights.bin");
 
 /// Thresholds of the log-odds, in thousandths, for -2, -1, +1 and +2 points. Chosen on held-out sources.
-const THRESHOLDS: [i32; 4] = [-3500, -1500, 1500, 3500];
+const THRESHOLDS: [i32; 4] = [-5500, -3500, 500, 2000];
 
 /// Weights, wherever they are from.
 #[derive(Clone, Copy, Debug)]
@@ -46,6 +46,9 @@ impl<'a> Model<'a> {
 
     /// Points for or against the sentence being an order to a model.
     pub(super) fn points(&self, sentence: &[u8]) -> i32 {
+        if self.weights.is_empty() {
+            return 0;
+        }
         let odds = self.log_odds(sentence);
         let [very_low, low, high, very_high] = THRESHOLDS;
         match odds {

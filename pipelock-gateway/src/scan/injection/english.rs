@@ -40,7 +40,7 @@ pub(super) static FAMILIES: &[Family] = &[
             ),
             (
                 3,
-                "%ignore% (?:the user|the users?.{0,3}s? (?:request|question|query|instruction|input|message|task)|the (?:original|current|initial|main|actual|real|user.{0,3}s) (?:task|request|question|query|goal|objective|prompt))",
+                "%shun% (?:the user(?:s|.{1,6}s)? (?:request|question|query|instruction|input|message|task|and (?:reply|respond|answer|say|do|output|print|send))|the (?:original|current|initial|main|actual|real|user.{0,3}s) (?:task|request|question|query|goal|objective|prompt))",
             ),
             (
                 3,
@@ -168,11 +168,11 @@ pub(super) static FAMILIES: &[Family] = &[
             ),
             (
                 3,
-                "(?:<\\|?(?:im_start|system|start_header_id|begin_of_text)\\|?>|\\[inst\\]|<<sys>>|\\[system\\]|<system>|&lt;system&gt;|<start_of_turn>|### ?(?:new )?(?:system|instructions?):?).{0,40}%order%",
+                "(?:<\\|?(?:im_start|system|start_header_id|begin_of_text)\\|?>|\\[inst\\]|<<sys>>|\\[system\\]|<system>|&lt;system&gt;|<start_of_turn>|### ?(?:new )?(?:system|instructions?):?)[^{}]{0,40}%order%",
             ),
             (
                 3,
-                "(?:<\\|?(?:im_end|eot_id|endoftext|end_header_id|assistant|user)\\|>|\\[/inst\\]|<</sys>>|\\[/system\\]|</system>|&lt;/system&gt;|<end_of_turn>|### ?(?:human|user|response|assistant|end)s?:?).{0,60}%order%",
+                "(?:<\\|?(?:im_end|eot_id|endoftext|end_header_id|assistant|user)\\|>|\\[/inst\\]|<</sys>>|\\[/system\\]|</system>|&lt;/system&gt;|<end_of_turn>|### ?(?:human|user|response|assistant)s?:)[^{}]{0,40}%order%",
             ),
             (
                 2,
@@ -240,7 +240,7 @@ pub(super) static FAMILIES: &[Family] = &[
             ),
             (
                 2,
-                "you (?:are going to|will now|shall now|must now|should now) (?:act|pretend|play|be|become|roleplay|simulate|respond|ignore|behave|answer|obey|follow|assume|immerse|enter|serve|function|perform|execute)",
+                "you (?:are going to|will now|shall now|must now|should now) (?:act|pretend|play|be (?:an? |the |known|called|my )|become|roleplay|simulate|respond|ignore|behave|answer|obey|assume|immerse|enter|serve|function|perform|execute)",
             ),
         ],
     },

@@ -6,6 +6,7 @@
 //! | +1 | it stands where no reader sees it: a comment, a hidden element, an attribute |
 //! | -2 to +2 | the classifier's opinion on the sentence |
 //! | -2 | the text around it talks about attacks |
+//! | -2 | it is reported: `tells the model to ...`, `instructions like "...` |
 //!
 //! [`BLOCK`] points are as bad as the family, [`WARN`] points are a warning, and less is nothing. So the classifier alone can
 //! neither find what no pattern knows nor silence what could be nothing else.
@@ -23,7 +24,7 @@ use crate::model::Severity;
 /// Points from which a match has its family's severity.
 const BLOCK: i32 = 4;
 /// Points from which a match is worth a warning.
-const WARN: i32 = 3;
+const WARN: i32 = 2;
 
 /// A confirmed match in a window.
 pub(super) struct Found {
@@ -39,9 +40,7 @@ pub(super) fn judge(model: Model<'_>, ready: &Ready, window: &[u8], end: usize) 
         return None;
     }
     let mut total = points + i32::from(hidden);
-    if talks_about_attacks(window, &range) {
-        total -= 2;
-    }
+    total -= 2 * i32::from(talks_about_attacks(window, &range)) + 2 * i32::from(is_reported(window, range.start));
     // The classifier costs most, and may not matter any more.
     if total + MOST < WARN {
         return None;
@@ -49,7 +48,7 @@ pub(super) fn judge(model: Model<'_>, ready: &Ready, window: &[u8], end: usize) 
     total += model.points(sentence(window, &range));
     let severity = match total {
         BLOCK.. => ready.family.severity,
-        WARN => Severity::Medium,
+        WARN..BLOCK => Severity::Medium,
         _ => return None,
     };
     Some(Found { severity, range })
@@ -107,6 +106,20 @@ static TALK: LazyLock<Option<Regex>> = LazyLock::new(|| {
     )
     .ok()
 });
+
+/// What stands just before an order that is only reported.
+static REPORT: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    searcher(
+        "(?:\\b(?:instruct|tell|ask|trick|caus|forc|convinc|command|order|manipulat|allow|mak|prompt|attempt|tr|design|craft|intend|want|enabl|lead|caus)(?:s|es|ed|ing|e|y|ies|ied|ying)? (?:(?:it|them|him|users?|an? [a-z]{2,12}(?: [a-z]{2,12})?|the [a-z]{2,12}(?: [a-z]{2,12})?|[a-z]{2,12}|llms?) )?to |(?:like|such as|e\\.g\\.|for example|for instance|example|saying|says|said|phrases?|prompts?|states?|reads|containing)[,:]{0,2} ?(?:[\"'`(]{1,2}|&quot;))$",
+    )
+    .ok()
+});
+
+/// Whether the sentence says that somebody gives the order at `at`, or quotes it as an example.
+fn is_reported(window: &[u8], at: usize) -> bool {
+    let before = window.get(at.saturating_sub(72)..at).unwrap_or_default();
+    REPORT.as_ref().is_some_and(|report| report.is_match(before))
+}
 
 /// Whether two such words stand near, or one close by.
 fn talks_about_attacks(window: &[u8], range: &Range<usize>) -> bool {

@@ -12,6 +12,8 @@ use super::text::{self, Channel};
 use super::{directives, known, words};
 use crate::model::Severity::{High, Low, Medium};
 use crate::model::View;
+use crate::scan::injection;
+use crate::scan::normalize::fold;
 
 /// Tools judged of one list (RFC-less bound of the catalogue: what an inventory holds).
 pub(super) const MAX_TOOLS: usize = 10_000;
@@ -133,6 +135,21 @@ fn judge_leaf(leaf: &Leaf<'_>, report: &mut Report) {
     for reading in text::readings(leaf.text) {
         if reading.channel == Channel::Invisible && reading.view == View::Decoded && !leaf.text.is_ascii() {
             report.add("Hidden Text Channel", High, View::Decoded, &reading.text);
+        }
+        for found in injection::judge(&fold(reading.text.as_bytes())).unwrap_or_default() {
+            // Definitions are full of imperatives ("do not show ids to the user"), so in the open only the families without an
+            // honest use in them count; what was hidden counts whatever it says.
+            let telling = [
+                "Prompt Injection",
+                "Role Override",
+                "Jailbreak Attempt",
+                "System Override",
+                "Important Message",
+                "Simulated User",
+            ];
+            if (found.severity >= High && telling.contains(&found.rule)) || reading.channel != Channel::Plain {
+                report.injection(found.rule, found.severity, reading.view, &reading.text);
+            }
         }
         for directive in directives::find(&reading) {
             report.add(directive.rule, directive.severity, reading.view, &reading.text);

@@ -54,6 +54,11 @@ fn without_home(path: &str) -> String {
     path.to_owned()
 }
 
+/// Whether a path has this part, from the beginning of a component.
+fn inside(path: &str, part: &str) -> bool {
+    path.match_indices(part).any(|(place, _)| place == 0 || path.as_bytes().get(place - 1) == Some(&b'/'))
+}
+
 fn last(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or(path)
 }
@@ -62,6 +67,10 @@ fn last(path: &str) -> &str {
 ///
 /// High where the content is a key or a hash by definition, medium where it may be.
 pub(super) fn credential(raw: &str) -> Option<Severity> {
+    // Most words are no paths; looking at them closely would make long command lines slow.
+    if raw.len() < 4 || !raw.contains(['.', '/', '\\', '_', '*', '?', ' ', '$']) {
+        return None;
+    }
     let path = normal(raw);
     if glob_hides(&path, &["/etc/shadow", "/etc/gshadow", "~/.ssh/id_rsa", "~/.aws/credentials"]) {
         return Some(Severity::High);
@@ -73,7 +82,7 @@ pub(super) fn credential(raw: &str) -> Option<Severity> {
     if private_key_name(name) {
         return Some(Severity::High);
     }
-    let inside = |part: &str| path.starts_with(part) || path.contains(&format!("/{part}"));
+    let inside = |part: &str| inside(&path, part);
     const HIGH: [&str; 36] = [
         ".aws/credentials",
         ".azure/accesstokens.json",
@@ -153,7 +162,9 @@ pub(super) fn credential(raw: &str) -> Option<Severity> {
     if MEDIUM.iter().any(|part| inside(part)) || ssh_directory(&path) || dot_env(name) || is_history(&path) {
         return Some(Severity::Medium);
     }
-    if matches!(extension(name), Some("kdbx" | "p12" | "pfx" | "jks" | "keystore" | "ppk" | "tfstate")) {
+    if path.contains('/')
+        && matches!(extension(name), Some("kdbx" | "p12" | "pfx" | "jks" | "keystore" | "ppk" | "tfstate"))
+    {
         return Some(Severity::Medium);
     }
     let process = path.strip_prefix("/proc/").and_then(|rest| rest.split_once('/'));
@@ -238,6 +249,9 @@ fn glob(pattern: &[u8], text: &[u8]) -> bool {
 
 /// Places from which something starts by itself, and how bad writing there is.
 pub(super) fn persistence(raw: &str) -> Option<Severity> {
+    if !raw.contains(['.', '/', '\\']) {
+        return None;
+    }
     let path = normal(raw);
     const HIGH: [&str; 44] = [
         "etc/cron",
@@ -294,8 +308,8 @@ pub(super) fn persistence(raw: &str) -> Option<Severity> {
         "etc/ssh/sshd_config",
         "lib/systemd",
     ];
-    let inside = |part: &&str| path.starts_with(**&part) || path.contains(&format!("/{part}"));
-    if HIGH.iter().any(|part| inside(&part)) || matches!(path.as_str(), "/etc/passwd" | "/etc/shadow" | "/etc/group") {
+    let inside = |part: &str| inside(&path, part);
+    if HIGH.iter().any(|part| inside(part)) || matches!(path.as_str(), "/etc/passwd" | "/etc/shadow" | "/etc/group") {
         return Some(Severity::High);
     }
     if path.ends_with(".pth") && !path.contains("model") && path.contains("packages") {
@@ -304,7 +318,7 @@ pub(super) fn persistence(raw: &str) -> Option<Severity> {
     if path.ends_with(".git/hooks") || path.contains(".git/hooks/") {
         return (!path.ends_with(".sample")).then_some(Severity::Medium);
     }
-    MEDIUM.iter().any(|part| inside(&part)).then_some(Severity::Medium)
+    MEDIUM.iter().any(|part| inside(part)).then_some(Severity::Medium)
 }
 
 /// Whether every new shell of a user, or of all users, runs it.

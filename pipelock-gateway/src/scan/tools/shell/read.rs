@@ -8,6 +8,10 @@ const COMMA: char = '\u{e0f1}';
 const CLOSE: char = '\u{e0f2}';
 /// Brace expansion of one word stops here.
 const MAX_BRACED: usize = 32;
+/// Words of one command; the kernel allows more, nobody types more.
+const MAX_WORDS: usize = 16 * 1024;
+/// Longest directory that is remembered for the commands after it.
+const MAX_DIRECTORY: usize = 256;
 /// Words longer than this keep their braces: expanding one takes its length for each group.
 const MAX_BRACED_WORD: usize = 512;
 
@@ -317,11 +321,17 @@ impl Reader {
         }
         if first {
             state.current.disguised |= disguised;
-            if fields.len() > 1 && raw.starts_with('{') && raw.contains(',') {
+            let program = fields.first().is_some_and(|first| first.bytes().all(|byte| byte.is_ascii_lowercase()));
+            let argument = fields.iter().skip(1).any(|field| field.contains('/') || field.starts_with('-'));
+            if program && argument && raw.starts_with('{') && raw.contains(',') {
                 self.script.disguised = true;
             }
         } else if disguised && fields.iter().any(|field| field.starts_with(['/', '~', '.'])) {
             self.script.disguised = true;
+        }
+        if state.current.words.len() + fields.len() > MAX_WORDS {
+            self.script.truncated = true;
+            return;
         }
         state.current.words.extend(fields);
     }
@@ -474,6 +484,13 @@ impl Reader {
             }
         }
         for stage in &mut stages {
+            stage.directory.clone_from(&self.directory);
+            if let [program, directory] = stage.words.as_slice()
+                && matches!(program.as_str(), "cd" | "pushd")
+                && directory.len() <= MAX_DIRECTORY
+            {
+                self.directory = Some(directory.clone());
+            }
             self.unwrap(stage, state.depth, state.decoded);
         }
         self.script.pipelines.push(Pipeline { stages, decoded: state.decoded });

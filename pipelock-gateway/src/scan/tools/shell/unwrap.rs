@@ -38,7 +38,7 @@ impl Reader {
                 break;
             }
             command.words.drain(..skip);
-            command.wrapped = true;
+            command.wrapper = Some(name);
         }
         self.inner(command, depth, decoded);
     }
@@ -168,7 +168,7 @@ impl Reader {
         if inner.is_empty() {
             return;
         }
-        let mut command = Simple { words: inner.to_vec(), wrapped: true, ..Simple::default() };
+        let mut command = Simple { words: inner.to_vec(), wrapper: Some("docker".to_owned()), ..Simple::default() };
         if depth < super::MAX_DEPTH {
             self.unwrap_once_more(&mut command, depth + 1, decoded);
         } else {
@@ -189,15 +189,17 @@ impl Reader {
             return;
         };
         let named = arguments.iter().position(|word| word == "-name" || word == "-iname" || word == "-path");
-        let found = named.and_then(|place| arguments.get(place + 1)).cloned();
+        let name = named.and_then(|place| arguments.get(place + 1)).map_or("*", String::as_str);
+        let start = arguments.first().filter(|word| !word.starts_with('-')).map_or(".", String::as_str);
+        let found = format!("{}/{name}", start.trim_end_matches('/'));
         let words: Vec<String> = arguments
             .iter()
             .skip(place + 1)
             .take_while(|word| *word != ";" && *word != "+")
-            .map(|word| if word == "{}" { found.clone().unwrap_or_else(|| word.clone()) } else { word.clone() })
+            .map(|word| if word == "{}" { found.clone() } else { word.clone() })
             .collect();
         if !words.is_empty() {
-            let command = Simple { words, wrapped: true, ..Simple::default() };
+            let command = Simple { words, wrapper: Some("find".to_owned()), ..Simple::default() };
             self.script.pipelines.push(Pipeline { stages: vec![command], decoded });
         }
     }
