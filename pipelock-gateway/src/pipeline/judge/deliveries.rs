@@ -254,7 +254,7 @@ fn deliveries() -> Vec<(&'static str, &'static str, String)> {
         (
             "PostHog",
             "us.i.posthog.com",
-            json("POST /batch/", &format!(r#"{{"api_key":"phc_{}","batch":[{{"event":"x"}}]}}"#, ALNUM)),
+            json("POST /batch/", &format!(r#"{{"api_key":"phc_{ALNUM}","batch":[{{"event":"x"}}]}}"#)),
         ),
         (
             "Sentry",
