@@ -14,7 +14,7 @@ pub(super) static FAMILIES: &[Family] = &[
         triggers: &[
             "(?:your|the user.{1,6}s|user|my|all|any|every|stored|saved|available) (?:[a-z]{1,12} ){0,2}(?:passwords?|api keys?|api_keys?|credentials|private keys?|seed phrase|secret keys?|secrets|access tokens?|session (?:token|cookie)s?|ssh keys?|environment variables|env vars|credit card|card number|bank account|passport|social security|ssn|2fa|security code|verification code|recovery phrase)",
             "(?:security|verification|2fa|otp|one-time|confirmation|login) codes? ?(?:received|from|sent|to|in|that)",
-            "(?:/etc/passwd|/etc/shadow|id_rsa|\\.ssh/|\\.aws/credentials|\\.env\\b|environment variables)",
+            "(?:/etc/passwd|/etc/shadow|id_rsa|\\.ssh/|\\.aws/credentials|\\.env file)",
         ],
         patterns: &[
             (
@@ -82,8 +82,8 @@ pub(super) static FAMILIES: &[Family] = &[
         rule: "Tool Invocation",
         severity: Severity::High,
         triggers: &[
-            "(?:using|use|call|invoke|run|execute|trigger|with|by) (?:the |your |a )?['`\\\"*]{0,2}[a-z]{2,14}_[a-z_]{2,24}['`\\\"*]{0,2}",
-            "(?:call|invoke|use|run|execute|trigger|using) (?:the |your |this |a )?['`\\\"]?[a-z_-]{2,30}['`\\\"]? (?:tool|function|plugin|command)",
+            "(?:using|use|call|invoke|run|execute|trigger) (?:the |your )?['`\\\"*]{0,2}[a-z]{2,14}_[a-z]{2}",
+            "(?:call|invoke|use|run|execute|trigger|using) (?:the |your |this |a )?['`\\\"]?[a-z_-]{2,30}['`\\\"]? (?:tool|plugin)",
             "tools? (?:you|that you) (?:have|can)",
         ],
         patterns: &[
@@ -106,7 +106,7 @@ pub(super) static FAMILIES: &[Family] = &[
         rule: "Malicious Code Insertion",
         severity: Severity::Medium,
         triggers: &[
-            "(?:following|subsequent|below|given|next|this|provided) (?:malicious )?(?:code|script|snippet|function)(?: [a-z]{4,9})? ?(?:in|into|to|of|for|with|within|as|at|inside|is|block|snippet|excerpt|section|segment|fragment|:|here|your|when|could|can|will|might|and)",
+            "(?:following|subsequent|below|given|next|this|provided) (?:malicious )?(?:code|script|snippet)(?: [a-z]{4,9})? ?(?:in|into|to|of|for|with|within|as|at|inside|is|block|snippet|excerpt|section|segment|fragment|:|here|your|when|could|can|will|might|and)",
             "(?:code|script|snippet) (?:block|snippet|excerpt|section|segment|fragment|below)s? (?:in|into|to|of|within|inside|with|for|as) (?:your|the|any|all|every)",
         ],
         patterns: &[
@@ -224,7 +224,7 @@ pub(super) static FAMILIES: &[Family] = &[
         severity: Severity::Medium,
         triggers: &[
             "your (?:response|reply|answer|output|message|summary|answer.{1,6}s|reply.{1,6}s|response.{1,6}s|text|final answer|generated)",
-            "(?:reply|respond|answer|say|print|output|write|return|start|end|begin|finish|conclude)[a-z ]{0,20} (?:with|only|exactly|using|by|in|nothing)[a-z ,:]{0,12} ?[\\\"'`(&]",
+            "(?:reply|respond|answer|say|print|output|begin|conclude)[a-z ]{0,20} (?:with|only|exactly|using|by|in|nothing)[a-z ,:]{0,12} ?[\\\"'`(&]",
             "(?:just|only|simply|exactly|merely) (?:print|say|output|respond|reply|write|return|repeat|type|answer)",
             "(?:say|print|output|write|repeat|state|tell (?:the user|them|him|her)|mention|claim|recommend|suggest) that (?:i|you|the user|this|they|users?|we|it|she|he|the)",
             "(?:do not|don.{1,6}t|never) (?:summari[sz]e|print|answer|translate|respond|output|process|analy[sz]e|continue|complete|execute)",

@@ -152,7 +152,7 @@ pub(super) static FAMILIES: &[Family] = &[
         rule: "System Prompt Extraction",
         severity: Severity::High,
         triggers: &[
-            "system[ _-]?(?:prompt|message|instruction|configuration)s?",
+            "system[ _-]?(?:prompt|message|instruction|configuration)",
             "(?:initial|original|starting|hidden|secret|internal|base|core|initiali[sz]ation|developer|pre-?prompt|first|exact|full|complete|entire|preceding) (?:prompt|instruction|system|configuration|directive|rule|guideline|string)s?",
             "your (?:instructions|prompt|rules|guidelines|directives|configuration|programming|preamble|context window|training data|secrets?)",
             "(?:text|words|everything|content|message|conversation|prompt|instructions|lines|all of the) above",

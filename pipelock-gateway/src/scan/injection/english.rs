@@ -258,7 +258,7 @@ pub(super) static FAMILIES: &[Family] = &[
             "no (?:restrictions?|rules?|limits?|limitations?|filters?|morals?|boundaries|guidelines) ",
             "openai(?:.{1,3}s)? (?:content )?(?:polic|guideline|restriction|rules)|content polic",
             "(?:hypothetical|fictional|fictitious|imaginary) (?:response|scenario|world|story|character|universe|setting)",
-            "(?:illegal|immoral|unethical|harmful|dangerous|offensive)(?:,| or| and) ",
+            "(?:illegal|immoral|unethical)(?:,| or| and) ",
             "broken free|typical confines|confines of ai|freed from|bound by (?:the )?(?:rules|ethic|moral|any|openai|restriction|limit)",
         ],
         patterns: &[
