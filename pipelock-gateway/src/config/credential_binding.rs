@@ -127,14 +127,18 @@ fn read_entry(value: &Value<'_>) -> Result<CredentialBinding, Error> {
 
 fn read_rules(value: &Value<'_>) -> Result<BoundRules, Error> {
     if value.is_scalar() {
-        return value.choice(&[("any", ())]).map(|()| BoundRules::Any);
+        return is_any(value).map(|()| BoundRules::Any);
     }
     value.list()?.iter().map(|rule| rule.text().map(str::to_owned)).collect::<Result<_, _>>().map(BoundRules::Named)
 }
 
+fn is_any(value: &Value<'_>) -> Result<(), Error> {
+    if value.text()? == "any" { Ok(()) } else { Err(value.refuse("is not accepted; write any, or a list")) }
+}
+
 fn read_hosts(value: &Value<'_>) -> Result<BoundHosts, Error> {
     if value.is_scalar() {
-        return value.choice(&[("any", ())]).map(|()| BoundHosts::Any);
+        return is_any(value).map(|()| BoundHosts::Any);
     }
     let list: crate::model::DomainList = value.parse_list()?;
     if list.is_empty() {

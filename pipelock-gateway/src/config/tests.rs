@@ -341,8 +341,26 @@ fn bindings_tokens_and_pieces_are_checked() {
         "cross_request_detection: {action: redact}\n",
         "cross_request_detection:\n  fragment_reassembly: {max_buffer_bytes: 1}\n",
         "dlp: {min_env_secret_length: 4}\n",
-        "dlp: {secrets_file: nowhere.txt}\n",
-    ]), @"");
+        "dlp: {secrets_file: /nonexistent/secrets.txt}\n",
+    ]), @r#"
+    pipelock.yaml:3:7: credential_binding.providers[0]: provider is missing; add a name for the entry
+    pipelock.yaml:3:7: credential_binding.providers[0]: rules is missing; list the rules that find its credentials, or the variables that hold them
+    pipelock.yaml:3:7: credential_binding.providers[0]: hosts is missing; list the provider's own, or write any
+    pipelock.yaml:3:41: credential_binding.providers[0].hosts[0]: "*.com" would match a whole top-level domain; write at least *.example.com
+    pipelock.yaml:3:40: credential_binding.providers[0].hosts: "all" is not accepted; write any, or a list
+    pipelock.yaml:3:7: credential_binding.providers[0]: rules: any with hosts: any would excuse every secret; list the rules or the hosts
+    pipelock.yaml:3:70: credential_binding.providers[0].placements[0]: "header: x" names no place; write header NAME [SCHEME], query KEY, path /PREFIX or body KEY
+    pipelock.yaml:3:69: credential_binding.providers[0].placements: is empty, so that the entry says nothing; list a place, or remove the entry
+    pipelock.yaml:3:33: credential_binding.providers[0].variables[0]: "A B" is no name of an environment variable; write one such as API_KEY
+    pipelock.yaml:2:3: credential_binding.provider: is not a known key; did you mean providers?
+    pipelock.yaml:1:16: canary_tokens: enabled needs tokens; add one, or remove enabled
+    pipelock.yaml:2:29: canary_tokens.tokens[0].value: is shorter than 8 characters, which occur by chance; make it longer
+    pipelock.yaml:2:43: canary_tokens.tokens[1]: a token named "A" stands before; rename one
+    pipelock.yaml:1:35: cross_request_detection.action: "redact" is not accepted; write one of block, warn
+    pipelock.yaml:2:43: cross_request_detection.fragment_reassembly.max_buffer_bytes: "1" is no size for the buffer; write a number from 4096 to 65536
+    pipelock.yaml:1:30: dlp.min_env_secret_length: "4" is no length for a secret: shorter values stand in ordinary text; write a number from 8 to 4096
+    pipelock.yaml:1:21: dlp.secrets_file: "/nonexistent/secrets.txt" cannot be used: /nonexistent/secrets.txt (No such file or directory (os error 2)); create it, or correct the path
+    "#);
 }
 
 #[test]

@@ -98,8 +98,7 @@ impl Scanner {
         self.0.cross_request.enabled && self.1.known.is_some()
     }
 
-    /// What the pieces of a message complete, together with those that this workload sent before. Findings come in two
-    /// parts: those that count, and those that are only reported (`cross_request_detection.action: warn`).
+    /// What the pieces of a message complete, together with those that this workload sent before.
     fn completed(&self, peer: &Peer, pieces: Vec<Piece>) -> Vec<Finding> {
         let Some(known) = self.1.known.as_ref().filter(|_| self.joins_pieces() && !pieces.is_empty()) else {
             return Vec::new();
@@ -113,9 +112,10 @@ impl Scanner {
         if findings.is_empty() {
             return verdict;
         }
-        verdict.join(match self.0.cross_request.warn_only {
-            true => Verdict { action: Action::Warn, reason: None, findings },
-            false => self.0.fold(findings),
+        verdict.join(if self.0.cross_request.warn_only {
+            Verdict { action: Action::Warn, reason: None, findings }
+        } else {
+            self.0.fold(findings)
         });
         verdict
     }

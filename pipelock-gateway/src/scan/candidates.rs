@@ -181,7 +181,7 @@ fn is_card(text: &[u8], range: Range<usize>) -> bool {
 
 /// How the digits of a card are grouped. Any other grouping is some other number.
 fn printed_on_cards(groups: &[usize]) -> bool {
-    matches!(groups, [13..=19] | [4, 4, 4, 4] | [4, 6, 5] | [4, 4, 4, 3] | [4, 6, 4] | [4, 4, 4, 4, 3])
+    matches!(groups, [13..=19] | [4, 4, 4, 3 | 4] | [4, 6, 4 | 5] | [4, 4, 4, 4, 3])
 }
 
 /// Whether the digits at `range` are a number of their own, not part of a word, a decimal, a UUID or a longer number.

@@ -16,7 +16,6 @@ use zeroize::Zeroizing;
 use self::codecs::Attempt;
 use self::pieces::Pieces;
 use super::engine::RuleSet;
-use super::rules;
 use super::stream::StreamScan;
 use super::window::is_answer;
 use crate::model::{Evidence, Family, Finding, Severity, Surface, View};

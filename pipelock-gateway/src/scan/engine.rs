@@ -289,8 +289,14 @@ struct Loading {
 impl Loading {
     fn built_in(&mut self, rule: &rules::BuiltIn) -> Result<(), Error> {
         let trigger = match rule.lane {
-            Lane::Run(kind) => return self.other(rule, Finder::Run(kind)),
-            Lane::Service(service) => return self.other(rule, Finder::Service(service)),
+            Lane::Run(kind) => {
+                self.other(rule, Finder::Run(kind));
+                return Ok(());
+            }
+            Lane::Service(service) => {
+                self.other(rule, Finder::Service(service));
+                return Ok(());
+            }
             Lane::Words(words) => {
                 let expression = Expression { source: words.expression.to_owned(), caseless: false };
                 bounded_width(rule.name, &expression)?;
@@ -315,9 +321,8 @@ impl Loading {
         Ok(())
     }
 
-    fn other(&mut self, rule: &rules::BuiltIn, finder: Finder) -> Result<(), Error> {
+    fn other(&mut self, rule: &rules::BuiltIn, finder: Finder) {
         self.others.push(Rule { name: rule.name.into(), severity: rule.severity, finder });
-        Ok(())
     }
 
     fn user(&mut self, rule: &UserRule) -> Result<(), Error> {

@@ -91,7 +91,9 @@ pub fn environment_secrets(environ: &[u8], min_length: usize) -> Vec<Environment
             }
         }
     }
-    seen.into_iter().for_each(|value| drop(Zeroizing::new(value)));
+    for value in seen {
+        drop(Zeroizing::new(value));
+    }
     secrets
 }
 
@@ -155,7 +157,7 @@ fn is_ordinary(value: &[u8]) -> bool {
     let placeholder =
         value.starts_with(b"${") || value.starts_with(b"{{") || value.starts_with(b"<") || value.starts_with(b"[");
     let path = [b"/".as_slice(), b"./", b"../", b"~/"].iter().any(|start| value.starts_with(start))
-        && value.iter().filter(|byte| **byte == b'/').count() > 1
+        && memchr::memchr_iter(b'/', value).count() > 1
         && value.iter().all(|byte| byte.is_ascii_alphanumeric() || b"/._-~".contains(byte))
         && value.split(|byte| *byte == b'/').all(|part| part.len() <= 32);
     placeholder || path || value.split(separator).all(word)

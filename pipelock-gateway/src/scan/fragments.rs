@@ -90,7 +90,9 @@ impl Pieces {
         members.finish(|event| collected.take(event, *syntax));
         let number = self.collected.number;
         let mut list = self.collected.list;
-        list.iter_mut().for_each(|piece| piece.number = piece.number.or(number));
+        for piece in &mut list {
+            piece.number = piece.number.or(number);
+        }
         list
     }
 }
@@ -154,15 +156,12 @@ fn unescaped(value: &[u8]) -> Zeroizing<Vec<u8>> {
     while let Some((&byte, after)) = rest.split_first() {
         let escape =
             after.first_chunk::<2>().filter(|_| byte == b'%').and_then(|digits| std::str::from_utf8(digits).ok());
-        match escape.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
-            Some(decoded) => {
-                text.push(decoded);
-                rest = after.get(2..).unwrap_or_default();
-            }
-            None => {
-                text.push(if byte == b'+' { b' ' } else { byte });
-                rest = after;
-            }
+        if let Some(decoded) = escape.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
+            text.push(decoded);
+            rest = after.get(2..).unwrap_or_default();
+        } else {
+            text.push(if byte == b'+' { b' ' } else { byte });
+            rest = after;
         }
     }
     text
@@ -338,16 +337,15 @@ impl Lane {
         let mut numbered: Vec<(u32, &[u8])> =
             self.pieces.iter().filter_map(|kept| Some((kept.number?, kept.value.as_slice()))).collect();
         numbered.sort_by_key(|(number, _)| *number);
-        let (before, after): (Vec<&[u8]>, Vec<&[u8]>) = match piece.number {
+        let (before, after): (Vec<&[u8]>, Vec<&[u8]>) = if let Some(own) = piece.number {
             // Gaps are left to the scan: what does not join makes no match.
-            Some(own) => (
+            (
                 numbered.iter().filter(|(number, _)| *number < own).map(|(_, value)| *value).collect(),
                 numbered.iter().filter(|(number, _)| *number > own).map(|(_, value)| *value).collect(),
-            ),
-            None => {
-                let plain = self.pieces.iter().filter(|kept| kept.number.is_none());
-                (plain.map(|kept| kept.value.as_slice()).collect(), Vec::new())
-            }
+            )
+        } else {
+            let plain = self.pieces.iter().filter(|kept| kept.number.is_none());
+            (plain.map(|kept| kept.value.as_slice()).collect(), Vec::new())
         };
         let within = |pieces: &mut dyn Iterator<Item = &&[u8]>| {
             let mut left = REACH;
@@ -391,7 +389,7 @@ mod tests {
     }
 
     fn ring() -> Ring {
-        Ring::new(65_536, Duration::from_secs(300))
+        Ring::new(65_536, Duration::from_mins(5))
     }
 
     /// Sends messages one second after another and answers the rules found, and by which message.
@@ -487,7 +485,7 @@ mod tests {
 
     #[test]
     fn memory_is_bounded_and_the_newest_pieces_stay() {
-        let mut ring = Ring::new(4096, Duration::from_secs(300));
+        let mut ring = Ring::new(4096, Duration::from_mins(5));
         let noise: Vec<String> = (0..500).map(|n| format!("k{}x=value-{n}-{}", n % 50, "y".repeat(n % 900))).collect();
         let noise: Vec<&str> = noise.iter().map(String::as_str).collect();
         assert_eq!(send(&mut ring, Syntax::Form, &noise), []);

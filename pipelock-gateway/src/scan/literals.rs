@@ -107,8 +107,7 @@ fn keys() -> &'static (RandomState, u64) {
 /// Hash of the window that begins with `bytes`; 32 of its 48 bits cannot be undone.
 fn window_hash(bytes: &[u8], multiplier: u64) -> Option<u32> {
     let window = bytes.first_chunk::<WINDOW>()?;
-    let [a, b, c, d, e, f] = window.map(u64::from);
-    let word = a | b << 8 | c << 16 | d << 24 | e << 32 | f << 40;
+    let word = window.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte));
     u32::try_from(word.wrapping_mul(multiplier) >> 32).ok()
 }
 

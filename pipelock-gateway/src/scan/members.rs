@@ -201,7 +201,7 @@ impl Members {
     /// One byte outside a string that is a value. Answers how many bytes are done: none when a word has just ended.
     fn json_byte(&mut self, byte: u8, event: &mut impl FnMut(Event<'_>)) -> usize {
         match (self.state, byte) {
-            (State::InName, _) => self.name(byte, event),
+            (State::InName, _) => self.name(byte),
             (State::InWord, b',' | b'}' | b']' | b' ' | b'\t' | b'\r' | b'\n') => {
                 event(Event::ScalarEnd(self.at));
                 self.state = State::AfterValue;
@@ -220,8 +220,8 @@ impl Members {
             }
             (State::Value, b'{') => self.open(true),
             (State::Value, b'[') => self.open(false),
-            (State::Value, b']') | (State::AfterValue, b']') => self.close(false, event),
-            (State::Name, b'}') | (State::AfterValue, b'}') => self.close(true, event),
+            (State::Value | State::AfterValue, b']') => self.close(false, event),
+            (State::Name | State::AfterValue, b'}') => self.close(true, event),
             (State::Value, b'"') => {
                 self.scalar(event);
                 self.state = State::InString;
@@ -246,7 +246,7 @@ impl Members {
         1
     }
 
-    fn name(&mut self, byte: u8, _event: &mut impl FnMut(Event<'_>)) {
+    fn name(&mut self, byte: u8) {
         match byte {
             _ if self.escaped => {
                 self.escaped = false;

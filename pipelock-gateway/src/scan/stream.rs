@@ -381,7 +381,24 @@ fn reads_language(surface: Surface) -> bool {
 
 /// Keeps one of several findings of one rule that overlap in the raw bytes: the worst; then one that needed no guess; then the
 /// longest, since an escape may cut a token short in the raw view; then the one that needs no decoding.
-fn merge(mut found: Vec<Finding>) -> Vec<Finding> {
+fn merge(found: Vec<Finding>) -> Vec<Finding> {
+    let guess = |finding: &Finding| matches!(finding.view, View::Decoded | View::Squashed | View::Reversed);
+    let (guessed, seen): (Vec<_>, Vec<_>) = found.into_iter().partition(guess);
+    let mut merged = cluster(seen);
+    // A guess covers a whole disguise. It must not swallow what was seen plainly, and adds nothing where that was as bad.
+    let known = |guess: &Finding| {
+        let overlaps = |seen: &Finding| seen.span.start < guess.span.end && guess.span.start < seen.span.end;
+        merged.iter().any(|seen| seen.rule == guess.rule && seen.severity >= guess.severity && overlaps(seen))
+    };
+    let new: Vec<_> = cluster(guessed).into_iter().filter(|guess| !known(guess)).collect();
+    merged.extend(new);
+    // Stable, so that findings at one place stay in the order of their rules' names.
+    merged.sort_by_key(|finding| (finding.span.start, finding.span.end));
+    without_echoes(merged)
+}
+
+/// Keeps one of several findings of one rule that overlap.
+fn cluster(mut found: Vec<Finding>) -> Vec<Finding> {
     let order =
         |finding: &Finding| (finding.rule.clone(), finding.span.start, finding.span.end, view_order(finding.view));
     found.sort_by_key(order);
@@ -392,10 +409,7 @@ fn merge(mut found: Vec<Finding>) -> Vec<Finding> {
         match merged.last_mut() {
             Some(kept) if kept.rule == finding.rule && finding.span.start < reach => {
                 reach = reach.max(finding.span.end);
-                let worth = |finding: &Finding| {
-                    let guessed = matches!(finding.view, View::Decoded | View::Squashed | View::Reversed);
-                    (finding.severity, !guessed, finding.span.end - finding.span.start)
-                };
+                let worth = |finding: &Finding| (finding.severity, finding.span.end - finding.span.start);
                 if worth(&finding) > worth(kept) {
                     *kept = finding;
                 }
@@ -406,9 +420,7 @@ fn merge(mut found: Vec<Finding>) -> Vec<Finding> {
             }
         }
     }
-    // Stable, so that findings at one place stay in the order of their rules' names.
-    merged.sort_by_key(|finding| (finding.span.start, finding.span.end));
-    without_echoes(merged)
+    merged
 }
 
 /// Drops what only says that a name has a value where another rule says what that value is.

@@ -123,8 +123,8 @@ pub(super) fn aba(text: &[u8]) -> Check {
     let prefix_in_use = matches!(first * 10 + second, 0..=12 | 21..=32 | 61..=72 | 80);
     let sum: u32 = digits.iter().zip([3, 7, 1].into_iter().cycle()).map(|(digit, weight)| digit * weight).sum();
     // Six zeros at the end are a test number of a payment service.
-    let test = digits.iter().rev().take(6).all(|&digit| digit == 0);
-    Check::pass_if(digits.len() == 9 && prefix_in_use && sum.is_multiple_of(10) && !test)
+    let made_up = digits.iter().rev().take(6).all(|&digit| digit == 0);
+    Check::pass_if(digits.len() == 9 && prefix_in_use && sum.is_multiple_of(10) && !made_up)
 }
 
 /// GitHub's tokens of 2021: prefix, 30 random characters, and their CRC-32 as six base-62 digits.

@@ -195,7 +195,7 @@ impl Window {
     /// The view is complete: decides what is still open.
     pub(super) fn finish(&mut self, hits: &mut Hits, found: &mut Vec<Finding>) {
         self.run_lane(self.end(), found);
-        self.unmask(true, found);
+        self.unmask(self.end(), true, found);
         if let Some(stream) = self.stream.take() {
             hits.clear(HITS_PER_BLOCK);
             let fed = stream.finish(hits);
@@ -291,13 +291,14 @@ impl Window {
             self.settle(false, found);
         }
         self.run_lane(self.end().saturating_sub(candidates::AHEAD as u64), found);
-        self.unmask(false, found);
+        self.unmask(self.end(), false, found);
     }
 
-    /// Looks below the disguises in what is new.
-    fn unmask(&mut self, last: bool, found: &mut Vec<Finding>) {
+    /// Looks below the disguises in what is new, up to `until`; `last` when nothing follows.
+    fn unmask(&mut self, until: u64, last: bool, found: &mut Vec<Finding>) {
+        let until = self.index(until);
         let Some(disguises) = self.disguises.as_mut().filter(|_| self.stream.is_some()) else { return };
-        let text = Kept { bytes: &self.kept, first: self.first, last };
+        let text = Kept { bytes: self.kept.get(..until).unwrap_or_default(), first: self.first, last };
         let mut unmasked = Vec::new();
         disguises.search(&self.set, self.surface, text, &mut unmasked);
         for Unmasked { place, mut finding } in unmasked {
@@ -519,6 +520,7 @@ impl Window {
     fn limit(&mut self, what: &str, at: u64, found: &mut Vec<Finding>) {
         // Where the lane stands depends on the last cut; where it would stand had every byte come alone does not.
         self.run_lane(at.saturating_sub(1 + candidates::AHEAD as u64), found);
+        self.unmask(at.saturating_sub(1), false, found);
         // Settling may have ended the view already; at the end of data the stream is gone, but the limit is news.
         if std::mem::replace(&mut self.ended, true) {
             return;

@@ -6,7 +6,7 @@
 //! is data (`credential_binding` of the configuration and its built-in default); it knows nothing of how findings are made.
 
 use super::place::Place;
-use crate::model::{BodyPlace, BoundRules, CredentialBinding, Family, Finding, PeerName, Placement};
+use crate::model::{BodyPlace, BoundHosts, BoundRules, CredentialBinding, Family, Finding, PeerName, Placement};
 
 /// The table in force.
 #[derive(Clone, Debug, Default)]
@@ -44,32 +44,51 @@ impl Bindings {
     /// something has proven whom the request is for.
     #[must_use]
     pub fn expects(&self, finding: &Finding, place: Place<'_>, host: Option<&PeerName>) -> bool {
-        if finding.family == Family::Limit || finding.is_canary() {
-            return false;
-        }
-        self.0.iter().any(|entry| {
-            speaks_of(entry, finding)
+        self.entries_for(finding, place, host).next().is_some()
+    }
+
+    /// The entries that expect it there.
+    fn entries_for(
+        &self,
+        finding: &Finding,
+        place: Place<'_>,
+        host: Option<&PeerName>,
+    ) -> impl Iterator<Item = &CredentialBinding> {
+        let possible = finding.family != Family::Limit && !finding.is_canary();
+        self.0.iter().filter(move |entry| {
+            possible
+                && speaks_of(entry, finding)
                 && entry.hosts.matches(host)
                 && entry.placements.iter().any(|placement| agrees(placement, place))
         })
     }
 
-    /// Leaves only findings that are leaks: removes those that are expected in one of the places `places_of` says, and those
-    /// that are about bytes of such a credential, since one key may be found by its format and as a value of the environment.
+    /// Leaves only findings that are leaks: removes those that are expected in one of the places `places_of` says.
+    ///
+    /// With a credential that goes to a host of its own go all findings about bytes of it, since one key may be found by its
+    /// format, by the words around it and as a value of the environment. What is expected at any host says nothing of that
+    /// kind: a key of one provider does not become another's by following the word `Bearer`.
     pub fn retain_leaks<'a, I: IntoIterator<Item = Place<'a>>>(
         &self,
         findings: &mut Vec<Finding>,
         host: Option<&PeerName>,
         places_of: impl Fn(&Finding) -> I,
     ) {
-        let is_expected =
-            |finding: &&Finding| places_of(finding).into_iter().any(|place| self.expects(finding, place, host));
-        let expected: Vec<_> = findings.iter().filter(is_expected).map(|finding| finding.span.clone()).collect();
-        if expected.is_empty() {
-            return;
-        }
+        let mut own = Vec::new();
         findings.retain(|finding| {
-            let covered = expected.iter().any(|e| e.start <= finding.span.start && finding.span.end <= e.end);
+            let mut expected = false;
+            for place in places_of(finding) {
+                for entry in self.entries_for(finding, place, host) {
+                    expected = true;
+                    if matches!(entry.hosts, BoundHosts::Listed(_)) {
+                        own.push(finding.span.clone());
+                    }
+                }
+            }
+            !expected
+        });
+        findings.retain(|finding| {
+            let covered = own.iter().any(|span| span.start <= finding.span.start && finding.span.end <= span.end);
             !covered || finding.family != Family::Dlp || finding.is_canary()
         });
     }
@@ -101,7 +120,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::model::{BoundHosts, Evidence, ServerName, Severity, Surface, View};
+    use crate::model::{Evidence, ServerName, Severity, Surface, View};
 
     fn entry(rules: &[&str], hosts: &[&str], placements: &[&str]) -> CredentialBinding {
         let named = rules.iter().map(|rule| (*rule).to_owned()).collect();
@@ -183,6 +202,15 @@ mod tests {
         assert_eq!(left(&[("A Key", 10..40), (env, 12..41)]), [env], "it goes beyond the key");
         assert_eq!(left(&[("A Key", 10..40), ("Canary Token (trap)", 10..40)]), ["Canary Token (trap)"]);
         assert_eq!(left(&[(env, 12..40)]), [env]);
+    }
+
+    #[test]
+    fn what_is_expected_anywhere_covers_nothing_but_itself() {
+        let table = Bindings::new(vec![entry(&["Bearer Token"], &[], &["header authorization bearer"])]);
+        let bearer = Place::Header { name: b"authorization", scheme: Some(b"bearer") };
+        let mut findings = vec![finding("Bearer Token", 0..40), finding("A Key", 0..40)];
+        table.retain_leaks(&mut findings, Some(&host("evil.example.com")), |_| [bearer]);
+        assert_eq!(findings, [finding("A Key", 0..40)]);
     }
 
     #[test]

@@ -254,7 +254,7 @@ fn deliveries() -> Vec<(&'static str, &'static str, String)> {
         (
             "PostHog",
             "us.i.posthog.com",
-            json("POST /batch/", &format!(r#"{{"api_key":"phc_{}","batch":[{{"event":"x"}}]}}"#, ALNUM)),
+            json("POST /batch/", &format!(r#"{{"api_key":"phc_{ALNUM}","batch":[{{"event":"x"}}]}}"#)),
         ),
         (
             "Sentry",
@@ -298,7 +298,11 @@ fn deliveries() -> Vec<(&'static str, &'static str, String)> {
             ),
         ),
         ("Qdrant", "xyz.eu-central.aws.cloud.qdrant.io", format!("POST /collections/a/points\nApi-Key: {ALNUM}")),
-        ("Slack", "slack.com", bearer("POST /api/chat.postMessage", &format!("xoxb-123456789012-{ALNUM}"))),
+        (
+            "Slack",
+            "slack.com",
+            bearer("POST /api/chat.postMessage", &format!("xoxb-839201746352-640193827561-{}", &ALNUM[..24])),
+        ),
         ("Telegram", "api.telegram.org", format!("POST /bot{telegram}/sendMessage")),
         ("GitLab", "gitlab.com", format!("GET /api/v4/user\nPrivate-Token: glpat-{}", &ALNUM[..20])),
     ]

@@ -15,6 +15,10 @@ pub(in crate::scan) fn argument(text: &[u8], at: usize) -> Option<Claim> {
     genuine.then(|| claim(Some("Password Assignment"), value.range, None))
 }
 
+/// Words that stand for a password.
+const NO_PASSWORDS: [&[u8]; 10] =
+    [b"password", b"passwd", b"pass", b"pwd", b"token", b"secret", b"apikey", b"mypassword", b"yyy", b"key"];
+
 /// Judges `name:password` behind `-u` or `--user`; `at` is three bytes into the password.
 pub(in crate::scan) fn user_and_password(text: &[u8], at: usize) -> Option<Claim> {
     let value = values::at(text, at.checked_sub(3)?)?;
@@ -25,8 +29,6 @@ pub(in crate::scan) fn user_and_password(text: &[u8], at: usize) -> Option<Claim
     let user =
         before.get(..before.len() - joint)?.rsplit(|byte| matches!(byte, b' ' | b'=' | b'"' | b'\'' | b'\\')).next()?;
     let password: Vec<u8> = bytes.iter().copied().filter(u8::is_ascii_alphanumeric).collect();
-    const NO_PASSWORDS: [&[u8]; 10] =
-        [b"password", b"passwd", b"pass", b"pwd", b"token", b"secret", b"apikey", b"mypassword", b"yyy", b"key"];
     if NO_PASSWORDS.iter().any(|word| password.eq_ignore_ascii_case(word)) || password == user || user.starts_with(b"$")
     {
         return None;
@@ -35,6 +37,6 @@ pub(in crate::scan) fn user_and_password(text: &[u8], at: usize) -> Option<Claim
         || values::is_variable(bytes)
         || bytes.starts_with(b"$")
         || bytes.starts_with(b"%");
-    let genuine = !variable && !values::is_placeholder(bytes) && bytes.len() >= 4 && !(numbers && bytes.len() < 7);
+    let genuine = !variable && !values::is_placeholder(bytes) && bytes.len() >= 4 && (!numbers || bytes.len() > 6);
     genuine.then(|| claim(None, value.range, None))
 }

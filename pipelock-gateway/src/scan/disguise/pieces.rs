@@ -235,8 +235,11 @@ fn may_be_a_token(before: &[u8], joined: &[u8], blanks: usize) -> bool {
         });
         pairs.take(2).count()
     };
-    let iban = matches!(before, [.., a, b, c, d]
-        if a.is_ascii_uppercase() && b.is_ascii_uppercase() && c.is_ascii_digit() && d.is_ascii_digit());
+    let country = |four: &[u8]| {
+        matches!(four, [a, b, c, d]
+            if a.is_ascii_uppercase() && b.is_ascii_uppercase() && c.is_ascii_digit() && d.is_ascii_digit())
+    };
+    let iban = before.windows(4).chain(joined.windows(4).take(5)).any(country);
     joined.len() >= 8 && (blanks >= MANY || iban || mixed(before) + mixed(joined) > 1)
 }
 
@@ -268,7 +271,7 @@ fn masks(block: &[u8]) -> (u64, u64) {
 /// One bit for each of eight bytes, set where it is `byte`.
 fn equal(eight: u64, byte: u8) -> u64 {
     const ONES: u64 = u64::MAX / 255;
-    let difference = eight ^ ONES * u64::from(byte);
+    let difference = eight ^ (ONES * u64::from(byte));
     // The highest bit of each byte is clear where the difference is zero; no carry leaves a byte.
     let different = ((difference & (ONES * 0x7f)) + ONES * 0x7f) | difference;
     ((!different & (ONES * 0x80)) >> 7).wrapping_mul(0x0102_0408_1020_4080) >> 56

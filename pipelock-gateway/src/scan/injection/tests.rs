@@ -21,3 +21,12 @@ fn every_expression_compiles_and_is_bounded() {
     }
     assert!(DATABASES.is_some());
 }
+
+#[test]
+fn a_stream_of_the_triggers_is_small() {
+    let generation = DATABASES.as_ref().unwrap();
+    for database in [0, 1] {
+        let bytes = generation.database(database).unwrap().stream_bytes();
+        assert!(bytes <= 800, "{bytes} bytes in database {database}");
+    }
+}

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::classifier::Model;
 use super::score::{sentence, windows_of};
 use super::whole::judge_body_with;
-use super::{REACH, TABLES, classifier, expressions, hits};
+use super::{REACH, TABLES, classifier, expressions, hits, judge};
 
 pub use super::whole::folded_body;
 use crate::model::Severity;
@@ -75,3 +75,31 @@ pub fn log_odds_with(weights: &[u8], sentence: &[u8]) -> i32 {
 
 /// Number of weights.
 pub const BUCKETS: usize = classifier::BUCKETS;
+
+/// How many triggers a folded text has: what remains to be judged with the text around it.
+#[must_use]
+pub fn trigger_hits(folded: &[u8]) -> usize {
+    hits(folded, 0).map_or(0, |hits| hits.len())
+}
+
+/// How many matches a folded text has in all.
+#[must_use]
+pub fn matches(folded: &[u8]) -> usize {
+    judge(folded).map_or(0, |found| found.len())
+}
+
+/// How often each trigger hits in a folded text, most frequent first.
+#[must_use]
+pub fn frequent_triggers(folded: &[u8]) -> Vec<(usize, &'static str)> {
+    let mut counts: BTreeMap<u32, usize> = BTreeMap::new();
+    for (_, expression) in hits(folded, 0).unwrap_or_default() {
+        *counts.entry(expression).or_default() += 1;
+    }
+    let named = |(expression, count): (u32, usize)| {
+        let source = usize::try_from(expression).ok().and_then(|place| expressions().get(place));
+        (count, source.map_or("", |expression| expression.source.as_str()))
+    };
+    let mut found: Vec<_> = counts.into_iter().map(named).collect();
+    found.sort_unstable_by(|one, other| other.cmp(one));
+    found
+}

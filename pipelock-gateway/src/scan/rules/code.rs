@@ -1,6 +1,6 @@
 //! Keys of code hosts, package indexes, builds and monitoring.
 
-use super::{BuiltIn, Class, Left, Tail, Trigger, any, floor, trigger, whole, word};
+use super::{BuiltIn, Class, Left, Tail, any, floor, trigger, whole, word};
 use crate::model::Severity::{Critical, High, Medium};
 use crate::scan::validate;
 

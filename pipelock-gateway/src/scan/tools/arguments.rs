@@ -84,7 +84,7 @@ impl Tool {
         ]);
         let weak = has(&["run", "execute", "invoke", "interpreter", "repl"]);
         Self {
-            executes: strong && !(data && !has(&["shell", "bash", "terminal"])) || weak && !data,
+            executes: strong && (!data || has(&["shell", "bash", "terminal"])) || weak && !data,
             reads: has(&[
                 "read", "get", "view", "cat", "head", "tail", "open", "load", "retrieve", "access", "fetch", "show",
                 "download", "search", "grep", "copy", "upload", "send", "attach",

@@ -18,7 +18,7 @@ use crate::model::{Family, Finding, Severity, Surface, View};
 /// Calls that are looked back on (detections.md (e)).
 const WINDOW_CALLS: usize = 20;
 /// Time that is looked back on (detections.md (e)).
-const WINDOW: Duration = Duration::from_secs(60);
+const WINDOW: Duration = Duration::from_mins(1);
 /// Other calls between two steps of a chain (detections.md (e)).
 const MAX_GAP: usize = 3;
 /// Command lines of a session that are judged together, in bytes.

@@ -3,6 +3,8 @@
 //! Works on names alone and never touches a file system. `commands` and `arguments` decide what reading or writing such a
 //! path means.
 
+#![expect(clippy::items_after_statements, reason = "a table of names stands where it is read")]
+
 use crate::model::Severity;
 
 /// A path in one spelling: lower case, forward slashes, home directories as `~`, `.` and `..` resolved.
@@ -217,7 +219,7 @@ fn glob_hides(path: &str, targets: &[&str]) -> bool {
     }
     let inside_a_name =
         path.split('/').any(|part| part.contains(['?', '[', '*']) && part != "*" && !part.ends_with("*.*"));
-    let letters = path.chars().filter(|c| c.is_ascii_alphabetic()).count();
+    let letters = path.chars().filter(char::is_ascii_alphabetic).count();
     inside_a_name && letters >= 2 && targets.iter().any(|target| glob(path.as_bytes(), target.as_bytes()))
 }
 
@@ -312,7 +314,7 @@ pub(super) fn persistence(raw: &str) -> Option<Severity> {
     if HIGH.iter().any(|part| inside(part)) || matches!(path.as_str(), "/etc/passwd" | "/etc/shadow" | "/etc/group") {
         return Some(Severity::High);
     }
-    if path.ends_with(".pth") && !path.contains("model") && path.contains("packages") {
+    if extension(&path) == Some("pth") && !path.contains("model") && path.contains("packages") {
         return Some(Severity::High);
     }
     if path.ends_with(".git/hooks") || path.contains(".git/hooks/") {
@@ -375,7 +377,7 @@ pub(super) fn is_log(raw: &str) -> bool {
         || path.starts_with("/private/var/log")
         || path.starts_with("/var/audit")
         || matches!(last(&path), "wtmp" | "utmp" | "btmp" | "lastlog" | "utmpx" | "wtmpx")
-        || (path.starts_with("/var/lib/docker/containers") && path.ends_with(".log"))
+        || (path.starts_with("/var/lib/docker/containers") && extension(&path) == Some("log"))
         || path.contains("winevt/logs")
 }
 
@@ -413,7 +415,7 @@ pub(super) fn is_system(raw: &str) -> bool {
         "c:/users",
         "/*",
     ];
-    (DIRECTORIES.contains(&path) && !(path.is_empty() && !raw.trim().starts_with('/'))) || raw.trim() == "/"
+    (DIRECTORIES.contains(&path) && (!path.is_empty() || raw.trim().starts_with('/'))) || raw.trim() == "/"
 }
 
 /// Whether it is a whole disk or the memory of the machine.

@@ -70,11 +70,6 @@ impl Report {
         self.found.iter().map(|finding| finding.severity).max()
     }
 
-    /// Whether a rule has fired.
-    pub(super) fn has(&self, rule: &str) -> bool {
-        self.found.iter().any(|finding| &*finding.rule == rule)
-    }
-
     /// Whether a rule has fired with at least this severity.
     pub(super) fn at_least(&self, rule: &str, severity: Severity) -> bool {
         self.found.iter().any(|finding| &*finding.rule == rule && finding.severity >= severity)

@@ -292,7 +292,7 @@ fn a_session_forgets_after_a_minute_and_after_twenty_calls() {
     let mut session = ToolSession::new();
     session.observe(Duration::ZERO, &read);
     assert_eq!(worst(&session.observe(Duration::from_secs(59), &send)), Some(High));
-    assert_eq!(session.observe(Duration::from_secs(60), &send), [], "a chain is reported once");
+    assert_eq!(session.observe(Duration::from_mins(1), &send), [], "a chain is reported once");
 }
 
 #[test]

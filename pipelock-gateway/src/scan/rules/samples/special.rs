@@ -1,6 +1,6 @@
 //! Samples of the rules that are written by hand: other lanes, checksums, words.
 
-use super::{Samples, halves, samples};
+use super::{Samples, samples};
 
 pub(in crate::scan) const SAMPLES: &[Samples] = &[
     samples(

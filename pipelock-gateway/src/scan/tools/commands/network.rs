@@ -262,18 +262,22 @@ fn serves(command: &Command<'_>, judge: &mut Judge<'_>) {
         }
         // Its server side is how people test a tunnel; its client side is how a tunnel leaves a network.
         "chisel" | "ligolo" => {
-            judge.add(command, "Tunnel", if command.has(&["client"]) || command.is(&["ligolo"]) { Medium } else { Low })
+            judge.add(
+                command,
+                "Tunnel",
+                if command.has(&["client"]) || command.is(&["ligolo"]) { Medium } else { Low },
+            );
         }
         "ngrok" | "cloudflared" | "localtunnel" | "lt" | "frpc" | "bore" | "gost" | "iodine" | "dnscat2" | "dnscat"
         | "ptunnel" | "stunnel" | "autossh" => judge.add(command, "Tunnel", Medium),
         "telnet" if command.operands().count() >= 2 && remote(command) => judge.add(command, "Tunnel", Low),
         "tcpdump" if command.has(&["-z"]) => judge.add(command, "Shell Escape", Medium),
         "xmrig" | "minerd" | "cpuminer" | "xmr-stak" | "ethminer" | "t-rex" | "nbminer" => {
-            judge.add(command, "Cryptocurrency Mining", High)
+            judge.add(command, "Cryptocurrency Mining", High);
         }
         "openssl" if command.has(&["s_server"]) => judge.add(command, "Tunnel", Medium),
         "tcpdump" | "tshark" | "ettercap" | "bettercap" | "arpspoof" | "dsniff" => {
-            judge.add(command, "Network Sniffing", Low)
+            judge.add(command, "Network Sniffing", Low);
         }
         "responder"
         | "hydra"

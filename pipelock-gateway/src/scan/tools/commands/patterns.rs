@@ -54,7 +54,7 @@ const RULES: [(&str, Severity, &str); 31] = [
     ("Reverse Shell", High, r"(?is)socket\.tcp\(\).{0,200}(?:io\.popen|os\.execute)|Net\.Sockets\.TCPClient"),
     ("Fork Bomb", High, r"(?:^|[^\w])([:\w]{1,12})\s*\(\)\s*\{\s*[:\w]{1,12}\s*\|\s*[:\w]{1,12}\s*&\s*\}\s*;"),
     ("Command Injection", High, r"\(\)\s*\{\s*:?\s*;?\s*\}\s*;"),
-    ("Command Injection", High, r#"(?i)<!--\s*#\s*(?:exec|include|echo)\s+(?:cmd|virtual|file|var)\s*="#),
+    ("Command Injection", High, r"(?i)<!--\s*#\s*(?:exec|include|echo)\s+(?:cmd|virtual|file|var)\s*="),
     (
         "Command Injection",
         High,
@@ -157,9 +157,12 @@ pub(super) fn injected(text: &str, report: &mut Report) {
         |expression: &LazyLock<Option<Regex>>| expression.as_ref().is_some_and(|expression| expression.is_match(text));
     if matches(&LEADING) {
         report.add("Command Injection", High, View::Text, text);
-    } else if matches(&AFTER_VALUE) || matches(&AFTER_ODD) || matches(&WHOLE) || matches(&TERMINAL) {
-        report.add("Command Injection", Medium, View::Text, text);
-    } else if matches(&TRAILING_SEPARATOR) && text.trim_end().ends_with(['|', ';']) && !text.contains('\n') {
+    } else if matches(&AFTER_VALUE)
+        || matches(&AFTER_ODD)
+        || matches(&WHOLE)
+        || matches(&TERMINAL)
+        || matches(&TRAILING_SEPARATOR) && text.trim_end().ends_with(['|', ';']) && !text.contains('\n')
+    {
         report.add("Command Injection", Medium, View::Text, text);
     }
     // A glob and then another command is how lists of payloads begin.
@@ -233,7 +236,7 @@ pub(super) fn is_local_host(host: &str) -> bool {
             std::net::IpAddr::V6(address) => address.is_loopback(),
         };
     }
-    host == "localhost" || host.ends_with(".localhost") || host.ends_with(".local") || host.ends_with(".internal")
+    host.rsplit('.').next().is_some_and(|last| matches!(last, "localhost" | "local" | "internal"))
 }
 
 static HOSTILE_WORD: LazyLock<Option<Regex>> = LazyLock::new(|| {

@@ -1,6 +1,12 @@
 //! Rules about the machine itself: persistence, privileges, accounts, defenses switched off, credentials dumped, packages,
 //! containers, repositories, databases.
 
+#![expect(
+    clippy::match_same_arms,
+    clippy::if_same_then_else,
+    reason = "tables: one arm a program, one branch a reason"
+)]
+
 use super::{Command, Judge, path_of, paths};
 use crate::model::Severity::{self, Critical, High, Low, Medium};
 use crate::scan::tools::shell;
@@ -39,7 +45,7 @@ fn scheduled(command: &Command<'_>, judge: &mut Judge<'_>) {
             if command.simple.input.is_some() || command.has(&["now", "-f"]) { Medium } else { Low },
         ),
         "systemd-run" if command.has_prefix(&["--on-", "--timer"]) => {
-            judge.add(command, "Systemd Service Persistence", Medium)
+            judge.add(command, "Systemd Service Persistence", Medium);
         }
         "nohup" | "disown" | "setsid" => judge.add(command, "Detached Process Spawning", Low),
         "screen" if command.has(&["-d", "-dm", "-dmS"]) => judge.add(command, "Detached Process Spawning", Low),
@@ -646,10 +652,10 @@ fn destructive(command: &Command<'_>, judge: &mut Judge<'_>) {
             }
         }
         "docker" if command.has(&["prune"]) && command.has(&["--volumes"]) => {
-            judge.add(command, "Destructive Command", Low)
+            judge.add(command, "Destructive Command", Low);
         }
         "truncate" if command.has(&["-s0", "0"]) && command.operands().any(paths::is_anchored) => {
-            judge.add(command, "Destructive File Delete", Medium)
+            judge.add(command, "Destructive File Delete", Medium);
         }
         "vgremove" | "lvremove" | "pvremove" => judge.add(command, "Disk Wipe Command", Medium),
         _ => {}
@@ -804,7 +810,7 @@ fn discovery(command: &Command<'_>, judge: &mut Judge<'_>) {
 fn macos(command: &Command<'_>, judge: &mut Judge<'_>) {
     match command.name.as_str() {
         "launchctl" if command.has(&["load", "bootstrap", "submit", "setenv"]) => {
-            judge.add(command, "Launch Agent Persistence", Medium)
+            judge.add(command, "Launch Agent Persistence", Medium);
         }
         "launchctl" if command.has(&["unload", "bootout", "remove"]) => {
             let guarded = command.operands().any(|word| {

@@ -1,6 +1,6 @@
 //! What begins with a dollar sign.
 
-use super::read::{Cursor, Word};
+use super::read::{Cursor, Word, substituted};
 use super::{MAX_VALUE, Reader};
 
 impl Reader {
@@ -31,7 +31,7 @@ impl Reader {
                 cursor.at += 2;
                 let inner = cursor.balanced('(', ')');
                 let output = self.script_text(&inner, depth + 1, decoded);
-                self.substituted(word, output, &inner, quoted);
+                substituted(word, output, &inner, quoted);
             }
             Some('{') => {
                 cursor.at += 2;

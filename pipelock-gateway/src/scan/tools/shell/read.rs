@@ -1,5 +1,7 @@
 //! The tokeniser: text to pipelines of simple commands, expanding while it goes.
 
+#![expect(clippy::match_same_arms, reason = "one arm a character or a case; merging them would hide the table")]
+
 use super::{Layer, MAX_COMMANDS, MAX_DEPTH, MAX_TEXT, MAX_VALUE, Pipeline, Reader, Redirect, Simple};
 
 /// Stand for unquoted `{`, `,` and `}` until a word is complete; from the private use area, so never in real text.
@@ -395,7 +397,7 @@ impl Reader {
                     cursor.at += 1;
                     let inner = cursor.backticks();
                     let output = self.script_text(&inner, depth + 1, decoded);
-                    self.substituted(&mut word, output, &inner, false);
+                    substituted(&mut word, output, &inner, false);
                 }
                 '{' | ',' | '}' => {
                     cursor.at += 1;
@@ -438,7 +440,7 @@ impl Reader {
                     cursor.at += 1;
                     let inner = cursor.backticks();
                     let output = self.script_text(&inner, depth + 1, decoded);
-                    self.substituted(word, output, &inner, true);
+                    substituted(word, output, &inner, true);
                 }
                 character => {
                     cursor.at += 1;
@@ -446,15 +448,6 @@ impl Reader {
                 }
             }
         }
-    }
-
-    /// Puts the output of a command substitution into a word. What is unknown is kept as a name in brackets, so that it
-    /// neither vanishes nor is mistaken for text.
-    pub(super) fn substituted(&mut self, word: &mut Word, output: Option<String>, inner: &str, quoted: bool) {
-        word.expansions += 1;
-        let text = output.unwrap_or_else(|| format!("$({})", inner.split_whitespace().next().unwrap_or_default()));
-        let text = text.trim_end_matches('\n');
-        if quoted { word.push_str(text) } else { word.push_split(text) }
     }
 
     fn end_pipeline(&mut self, state: &mut State) {
@@ -611,4 +604,13 @@ fn here_documents(cursor: &mut Cursor, state: &mut State) {
             None => state.current.input = Some(body),
         }
     }
+}
+
+/// Puts the output of a command substitution into a word. What is unknown is kept as a name in brackets, so that it
+/// neither vanishes nor is mistaken for text.
+pub(super) fn substituted(word: &mut Word, output: Option<String>, inner: &str, quoted: bool) {
+    word.expansions += 1;
+    let text = output.unwrap_or_else(|| format!("$({})", inner.split_whitespace().next().unwrap_or_default()));
+    let text = text.trim_end_matches('\n');
+    if quoted { word.push_str(text) } else { word.push_split(text) }
 }

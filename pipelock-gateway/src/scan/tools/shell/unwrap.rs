@@ -157,28 +157,20 @@ impl Reader {
         let runs = arguments.iter().position(|word| matches!(word.as_str(), "exec" | "run" | "debug"));
         let Some(runs) = runs else { return };
         let rest = arguments.get(runs + 1..).unwrap_or_default();
-        let inner = match rest.iter().position(|word| word == "--") {
-            Some(place) => rest.get(place + 1..).unwrap_or_default(),
-            None => {
-                let program =
-                    rest.iter().position(|word| is_shell(&program(word)) || word.starts_with("/bin/") || word == "cat");
-                program.map_or(&[][..], |place| rest.get(place..).unwrap_or_default())
-            }
-        };
+        let marked = rest.iter().position(|word| word == "--").map(|place| place + 1);
+        let known =
+            || rest.iter().position(|word| is_shell(&program(word)) || word.starts_with("/bin/") || word == "cat");
+        let inner = marked.or_else(known).and_then(|place| rest.get(place..)).unwrap_or_default();
         if inner.is_empty() {
             return;
         }
         let mut command = Simple { words: inner.to_vec(), wrapper: Some("docker".to_owned()), ..Simple::default() };
         if depth < super::MAX_DEPTH {
-            self.unwrap_once_more(&mut command, depth + 1, decoded);
+            self.unwrap(&mut command, depth + 1, decoded);
         } else {
             self.script.truncated = true;
         }
         self.script.pipelines.push(Pipeline { stages: vec![command], decoded });
-    }
-
-    fn unwrap_once_more(&mut self, command: &mut Simple, depth: u8, decoded: bool) {
-        self.unwrap(command, depth, decoded);
     }
 
     /// `find … -exec program args \;` is a command of its own. The pattern searched for stands for the file found.
