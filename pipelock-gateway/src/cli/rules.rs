@@ -178,15 +178,19 @@ fn list_json(rules: &[Rule], out: &mut impl Write) -> io::Result<()> {
 
 fn show(rules: &[Rule], name: &str, out: &mut impl Write, err: &mut impl Write) -> io::Result<u8> {
     let wanted = name.to_lowercase();
-    let exact = rules.iter().find(|rule| rule.name.to_lowercase() == wanted);
+    // Rules of two families may have one name: what a tool says of itself and what an answer says.
+    let exact: Vec<&Rule> = rules.iter().filter(|rule| rule.name.to_lowercase() == wanted).collect();
     let partly: Vec<&Rule> = rules.iter().filter(|rule| rule.name.to_lowercase().contains(&wanted)).collect();
-    match (exact, partly.as_slice()) {
-        (Some(rule), _) | (None, &[rule]) => write!(out, "{rule}").and_then(|()| out.flush()).map(|()| FINE),
-        (None, []) => {
+    match (exact.as_slice(), partly.as_slice()) {
+        (several @ [_, ..], _) | ([], several @ [_]) => {
+            several.iter().try_for_each(|rule| write!(out, "{rule}"))?;
+            out.flush().map(|()| FINE)
+        }
+        ([], []) => {
             writeln!(err, "error: no rule is called {name:?}; `pipelock rules list` names them all")?;
             Ok(FAILED)
         }
-        (None, several) => {
+        ([], several) => {
             let names: Vec<&str> = several.iter().map(|rule| rule.name.as_str()).collect();
             writeln!(err, "error: {name:?} could be any of: {}", names.join(", "))?;
             Ok(FAILED)
