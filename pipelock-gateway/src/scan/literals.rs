@@ -106,8 +106,11 @@ fn keys() -> &'static (RandomState, u64) {
 
 /// Hash of the window that begins with `bytes`; 32 of its 48 bits cannot be undone.
 fn window_hash(bytes: &[u8], multiplier: u64) -> Option<u32> {
-    let window = bytes.first_chunk::<WINDOW>()?;
-    let word = window.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte));
+    let word = match bytes.first_chunk::<8>() {
+        // One load where there are bytes enough, which is nearly always.
+        Some(eight) => u64::from_le_bytes(*eight) << 16 >> 16,
+        None => bytes.first_chunk::<WINDOW>()?.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte)),
+    };
     u32::try_from(word.wrapping_mul(multiplier) >> 32).ok()
 }
 
@@ -166,7 +169,7 @@ impl Literals {
         if self.is_empty() {
             return Vec::new();
         }
-        let mut scan = self.stream(surface);
+        let mut scan = self.open(surface, bytes.len().min(SLICE));
         scan.push(bytes);
         scan.finish()
     }
@@ -174,8 +177,14 @@ impl Literals {
     /// Opens a scan of bytes that come in pieces.
     #[must_use]
     pub fn stream(self: &Arc<Self>, surface: Surface) -> LiteralScan {
+        self.open(surface, SLICE)
+    }
+
+    /// Opens a scan of pieces of at most `slice` bytes.
+    fn open(self: &Arc<Self>, surface: Surface, slice: usize) -> LiteralScan {
         LiteralScan {
-            kept: Zeroizing::new(Vec::with_capacity(SLICE + self.longest + 4 * STRIDE)),
+            // Reserved at once: growing would leave copies of the bytes behind in freed memory.
+            kept: Zeroizing::new(Vec::with_capacity(slice + self.longest + 4 * STRIDE)),
             set: Arc::clone(self),
             surface,
             first: 0,

@@ -225,7 +225,7 @@ mod tests {
         assert!(expects(Family::Dlp));
         assert!(!expects(Family::Limit));
         assert!(!expects(Family::Injection));
-        assert_eq!(table.body_places(Some(&own)), [place.clone()]);
+        assert_eq!(table.body_places(Some(&own)), std::slice::from_ref(&place));
         assert_eq!(table.body_places(Some(&host("other.example.com"))), []);
     }
 

@@ -403,7 +403,7 @@ fn an_environment_value_is_stopped_everywhere_but_at_its_own_provider() {
     let judge = judge_of(&SNAPSHOT, &sender);
     let raised = |host: &str, text: &str| raised(&judge, &Sent { host, text });
     let own = format!("GET /price?symbol=AAPL\nAuthorization: apikey {opaque}");
-    let leak = vec!["Environment Variable Leak (TWELVE_DATA_API_KEY)".to_owned()];
+    let leak = ["Environment Variable Leak (TWELVE_DATA_API_KEY)".to_owned()];
     assert_eq!(raised("api.twelvedata.com", &own), [] as [String; 0]);
     assert!(raised("evil.example.com", &own).contains(&leak[0]));
     assert!(raised("api.twelvedata.com", &format!("POST /x\n\n{{\"q\":\"{opaque}\"}}")).contains(&leak[0]));
