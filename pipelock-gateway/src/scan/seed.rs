@@ -263,8 +263,9 @@ mod tests {
                 }
             }
             assert_eq!(whole(&phrase.to_uppercase()).len(), 1);
-            let list: String =
-                phrase.split(' ').enumerate().map(|(place, word)| format!("{}. {word}\n", place + 1)).collect();
+            let lines: Vec<String> =
+                phrase.split(' ').enumerate().map(|(place, word)| format!("{}. {word}", place + 1)).collect();
+            let list = lines.join("\n");
             assert_eq!(whole(&list).len(), 1, "{list}");
         }
     }

@@ -358,7 +358,7 @@ impl Window {
             let (tail, limit) = match &rule.finder {
                 Finder::Trigger(confirm) => (confirm.tail, FINDINGS_PER_RULE),
                 Finder::Words(_) => (Tail::Ahead, u8::MAX),
-                Finder::Run(_) | Finder::Service(_) => break,
+                Finder::Run(_) | Finder::Service => break,
             };
             let seen = self.seen(hit.rule);
             if seen.covered < hit.end && seen.counts[0] < limit {
@@ -379,7 +379,7 @@ impl Window {
                 match &rule.finder {
                     Finder::Trigger(confirm) => self.confirm(hit, rule, confirm, found),
                     Finder::Words(judge) => self.judge(hit, *judge, found),
-                    Finder::Run(_) | Finder::Service(_) => {}
+                    Finder::Run(_) | Finder::Service => {}
                 }
             }
             decided += 1;
