@@ -15,6 +15,7 @@ use crate::model::{CgroupId, NetnsCookie, OriginalDst, Workload};
 
 pub mod cgroup;
 mod denials;
+mod environment;
 mod listen;
 mod local;
 #[cfg(feature = "ebpf-log")]
@@ -28,6 +29,7 @@ mod sys;
 pub mod testing;
 
 pub use denials::{Denial, Denials};
+pub use environment::{Environment, Process};
 pub use local::{LocalDatapath, verify_object};
 pub use pipelock_common::DenialReason;
 pub use run::{Layout, Run, Swept, sweep_stale};
@@ -109,6 +111,13 @@ pub trait Datapath: Send + Sync + 'static {
 
     /// Tells the programs that the accept loop is alive.
     fn beat(&self) -> Result<(), Error>;
+
+    /// Reads the environments of the process that opened a connection and of those beside it in its cgroup, less those that
+    /// are `known`; empty when the process itself is. Reads files of `/proc`, so call it where blocking is allowed.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when the process has ended, or cannot be read from here.
+    fn environments(&self, workload: &Workload, known: &dyn Fn(Process) -> bool) -> Result<Vec<Environment>, Error>;
 
     /// Reads the kernel-side counters.
     fn counters(&self) -> Result<Counters, Error>;

@@ -19,7 +19,10 @@ use sha2::{Digest, Sha256};
 
 use crate::model::{DomainList, Mode, NoProxyList};
 
+mod canary_tokens;
 mod capture;
+mod credential_binding;
+mod cross_request;
 mod dlp;
 mod duration;
 mod error;
@@ -35,7 +38,10 @@ mod yaml;
 #[cfg(test)]
 mod tests;
 
+pub use canary_tokens::CanaryToken;
 pub use capture::Capture;
+pub use credential_binding::CredentialBindings;
+pub use cross_request::CrossRequest;
 pub use dlp::{Dlp, DlpPattern, PatternSamples};
 pub use error::{Error, Hint, Place, Problem, Warning};
 pub use fetch_proxy::FetchProxy;
@@ -87,6 +93,12 @@ pub struct Config {
     pub capture: Capture,
     /// What is looked for in content that leaves.
     pub dlp: Dlp,
+    /// Planted tokens that must never leave.
+    pub canary_tokens: Vec<CanaryToken>,
+    /// Which credential may go where.
+    pub credential_binding: CredentialBindings,
+    /// Secrets that leave in pieces.
+    pub cross_request: CrossRequest,
     /// What becomes of answers.
     pub response_scanning: ResponseScanning,
     /// The audit log.
@@ -194,6 +206,9 @@ impl Config {
             no_proxy: NoProxyList::default(),
             capture: Capture::default(),
             dlp: Dlp::default(),
+            canary_tokens: Vec::new(),
+            credential_binding: CredentialBindings::default(),
+            cross_request: CrossRequest::default(),
             response_scanning: ResponseScanning::default(),
             logging: Logging::default(),
             fetch_proxy: FetchProxy::default(),
@@ -215,6 +230,12 @@ impl Config {
             no_proxy: top.read("no_proxy", NoProxyList::default(), no_proxy::read)?,
             capture: top.read("capture", Capture::default(), Capture::read)?,
             dlp: top.read("dlp", Dlp::default(), Dlp::read)?,
+            canary_tokens: top.read("canary_tokens", Vec::new(), canary_tokens::read)?,
+            credential_binding: match top.field("credential_binding") {
+                Some(value) => CredentialBindings::read(&value)?,
+                None => CredentialBindings::default(),
+            },
+            cross_request: top.read("cross_request_detection", CrossRequest::default(), CrossRequest::read)?,
             response_scanning: top.read("response_scanning", ResponseScanning::default(), ResponseScanning::read)?,
             logging: top.read("logging", Logging::default(), Logging::read)?,
             fetch_proxy: top.read("fetch_proxy", FetchProxy::default(), FetchProxy::read)?,

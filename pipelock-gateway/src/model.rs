@@ -4,6 +4,7 @@
 //! Each enum that ends up in a log, a metric or a header is closed and has `as_str()`, so that the three always agree.
 
 mod address;
+mod binding;
 mod connection;
 mod decision;
 mod domain;
@@ -19,11 +20,14 @@ mod verdict;
 mod workload;
 
 pub use address::{AddressClass, OriginalDst};
+pub use binding::{BodyPlace, BoundHosts, BoundRules, CredentialBinding, Depth, InvalidPlacement, Placement};
 pub use connection::{Alpn, ConnId, FrontDoor, HttpVersion, Protocol, RequestId, Side};
 pub use decision::{Decision, DenyReason, InterceptReason, PassthroughReason};
 pub use domain::{DomainList, DomainPattern, InvalidDomain};
 pub use error::error_chain;
-pub use finding::{Evidence, Family, Finding, Severity, Surface, View};
+pub use finding::{
+    CANARY_RULE, ENVIRONMENT_RULE, Evidence, Family, Finding, KNOWN_SECRET_RULE, Severity, Surface, View,
+};
 pub use mode::{InvalidMode, Mode};
 pub use name::{InvalidName, PeerName, ServerName};
 pub use network::{InvalidNetwork, parse_network};

@@ -16,6 +16,7 @@ mod heard;
 mod intercept;
 mod judge;
 mod snapshot;
+mod workloads;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -45,6 +46,7 @@ use first_bytes::{FirstBytes, first_bytes};
 use heard::{Greeting, Heard};
 use intercept::Opening;
 pub use snapshot::{Error, Opener, Snapshot, SnapshotOptions, user_rule};
+use workloads::Workloads;
 
 /// The workload's side: always a socket, whichever door it came through.
 type Downstream = Counted<TcpStream>;
@@ -66,6 +68,7 @@ pub struct Gateway {
     tasks: TaskTracker,
     drain: CancellationToken,
     budget: BodyBudget,
+    workloads: Arc<Workloads>,
 }
 
 /// Request bytes that all connections together may hold while they are judged (gateway.md §11).
@@ -76,6 +79,7 @@ impl Gateway {
     #[must_use]
     pub fn new(datapath: Arc<dyn Datapath>, snapshot: Snapshot, report: Report, instance: u32) -> Arc<Self> {
         Arc::new(Self {
+            workloads: Arc::new(Workloads::new(Arc::clone(&datapath))),
             dialer: Dialer::new(datapath),
             snapshot: ArcSwap::from_pointee(snapshot),
             bindings: NameBindings::default(),

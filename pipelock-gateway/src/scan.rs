@@ -17,16 +17,22 @@ mod cost;
 mod decode;
 mod disguise;
 mod engine;
+mod environment;
 mod evidence;
+mod fields;
+mod forms;
+mod fragments;
 #[cfg(any(test, feature = "testing"))]
 #[doc(hidden)]
 pub mod fuzzing;
 mod hyperscan;
 pub mod injection;
 mod island;
+mod language;
+mod literals;
 #[cfg(feature = "testing")]
 pub mod measure;
-mod language;
+mod members;
 mod message;
 mod normalize;
 mod rules;
@@ -38,10 +44,15 @@ mod url;
 mod validate;
 mod window;
 
-pub use catalogue::{RuleFacts, RuleFinder, catalogue};
+pub use catalogue::{RuleFacts, RuleFinder, catalogue, keeps_promise, reaction};
 pub use cost::{Probe, probes};
 pub use engine::{Engine, Error, RuleSpec, UserRule};
+pub use environment::{EnvironmentSecret, environment_secrets};
+pub use fields::Fields;
+pub use fragments::{Piece, Pieces, Ring};
 pub use hyperscan::Error as MatcherError;
+pub use literals::{Literal, LiteralScan, Literals};
+pub use members::Syntax;
 pub use message::{Message, Payload};
 pub use stream::{Encoding, Progress, StreamOptions, StreamScan};
 pub use tools::{Inventory, ToolSession};

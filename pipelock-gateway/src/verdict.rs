@@ -10,11 +10,11 @@
 //! | low | warn | allow | allow |
 //! | a limit of the scanner | block | block | warn |
 
-mod placement;
+mod binding;
+mod place;
 
-pub use placement::is_expected as is_expected_placement;
-#[cfg(test)]
-pub(crate) use placement::rules_with_a_placement;
+pub use binding::Bindings;
+pub use place::{Place, in_fields, in_target};
 
 use crate::model::{Action, BlockReason, Family, Finding, Mode, Severity, Verdict};
 

@@ -6,6 +6,7 @@
 mod bodies;
 mod clients;
 mod control;
+mod credentials;
 mod datapath;
 mod lifecycle;
 mod policy;
@@ -30,6 +31,7 @@ fn main() -> ExitCode {
         clients::cases(),
         sockets::cases(),
         bodies::cases(),
+        credentials::cases(),
         policy::cases(),
         lifecycle::cases(),
         refusals::cases(),

@@ -63,6 +63,10 @@ const CLIENTS: &[Package] = &[
     },
 ];
 
+/// Needed by the tests of the wrapper around foreign memory; without it they are skipped, and that is said.
+const MEMORY: &[Package] =
+    &[Package { name: "valgrind", why: "checks memory", sign: Sign::Runs(&["valgrind", "--version"]) }];
+
 /// Needed only to rebuild the committed BPF object: a compiler whose LLVM has the BPF target and whose `core` has source.
 const EBPF: &[Package] = &[
     Package { name: "rustc-web", why: "compiles for BPF", sign: Sign::Installed },
@@ -92,7 +96,7 @@ impl Package {
 /// # Errors
 /// When this is not Debian or not root and something is missing, or an installation fails.
 pub(crate) fn install_all() -> Result<()> {
-    ensure(&[BUILD, CLIENTS, EBPF])?;
+    ensure(&[BUILD, CLIENTS, MEMORY, EBPF])?;
     cargo_tool("bpf-linker", BPF_LINKER, || {
         Cmd::cargo("install bpf-linker --locked --no-default-features --features llvm-22 --version")
             .arg(BPF_LINKER)
@@ -188,7 +192,8 @@ mod tests {
 
     #[test]
     fn no_package_is_listed_twice() {
-        let mut names: Vec<_> = [BUILD, CLIENTS, EBPF].iter().copied().flatten().map(|package| package.name).collect();
+        let mut names: Vec<_> =
+            [BUILD, CLIENTS, MEMORY, EBPF].iter().copied().flatten().map(|package| package.name).collect();
         let listed = names.len();
         names.sort_unstable();
         names.dedup();

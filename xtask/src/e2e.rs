@@ -105,6 +105,10 @@ pub(crate) enum Kind {
     Bin(&'static str),
     /// A test runner, built and not run.
     Test(&'static str),
+    /// The runner of a library's own tests, by the name of the library.
+    Lib(&'static str),
+    /// A benchmark, built with optimisation and not run.
+    Bench(&'static str),
 }
 
 /// Builds one target and tells where cargo put it.
@@ -115,6 +119,8 @@ pub(crate) fn build_binary(package: &str, kind: Kind, options: &[&str]) -> Resul
     let (cmd, name) = match kind {
         Kind::Bin(name) => (Cmd::cargo("build --bin").arg(name), name),
         Kind::Test(name) => (Cmd::cargo("test --no-run --test").arg(name), name),
+        Kind::Lib(name) => (Cmd::cargo("test --no-run --lib"), name),
+        Kind::Bench(name) => (Cmd::cargo("bench --no-run --bench").arg(name), name),
     };
     let cmd = cmd.arg("--package").arg(package).args(options).arg("--message-format=json-render-diagnostics");
     executable(&cmd, name)

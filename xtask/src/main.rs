@@ -17,6 +17,7 @@ mod steps;
 mod suite;
 mod tidy;
 mod train;
+mod valgrind;
 mod workspace;
 
 use std::process::ExitCode;
@@ -53,6 +54,8 @@ enum Task {
     TrainInjection(train::Args),
     /// Rebuilds the BPF object, or checks that the committed one is what the source gives.
     BuildEbpf(build_ebpf::Args),
+    /// The tests of the wrapper around Hyperscan, where every access to memory is checked.
+    Valgrind,
     /// Installs what a bare Debian machine lacks, for building and for tests.
     InstallDeps,
 }
@@ -69,6 +72,7 @@ fn main() -> ExitCode {
         Task::Fuzz(args) => fuzz::fuzz(&args),
         Task::TrainInjection(args) => train::train(&args),
         Task::BuildEbpf(args) => build_ebpf::build(&args),
+        Task::Valgrind => valgrind::valgrind(),
         Task::InstallDeps => deps::install_all(),
     };
     match outcome {

@@ -10,7 +10,7 @@ use std::ops::AddAssign;
 use anyhow::{Result, bail};
 
 use crate::command::Cmd;
-use crate::{deps, e2e};
+use crate::{deps, e2e, valgrind};
 
 /// What test runners counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -47,6 +47,7 @@ pub(crate) fn test() -> Result<()> {
     let unit = "test --no-fail-fast --workspace --exclude pipelock-ebpf --exclude pipelock-tests --features pipelock-gateway/testing";
     let mut count = run(&Cmd::cargo(unit))?;
     count += run(&Cmd::cargo("test --no-fail-fast --package pipelock-tests --lib --bins"))?;
+    count += valgrind::run_or_skip()?;
     count += match e2e::run("") {
         Ok(count) => count,
         Err(error) => {

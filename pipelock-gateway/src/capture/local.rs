@@ -20,8 +20,10 @@ use super::listen::{self, Listeners};
 use super::maps::{self, Maps};
 use super::probe::Report;
 use super::programs::{self, Programs};
-use super::{Armed, Counters, Datapath, Error, FlowTuple, Steered, TargetSpec, sys, workload};
-use crate::model::{CgroupId, NetnsCookie, OriginalDst};
+use super::{
+    Armed, Counters, Datapath, Environment, Error, FlowTuple, Process, Steered, TargetSpec, environment, sys, workload,
+};
+use crate::model::{CgroupId, NetnsCookie, OriginalDst, Workload};
 
 /// Connections are spread over this many bits of loopback destinations: 64, so that 1.8 million tuples fit into one
 /// namespace before its source ports run out.
@@ -189,6 +191,10 @@ impl Datapath for LocalDatapath {
 
     fn beat(&self) -> Result<(), Error> {
         self.maps.beat()
+    }
+
+    fn environments(&self, workload: &Workload, known: &dyn Fn(Process) -> bool) -> Result<Vec<Environment>, Error> {
+        environment::read(workload, known)
     }
 
     fn counters(&self) -> Result<Counters, Error> {

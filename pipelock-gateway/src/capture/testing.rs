@@ -8,7 +8,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::{Armed, Counters, Datapath, Error, FlowTuple, Steered, TargetSpec};
+use super::{Armed, Counters, Datapath, Environment, Error, FlowTuple, Process, Steered, TargetSpec};
 use crate::model::{CgroupId, NetnsCookie, OriginalDst, Workload};
 
 /// The namespace every flow of a [`FakeDatapath`] is in.
@@ -28,6 +28,7 @@ struct Inner {
     by_default: Option<Steered>,
     marked: usize,
     beats: u64,
+    environ: Vec<u8>,
     counters: Counters,
 }
 
@@ -46,6 +47,11 @@ impl FakeDatapath {
     /// Says where every client nobody spoke about meant to go.
     pub fn steer_all(&self, original_dst: SocketAddr) {
         self.inner().by_default = Some(steered(original_dst));
+    }
+
+    /// Says what the environment of every process is: `NAME=value` records, each ended by a zero byte.
+    pub fn set_environ(&self, records: &[&str]) {
+        self.inner().environ = records.iter().flat_map(|record| record.bytes().chain([0])).collect();
     }
 
     /// How many sockets were marked as the gateway's own.
@@ -118,6 +124,12 @@ impl Datapath for FakeDatapath {
     fn beat(&self) -> Result<(), Error> {
         self.inner().beats += 1;
         Ok(())
+    }
+
+    fn environments(&self, workload: &Workload, known: &dyn Fn(Process) -> bool) -> Result<Vec<Environment>, Error> {
+        let process = Process { pid: workload.pid, started: 1, environment_at: 1 };
+        let bytes = self.inner().environ.clone().into();
+        Ok(if known(process) { Vec::new() } else { vec![Environment { process, bytes }] })
     }
 
     fn counters(&self) -> Result<Counters, Error> {

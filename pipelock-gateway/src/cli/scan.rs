@@ -25,10 +25,11 @@ use serde_json::value::RawValue;
 
 use super::{EXIT_CONFIG, ScanArgs};
 use crate::config::Config;
-use crate::model::{Finding, Surface, Verdict, error_chain};
+use crate::model::{Finding, PeerName, ServerName, Surface, Verdict, error_chain};
 use crate::pipeline::{Snapshot, SnapshotOptions};
+use crate::scan::{Fields, Syntax};
 use crate::tls::RootLocations;
-use crate::verdict::is_expected_placement;
+use crate::verdict::{Place, in_fields, in_target};
 use lines::{Batch, LONGEST, Line, Lines};
 pub use record::{Content, Error as RecordError, Record};
 
@@ -79,25 +80,48 @@ pub(super) fn snapshot(path: Option<&std::path::Path>) -> Result<Arc<Snapshot>, 
 }
 
 /// The verdict on one record under `snapshot`.
+///
+/// The host of a record is taken as proven, as the gateway takes the name that an upstream's certificate proves: credentials
+/// on their way to where they belong are no leaks.
 #[must_use]
 pub fn judge(snapshot: &Snapshot, record: &Record<'_>) -> Verdict {
     let mut findings = snapshot.engine.examine(&record.message());
-    findings.retain(|finding| !is_delivery(snapshot, record, finding));
+    if let Content::Text(text) = &record.payload {
+        findings.extend(snapshot.known_secrets.scan(record.surface, text));
+        let host = record.host.as_deref().and_then(peer);
+        leave_leaks(snapshot, record, text, host.as_ref(), &mut findings);
+    }
     snapshot.fold(findings)
 }
 
-/// Whether what was found is on its way to where it belongs. The host of a record is taken as proven, as the gateway takes
-/// the name that an upstream's certificate proves.
-fn is_delivery(snapshot: &Snapshot, record: &Record<'_>, finding: &Finding) -> bool {
-    let Some(host) = record.host.as_deref() else { return false };
-    match (record.surface, &record.payload) {
-        (Surface::RequestHeader, Content::Text(field)) => {
-            let name = field.split(|byte| *byte == b':').next().unwrap_or_default();
-            let name = String::from_utf8_lossy(name.trim_ascii()).to_ascii_lowercase();
-            is_expected_placement(&finding.rule, &name, host)
+fn peer(host: &str) -> Option<PeerName> {
+    host.parse().map(PeerName::Ip).ok().or_else(|| ServerName::parse(host).map(PeerName::Dns).ok())
+}
+
+fn leave_leaks(
+    snapshot: &Snapshot,
+    record: &Record<'_>,
+    text: &[u8],
+    host: Option<&PeerName>,
+    findings: &mut Vec<Finding>,
+) {
+    let bindings = &snapshot.bindings;
+    match record.surface {
+        Surface::RequestHeader => bindings.retain_leaks(findings, host, |f| in_fields(text, &f.span)),
+        Surface::Url => {
+            bindings.retain_leaks(findings, host, |f| in_target(text, &f.span));
+            findings.retain(|f| !host.is_some_and(|host| snapshot.patterns.is_exempt(&f.rule, host)));
         }
-        (Surface::Url, _) => snapshot.patterns.is_exempt(&finding.rule, host),
-        _ => false,
+        Surface::RequestBody if !findings.is_empty() => {
+            let form =
+                record.content_type.as_deref().is_some_and(|t| t.starts_with("application/x-www-form-urlencoded"));
+            let syntax = if form { Syntax::Form } else { Syntax::Json };
+            let mut fields = Fields::new(syntax, bindings.body_places(host));
+            fields.push(text);
+            fields.finish();
+            bindings.retain_leaks(findings, host, |f| fields.places_of(&f.span).map(Place::Body).collect::<Vec<_>>());
+        }
+        _ => {}
     }
 }
 

@@ -4,6 +4,8 @@
 //! width bounds is [`crate::scan`]'s to say.
 
 use std::collections::HashSet;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
 
 use regex::RegexBuilder;
 
@@ -12,11 +14,17 @@ use super::reader::{Keys, Value};
 use crate::model::{DomainList, Severity, Validator};
 
 const KEYS: Keys = Keys {
-    read: &["include_defaults", "patterns"],
     // `action` of this section is reserved in the reference and an error there as well as here.
-    not_yet: &["scan_env", "secrets_file", "min_env_secret_length"],
+    read: &["include_defaults", "patterns", "scan_env", "secrets_file", "min_env_secret_length"],
+    not_yet: &[],
     no_effect: &[],
 };
+
+/// Shorter values stand in ordinary text by chance.
+const MIN_SECRET_LENGTH: usize = 8;
+
+/// Permission bits a file of secrets may not have: anything for others, and more than reading for the group.
+const FORBIDDEN_MODE: u32 = 0o037;
 
 /// What is looked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +33,13 @@ pub struct Dlp {
     pub include_defaults: bool,
     /// Patterns of the file; names differ.
     pub patterns: Vec<DlpPattern>,
+    /// Whether values of a workload's own environment are looked for in what it sends.
+    pub scan_env: bool,
+    /// Shortest value of the environment that is looked for. The reference wants 16, and takes variables of any name; here
+    /// only names that say "secret" count, so that a password of 8 does, too.
+    pub min_env_secret_length: usize,
+    /// A file of further values to look for, one a line; existing and private when checked.
+    pub secrets_file: Option<PathBuf>,
 }
 
 /// A pattern of the file.
@@ -69,7 +84,13 @@ impl PatternSamples {
 
 impl Default for Dlp {
     fn default() -> Self {
-        Self { include_defaults: true, patterns: Vec::new() }
+        Self {
+            include_defaults: true,
+            patterns: Vec::new(),
+            scan_env: true,
+            min_env_secret_length: MIN_SECRET_LENGTH,
+            secrets_file: None,
+        }
     }
 }
 
@@ -79,12 +100,44 @@ impl Dlp {
         let dlp = Self {
             include_defaults: section.read("include_defaults", true, Value::boolean)?,
             patterns: section.read("patterns", Vec::new(), read_patterns)?,
+            scan_env: section.read("scan_env", true, Value::boolean)?,
+            min_env_secret_length: section.read("min_env_secret_length", MIN_SECRET_LENGTH, read_length)?,
+            secrets_file: section.read("secrets_file", None, |file| read_secrets_file(file).map(Some))?,
         };
         if !dlp.include_defaults && dlp.patterns.is_empty() {
-            section.value().warn("include_defaults: false without patterns: nothing is looked for");
+            section.value().warn(
+                "include_defaults: false without patterns: of all formats only those of the floor are looked for",
+            );
         }
         Ok(dlp)
     }
+}
+
+fn read_length(value: &Value<'_>) -> Result<usize, Error> {
+    let length = usize::try_from(value.count()?).ok().filter(|length| (MIN_SECRET_LENGTH..=4096).contains(length));
+    length.ok_or_else(|| {
+        value.refuse(format!(
+            "is no length for a secret: shorter values stand in ordinary text; write a number from {MIN_SECRET_LENGTH} to 4096"
+        ))
+    })
+}
+
+fn read_secrets_file(value: &Value<'_>) -> Result<PathBuf, Error> {
+    let path = value.path()?;
+    let file = std::fs::metadata(&path).map_err(|error| {
+        value.refuse(format!("cannot be used: {} ({error}); create it, or correct the path", path.display()))
+    })?;
+    if !file.is_file() {
+        return Err(value.refuse(format!("is not a file ({}); name one with a secret on each line", path.display())));
+    }
+    let mode = file.permissions().mode() & 0o777;
+    if mode & FORBIDDEN_MODE != 0 {
+        return Err(value.refuse(format!(
+            "holds secrets that others may read (mode {mode:04o}, at most 0640); run: chmod 0640 {}",
+            path.display()
+        )));
+    }
+    Ok(path)
 }
 
 fn read_patterns(list: &Value<'_>) -> Result<Vec<DlpPattern>, Error> {

@@ -59,10 +59,10 @@ fn keys_that_do_not_exist_are_refused_with_what_was_meant() {
     pipelock.yaml:1:32: tls_interception.ca_kye: is not a known key; did you mean ca_key?
     pipelock.yaml:2:3: capture.cidrs: is not a known key; the keys here are cidr_bypass
     pipelock.yaml:5:7: dlp.patterns[0].serverity: is not a known key; did you mean severity?
-    pipelock.yaml:2:3: dlp.action: is not a known key; the keys here are include_defaults, patterns
-    pipelock.yaml:1:1: blocklist: is not a known key; the keys here are version, mode, enforce, trusted_domains, api_allowlist, tls_interception, no_proxy, capture, dlp, logging, fetch_proxy, response_scanning
-    pipelock.yaml:1:1: "": is not a known key; the keys here are version, mode, enforce, trusted_domains, api_allowlist, tls_interception, no_proxy, capture, dlp, logging, fetch_proxy, response_scanning
-    pipelock.yaml:1:1: "a\nb": is not a known key; the keys here are version, mode, enforce, trusted_domains, api_allowlist, tls_interception, no_proxy, capture, dlp, logging, fetch_proxy, response_scanning
+    pipelock.yaml:2:3: dlp.action: is not a known key; the keys here are include_defaults, patterns, scan_env, secrets_file, min_env_secret_length
+    pipelock.yaml:1:1: blocklist: is not a known key; the keys here are version, mode, enforce, trusted_domains, api_allowlist, tls_interception, no_proxy, capture, dlp, canary_tokens, credential_binding, cross_request_detection, logging, fetch_proxy, response_scanning
+    pipelock.yaml:1:1: "": is not a known key; the keys here are version, mode, enforce, trusted_domains, api_allowlist, tls_interception, no_proxy, capture, dlp, canary_tokens, credential_binding, cross_request_detection, logging, fetch_proxy, response_scanning
+    pipelock.yaml:1:1: "a\nb": is not a known key; the keys here are version, mode, enforce, trusted_domains, api_allowlist, tls_interception, no_proxy, capture, dlp, canary_tokens, credential_binding, cross_request_detection, logging, fetch_proxy, response_scanning
     "#);
 }
 
@@ -303,7 +303,8 @@ fn what_is_accepted_without_effect_is_said() {
          license_key: abc\n\
          tls_interception:\n  max_response_bytes: 5\n\
          fetch_proxy:\n  listen: ':8888'\n  monitoring:\n    blocklist: [a]\n\
-         dlp:\n  scan_env: true\n  include_defaults: false\n\
+         dlp:\n  include_defaults: false\n\
+         cross_request_detection:\n  entropy_budget: {enabled: true}\n\
          no_proxy:\n  list: 'localhost,*'\n"
     ), @r#"
     pipelock.yaml:2:10: enforce: mode audit with enforce: true blocks like balanced; remove enforce to only record
@@ -313,11 +314,69 @@ fn what_is_accepted_without_effect_is_said() {
     pipelock.yaml:8:3: tls_interception.max_response_bytes: not yet supported: this version acts as if it were absent
     pipelock.yaml:10:11: fetch_proxy.listen: the proxy is open to everyone who can reach this address; 127.0.0.1 keeps it local
     pipelock.yaml:11:3: fetch_proxy.monitoring: not yet supported: this version acts as if it were absent
-    pipelock.yaml:14:3: dlp.scan_env: not yet supported: this version acts as if it were absent
-    pipelock.yaml:14:3: dlp: include_defaults: false without patterns: nothing is looked for
-    pipelock.yaml:17:9: no_proxy.list: * relays every connection unopened: nothing is scanned
+    pipelock.yaml:14:3: dlp: include_defaults: false without patterns: of all formats only those of the floor are looked for
+    pipelock.yaml:16:3: cross_request_detection.entropy_budget: not yet supported: this version acts as if it were absent
+    pipelock.yaml:18:9: no_proxy.list: * relays every connection unopened: nothing is scanned
     "#);
     assert_eq!(warnings("mode: strict\napi_allowlist: [a.example.com]\nenforce: true\n"), "");
+}
+
+#[test]
+fn bindings_tokens_and_pieces_are_checked() {
+    let binding = |entry: &str| format!("credential_binding:\n  providers:\n    - {entry}\n");
+    assert_snapshot!(refusals(&[
+        &binding("{rules: [A], hosts: any, placements: [query a]}"),
+        &binding("{provider: P, hosts: any, placements: [query a]}"),
+        &binding("{provider: P, rules: [A], placements: [query a]}"),
+        &binding("{provider: P, rules: [A], hosts: ['*.com'], placements: [query a]}"),
+        &binding("{provider: P, rules: [A], hosts: all, placements: [query a]}"),
+        &binding("{provider: P, rules: any, hosts: any, placements: [query a]}"),
+        &binding("{provider: P, rules: [A], hosts: [a.example.com], placements: ['header: x']}"),
+        &binding("{provider: P, rules: [A], hosts: [a.example.com], placements: []}"),
+        &binding("{provider: P, variables: [A B], hosts: [a.example.com], placements: [query a]}"),
+        "credential_binding:\n  provider: []\n",
+        "canary_tokens: {enabled: true}\n",
+        "canary_tokens:\n  tokens: [{name: a, value: short}]\n",
+        "canary_tokens:\n  tokens: [{name: a, value: 0123456789a}, {name: A, value: 0123456789b}]\n",
+        "cross_request_detection: {action: redact}\n",
+        "cross_request_detection:\n  fragment_reassembly: {max_buffer_bytes: 1}\n",
+        "dlp: {min_env_secret_length: 4}\n",
+        "dlp: {secrets_file: /nonexistent/secrets.txt}\n",
+    ]), @r#"
+    pipelock.yaml:3:7: credential_binding.providers[0]: provider is missing; add a name for the entry
+    pipelock.yaml:3:7: credential_binding.providers[0]: rules is missing; list the rules that find its credentials, or the variables that hold them
+    pipelock.yaml:3:7: credential_binding.providers[0]: hosts is missing; list the provider's own, or write any
+    pipelock.yaml:3:41: credential_binding.providers[0].hosts[0]: "*.com" would match a whole top-level domain; write at least *.example.com
+    pipelock.yaml:3:40: credential_binding.providers[0].hosts: "all" is not accepted; write any, or a list
+    pipelock.yaml:3:7: credential_binding.providers[0]: rules: any with hosts: any would excuse every secret; list the rules or the hosts
+    pipelock.yaml:3:70: credential_binding.providers[0].placements[0]: "header: x" names no place; write header NAME [SCHEME], query KEY, path /PREFIX or body KEY
+    pipelock.yaml:3:69: credential_binding.providers[0].placements: is empty, so that the entry says nothing; list a place, or remove the entry
+    pipelock.yaml:3:33: credential_binding.providers[0].variables[0]: "A B" is no name of an environment variable; write one such as API_KEY
+    pipelock.yaml:2:3: credential_binding.provider: is not a known key; did you mean providers?
+    pipelock.yaml:1:16: canary_tokens: enabled needs tokens; add one, or remove enabled
+    pipelock.yaml:2:29: canary_tokens.tokens[0].value: is shorter than 8 characters, which occur by chance; make it longer
+    pipelock.yaml:2:43: canary_tokens.tokens[1]: a token named "A" stands before; rename one
+    pipelock.yaml:1:35: cross_request_detection.action: "redact" is not accepted; write one of block, warn
+    pipelock.yaml:2:43: cross_request_detection.fragment_reassembly.max_buffer_bytes: "1" is no size for the buffer; write a number from 4096 to 65536
+    pipelock.yaml:1:30: dlp.min_env_secret_length: "4" is no length for a secret: shorter values stand in ordinary text; write a number from 8 to 4096
+    pipelock.yaml:1:21: dlp.secrets_file: "/nonexistent/secrets.txt" cannot be used: /nonexistent/secrets.txt (No such file or directory (os error 2)); create it, or correct the path
+    "#);
+}
+
+#[test]
+fn an_entry_of_the_file_replaces_the_built_in_one_of_its_name() {
+    let built_in = CredentialBindings::default();
+    let text = "credential_binding:\n  providers:\n    - provider: OpenAI\n      rules: [OpenAI API Key]\n      \
+                hosts: [llm.example.com]\n      placements: [header authorization bearer]\n";
+    let config = accepted(text).credential_binding;
+    assert_eq!(config.providers.len(), built_in.providers.len());
+    let openai: Vec<_> = config.providers.iter().filter(|entry| entry.provider == "OpenAI").collect();
+    assert_eq!(openai.len(), 1);
+    let host = |name| PeerName::Dns(ServerName::parse(name).unwrap());
+    assert!(openai[0].hosts.matches(Some(&host("llm.example.com"))));
+    assert!(!openai[0].hosts.matches(Some(&host("api.openai.com"))));
+    let none = accepted("credential_binding: {include_defaults: false}\n").credential_binding;
+    assert_eq!(none.providers, []);
 }
 
 #[test]
@@ -338,7 +397,7 @@ fn an_empty_file_means_the_defaults() {
         assert_eq!(config.tls_interception.cert_ttl, Duration::from_hours(24));
         assert_eq!(config.tls_interception.cert_cache_size.get(), 4096);
         assert_eq!(config.fetch_proxy.listen.to_string(), "127.0.0.1:8888");
-        assert_eq!(config.dlp, Dlp { include_defaults: true, patterns: Vec::new() });
+        assert_eq!(config.dlp, Dlp::default());
         assert_eq!(config.logging, Logging::default());
         assert!(config.logging.include_allowed && config.logging.include_blocked);
         assert!(config.api_allowlist.is_empty() && config.no_proxy.is_empty() && config.capture.cidr_bypass.is_empty());

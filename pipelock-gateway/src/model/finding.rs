@@ -4,6 +4,14 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
+/// The rule of a finding that is the value of one of the workload's own environment variables; the variable's name follows
+/// in parentheses. It is the reference's name for it.
+pub const ENVIRONMENT_RULE: &str = "Environment Variable Leak";
+/// The rule of a finding that stands in `dlp.secrets_file`.
+pub const KNOWN_SECRET_RULE: &str = "Known Secret Leak";
+/// The rule of a finding that is a canary token; its name follows in parentheses.
+pub const CANARY_RULE: &str = "Canary Token";
+
 /// What a scanner found: which rule, where, how bad. Whether it is let through is the verdict's business.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
@@ -21,6 +29,20 @@ pub struct Finding {
     pub span: Range<u64>,
     /// What may be said about the matched bytes.
     pub evidence: Evidence,
+}
+
+impl Finding {
+    /// The environment variable whose value was found, when it is that kind of finding.
+    #[must_use]
+    pub fn variable(&self) -> Option<&str> {
+        self.rule.strip_prefix(ENVIRONMENT_RULE)?.strip_prefix(" (")?.strip_suffix(')')
+    }
+
+    /// Whether a canary token was found: it has no provider, and goes nowhere by right.
+    #[must_use]
+    pub fn is_canary(&self) -> bool {
+        self.rule.starts_with(CANARY_RULE)
+    }
 }
 
 /// The matched bytes as they may be printed: a length and a keyed fingerprint, never the bytes.

@@ -74,6 +74,11 @@ impl Draft {
         self.original_dst = Some(original_dst);
     }
 
+    /// Who opened it, where the kernel told.
+    pub(super) fn workload(&self) -> Option<&Workload> {
+        self.workload.as_ref()
+    }
+
     /// The host of a CONNECT request; what is heard inside may say more.
     pub(super) fn asked_for(&mut self, host: PeerName) {
         self.name = Some(host);

@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::draft::Draft;
 use super::judge::{Judge, RefuseAll};
+use super::workloads::Sender;
 use super::{Downstream, Gateway, Snapshot, failed};
 use crate::connection::reset;
 use crate::http::{self, BodyBudget, Exchange, Inspect, Io, Redial, RequestIds, Session};
@@ -140,7 +141,8 @@ impl Gateway {
         downstream: impl Io + 'static,
         upstream: impl Io + 'static,
     ) -> ConnectionEnd {
-        let judge = Arc::new(Judge::new(Arc::clone(snapshot), self.report.clone()));
+        let sender = self.sender(snapshot, draft).await;
+        let judge = Arc::new(Judge::new(Arc::clone(snapshot), sender, self.report.clone()));
         let session = session.before(Arc::clone(&judge) as _);
         // Boxed: the HTTP state machines are tens of KiB that a relayed or refused connection must not carry.
         let served = Box::pin(http::serve(downstream, upstream, session)).await;
@@ -149,6 +151,17 @@ impl Gateway {
             Ok(_) => ConnectionEnd::Closed,
             Err(error) => failed(error.side(), &error),
         }
+    }
+
+    /// What is remembered of who sends; waits for its environment to be read, where that has not been done yet.
+    async fn sender(&self, snapshot: &Snapshot, draft: &Draft) -> Sender {
+        let Some(workload) = draft.workload() else { return Sender::unknown(Arc::clone(&self.workloads)) };
+        let known = self.workloads.of(workload);
+        let secrets = match snapshot.min_env_secret_length {
+            Some(length) => self.workloads.secrets(&known, workload, length, self.report.metrics()).await,
+            None => Arc::default(),
+        };
+        Sender { workloads: Arc::clone(&self.workloads), known: Some(known), secrets }
     }
 
     /// Answers every request with a block: the upstream cannot be trusted, and a reset would only make clients retry.

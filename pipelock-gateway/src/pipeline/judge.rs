@@ -8,11 +8,12 @@ use http::{HeaderMap, HeaderValue};
 use zeroize::Zeroize;
 
 use super::snapshot::Snapshot;
+use super::workloads::Sender;
 use crate::http::{BodyInspect, Exchange, Inspect, Step};
-use crate::model::{Action, BlockReason, Finding, RequestId, RequestRecord, Surface, Verdict};
+use crate::model::{Action, BlockReason, Finding, PeerName, RequestId, RequestRecord, Surface, Verdict};
 use crate::report::Report;
-use crate::scan::{Encoding, StreamOptions, StreamScan};
-use crate::verdict::{self, is_expected_placement};
+use crate::scan::{Encoding, Fields, LiteralScan, Literals, Piece, Pieces, StreamOptions, StreamScan, Syntax};
+use crate::verdict::{self, Place};
 
 /// Judges the requests of one connection by the snapshot that connection was opened under.
 pub(super) struct Judge {
@@ -21,13 +22,13 @@ pub(super) struct Judge {
     judged: AtomicU32,
 }
 
-/// What a judge and the judges of its bodies share.
+/// What a judge and the judges of its bodies share: what is in force, and who sends.
 #[derive(Clone)]
-struct Scanner(Arc<Snapshot>);
+struct Scanner(Arc<Snapshot>, Sender);
 
 impl Judge {
-    pub(super) fn new(snapshot: Arc<Snapshot>, report: Report) -> Self {
-        Self { scanner: Scanner(snapshot), report, judged: AtomicU32::new(0) }
+    pub(super) fn new(snapshot: Arc<Snapshot>, sender: Sender, report: Report) -> Self {
+        Self { scanner: Scanner(snapshot, sender), report, judged: AtomicU32::new(0) }
     }
 
     /// Requests that have ended so far.
@@ -46,12 +47,34 @@ impl Scanner {
         verdict
     }
 
-    /// Findings in the request line: method, and the whole target with its authority. The second part are those of patterns
-    /// that are exempt for this host: never enforced, but known, so that the path they stand in is not written down.
+    /// The values that this workload must not send, and those that nobody must.
+    fn literals(&self) -> impl Iterator<Item = &Arc<Literals>> {
+        [&self.1.secrets, &self.0.known_secrets].into_iter().filter(|literals| !literals.is_empty())
+    }
+
+    /// Everything that a complete, short text holds: by its format, and by being a known value.
+    fn scan(&self, surface: Surface, bytes: &[u8]) -> Vec<Finding> {
+        let mut findings = self.0.engine.scan(surface, bytes);
+        findings.extend(self.known(surface, bytes));
+        findings
+    }
+
+    fn known(&self, surface: Surface, bytes: &[u8]) -> impl Iterator<Item = Finding> {
+        self.literals().flat_map(move |literals| literals.scan(surface, bytes))
+    }
+
+    /// Findings in the request line: method, and the whole target with its authority. Credentials in a place that the table
+    /// names are left out. The second part are those of patterns that are exempt for this host: never enforced, but known, so
+    /// that the path they stand in is not written down.
     fn request_line_findings(&self, peer: &Peer, head: &Parts) -> (Vec<Finding>, Vec<Finding>) {
         let line = format!("{} {}", head.method, head.uri);
-        let findings = self.0.engine.scan_url(line.as_bytes());
-        findings.into_iter().partition(|f| !peer.proven().is_some_and(|host| self.0.patterns.is_exempt(&f.rule, host)))
+        let mut findings = self.0.engine.scan_url(line.as_bytes());
+        findings.extend(self.known(Surface::Url, line.as_bytes()));
+        let all = findings.clone();
+        self.0.bindings.retain_leaks(&mut findings, peer.proven(), |f| verdict::in_target(line.as_bytes(), &f.span));
+        let exempt = |f: &Finding| peer.proven().is_some_and(|host| self.0.patterns.is_exempt(&f.rule, host));
+        let (known, leaks): (Vec<_>, Vec<_>) = all.into_iter().partition(|f| exempt(f) || !findings.contains(f));
+        (leaks, known)
     }
 
     /// Findings in a set of header fields, those left out that are credentials on their way to their own provider.
@@ -59,22 +82,42 @@ impl Scanner {
     /// All fields in one pass, as they would stand in a message: opening a scan costs more than a field of usual length.
     fn header_findings(&self, peer: &Peer, headers: &HeaderMap, surface: Surface) -> Vec<Finding> {
         let mut block = Vec::with_capacity(1024);
-        let mut starts = Vec::with_capacity(headers.len());
         for (name, value) in headers {
-            starts.push((block.len() as u64, name));
             for part in [name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"] {
                 block.extend_from_slice(part);
             }
         }
-        let field_at = |offset: u64| {
-            let after = starts.partition_point(|(start, _)| *start <= offset);
-            starts.get(after.wrapping_sub(1)).map_or("", |(_, name)| name.as_str())
-        };
-        let host = peer.proven().unwrap_or_default();
-        let mut findings = self.0.engine.scan(surface, &block);
-        findings.retain(|f| !is_expected_placement(&f.rule, field_at(f.span.start), host));
+        let mut findings = self.scan(surface, &block);
+        self.0.bindings.retain_leaks(&mut findings, peer.proven(), |f| verdict::in_fields(&block, &f.span));
         block.zeroize();
         findings
+    }
+
+    /// Whether pieces are put together for this sender.
+    fn joins_pieces(&self) -> bool {
+        self.0.cross_request.enabled && self.1.known.is_some()
+    }
+
+    /// What the pieces of a message complete, together with those that this workload sent before.
+    fn completed(&self, peer: &Peer, pieces: Vec<Piece>) -> Vec<Finding> {
+        let Some(known) = self.1.known.as_ref().filter(|_| self.joins_pieces() && !pieces.is_empty()) else {
+            return Vec::new();
+        };
+        let scan = |text: &[u8]| self.scan(Surface::RequestBody, text);
+        known.with_ring(self.0.cross_request, |ring| ring.offer(&peer.said, pieces, self.1.workloads.now(), scan))
+    }
+
+    /// Findings of pieces joined to a verdict, as the configuration wants them.
+    fn join_pieces(&self, mut verdict: Verdict, findings: Vec<Finding>) -> Verdict {
+        if findings.is_empty() {
+            return verdict;
+        }
+        verdict.join(if self.0.cross_request.warn_only {
+            Verdict { action: Action::Warn, reason: None, findings }
+        } else {
+            self.0.fold(findings)
+        });
+        verdict
     }
 }
 
@@ -85,19 +128,35 @@ impl Inspect for Judge {
         findings.extend(self.scanner.header_findings(&peer, &head.headers, Surface::RequestHeader));
         let mut verdict = self.scanner.0.fold(findings);
         verdict.join(Verdict { findings: exempt, ..Verdict::allow() });
-        verdict
+        let query = head.uri.query().filter(|_| self.scanner.joins_pieces() && !verdict.is_block());
+        let pieces = query.map_or_else(Vec::new, |query| {
+            let mut pieces = Pieces::new(Syntax::Form);
+            pieces.push(query.as_bytes());
+            pieces.finish()
+        });
+        let completed =
+            self.scanner.completed(&peer, pieces).into_iter().map(|f| Finding { surface: Surface::Url, ..f });
+        self.scanner.join_pieces(verdict, completed.collect())
     }
 
     fn request_body(&self, exchange: &Exchange, _id: RequestId, head: &Parts) -> Box<dyn BodyInspect> {
         let open = |encoding| self.scanner.0.engine.stream(Surface::RequestBody, StreamOptions { encoding });
         // The type is the workload's word, and a wrong one must not hide an escape: every body is read as JSON text, too,
         // which is harmless on other text, and what may be a form also as one.
+        let form = head.headers.get_all(http::header::CONTENT_TYPE).iter().any(is_form);
         let mut streams = vec![open(Encoding::Json)];
-        if head.headers.get_all(http::header::CONTENT_TYPE).iter().any(is_form) {
+        if form {
             streams.push(open(Encoding::Percent));
         }
+        let known = self.scanner.literals().map(|literals| literals.stream(Surface::RequestBody)).collect();
         let peer = Peer::of(exchange);
-        Box::new(BodyJudge { scanner: self.scanner.clone(), streams, peer, found: 0, trailers: Vec::new() })
+        let syntax = if form { Syntax::Form } else { Syntax::Json };
+        // Hosts for which no place in a body is listed, nearly all, cost no walk.
+        let places = self.scanner.0.bindings.body_places(peer.proven());
+        let fields = (!places.is_empty()).then(|| Fields::new(syntax, places));
+        let pieces = self.scanner.joins_pieces().then(|| Pieces::new(syntax));
+        let scanner = self.scanner.clone();
+        Box::new(BodyJudge { scanner, streams, known, fields, pieces, peer, found: 0, trailers: Vec::new() })
     }
 
     fn response_body(
@@ -127,25 +186,45 @@ impl Inspect for Judge {
 struct BodyJudge {
     scanner: Scanner,
     streams: Vec<StreamScan>,
+    /// Known values, beside the rules.
+    known: Vec<LiteralScan>,
+    /// Where credentials of the host's own may stand.
+    fields: Option<Fields>,
+    /// What may be a part of a secret.
+    pieces: Option<Pieces>,
     peer: Peer,
     /// Matches at the last look; more of them are a reason to fold again.
     found: usize,
     trailers: Vec<Finding>,
 }
 
+impl BodyJudge {
+    /// Leaves out credentials that stand where the table says.
+    fn leaks(&self, mut findings: Vec<Finding>) -> Vec<Finding> {
+        if let Some(fields) = &self.fields {
+            let places = |f: &Finding| fields.places_of(&f.span).map(Place::Body).collect::<Vec<_>>();
+            self.scanner.0.bindings.retain_leaks(&mut findings, self.peer.proven(), places);
+        }
+        findings
+    }
+}
+
 impl BodyInspect for BodyJudge {
     fn push(&mut self, bytes: &[u8]) -> Step {
         let (mut hold, mut found) = (0, 0);
-        for stream in &mut self.streams {
-            let progress = stream.push(bytes);
+        self.fields.iter_mut().for_each(|fields| fields.push(bytes));
+        self.pieces.iter_mut().for_each(|pieces| pieces.push(bytes));
+        let rules = self.streams.iter_mut().map(|stream| stream.push(bytes));
+        for progress in rules.chain(self.known.iter_mut().map(|known| known.push(bytes))) {
             hold = hold.max(progress.hold);
             found += progress.found;
         }
         if found > self.found {
             self.found = found;
             // A body that streams on must stop now; one that is held loses nothing by it.
-            let so_far = self.streams.iter().flat_map(StreamScan::so_far).collect();
-            if self.scanner.0.fold(so_far).is_block() {
+            let known = self.known.iter().flat_map(|known| known.so_far().to_vec());
+            let so_far = self.streams.iter().flat_map(StreamScan::so_far).chain(known).collect();
+            if self.scanner.0.fold(self.leaks(so_far)).is_block() {
                 return Step::Stop;
             }
         }
@@ -156,16 +235,23 @@ impl BodyInspect for BodyJudge {
         self.trailers = self.scanner.header_findings(&self.peer, trailers, Surface::RequestTrailer);
     }
 
-    fn finish(self: Box<Self>) -> Verdict {
+    fn finish(mut self: Box<Self>) -> Verdict {
         let mut findings: Vec<Finding> = Vec::new();
-        for found in self.streams.into_iter().flat_map(StreamScan::finish) {
+        let streams = std::mem::take(&mut self.streams).into_iter().flat_map(StreamScan::finish);
+        for found in streams.chain(std::mem::take(&mut self.known).into_iter().flat_map(LiteralScan::finish)) {
             // Two readings of one body find what is not escaped twice.
             if !findings.iter().any(|f| f.rule == found.rule && f.span == found.span) {
                 findings.push(found);
             }
         }
-        findings.extend(self.trailers);
-        self.scanner.0.fold(findings)
+        self.fields.iter_mut().for_each(Fields::finish);
+        let mut findings = self.leaks(findings);
+        findings.append(&mut self.trailers);
+        let verdict = self.scanner.0.fold(findings);
+        // What is stopped has not left, so it is no piece of anything.
+        let pieces = self.pieces.take().filter(|_| !verdict.is_block()).map(Pieces::finish).unwrap_or_default();
+        let completed = self.scanner.completed(&self.peer, pieces);
+        self.scanner.join_pieces(verdict, completed)
     }
 }
 
@@ -272,22 +358,29 @@ fn is_text(headers: &HeaderMap) -> bool {
         || kind == "image/svg+xml"
 }
 
-/// Whom a message is for, as far as that is proven.
+/// Whom a message is for.
 #[derive(Debug)]
-struct Peer(Option<String>);
+struct Peer {
+    proven: Option<PeerName>,
+    /// As far as the workload says so, or the address; to tell destinations apart, not to trust them.
+    said: String,
+}
 
 impl Peer {
     /// Only a session that was opened for a name has proof of it: the upstream's certificate. `Host` in cleartext is the
     /// workload's word, and no leak becomes a delivery by it.
     fn of(exchange: &Exchange) -> Self {
-        match &exchange.name {
-            Some(name) if exchange.scheme == "https" => Self(Some(name.to_string())),
-            _ => Self(None),
-        }
+        let said = match (&exchange.name, exchange.original_dst) {
+            (Some(name), _) => name.to_string(),
+            (None, Some(dst)) => dst.ip().to_string(),
+            (None, None) => String::new(),
+        };
+        let proven = exchange.name.clone().filter(|_| exchange.scheme == "https");
+        Self { proven, said }
     }
 
-    fn proven(&self) -> Option<&str> {
-        self.0.as_deref()
+    fn proven(&self) -> Option<&PeerName> {
+        self.proven.as_ref()
     }
 }
 
@@ -298,9 +391,25 @@ fn is_form(content_type: &HeaderValue) -> bool {
 }
 
 #[cfg(test)]
+mod deliveries;
+#[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{FrontDoor, HttpVersion, PeerName, ServerName};
+    use crate::capture::testing::FakeDatapath;
+    use crate::model::{FrontDoor, HttpVersion, ServerName};
+    use crate::pipeline::workloads::Workloads;
+
+    fn host(name: &str) -> PeerName {
+        PeerName::Dns(ServerName::parse(name).unwrap())
+    }
+
+    fn to(name: Option<&str>) -> Peer {
+        Peer { proven: name.map(host), said: name.unwrap_or_default().to_owned() }
+    }
+
+    fn nobody() -> Sender {
+        Sender::unknown(Arc::new(Workloads::new(Arc::new(FakeDatapath::new()))))
+    }
 
     fn exchange(scheme: &'static str) -> Exchange {
         Exchange {
@@ -315,7 +424,7 @@ mod tests {
 
     #[test]
     fn a_host_header_in_cleartext_proves_nothing() {
-        assert_eq!(Peer::of(&exchange("https")).proven(), Some("api.openai.com"));
+        assert_eq!(Peer::of(&exchange("https")).proven(), Some(&host("api.openai.com")));
         assert_eq!(Peer::of(&exchange("http")).proven(), None);
     }
 
@@ -328,18 +437,6 @@ mod tests {
             ("", false),
         ] {
             assert_eq!(is_form(&HeaderValue::from_static(text)), form, "{text}");
-        }
-    }
-
-    #[test]
-    fn every_rule_with_a_placement_exists() {
-        let engine = crate::scan::Engine::compile(&crate::scan::RuleSpec::default()).unwrap();
-        let known: Vec<&str> = engine.rule_names().collect();
-        for rule in verdict::rules_with_a_placement() {
-            assert!(
-                known.contains(&rule),
-                "{rule} is no rule: its key would be blocked on its way to its own provider"
-            );
         }
     }
 
@@ -364,7 +461,7 @@ mod tests {
             roots: crate::tls::RootLocations::default(),
             now: std::time::SystemTime::now(),
         };
-        Scanner(Arc::new(Snapshot::build(&crate::config::Config::default(), &options).unwrap()))
+        Scanner(Arc::new(Snapshot::build(&crate::config::Config::default(), &options).unwrap()), nobody())
     }
 
     #[test]
@@ -378,7 +475,7 @@ mod tests {
             ("GET", format!("http://{key}.example.test/"), 1),
         ] {
             let request = http::Request::builder().method(method).uri(&uri).body(()).unwrap();
-            let (found, _) = scanner.request_line_findings(&Peer(None), &request.into_parts().0);
+            let (found, _) = scanner.request_line_findings(&to(None), &request.into_parts().0);
             assert_eq!(found.len(), findings, "{method} {uri}");
         }
     }
@@ -395,7 +492,7 @@ mod tests {
             headers.insert("accept", HeaderValue::from_static("*/*"));
             headers.insert(field, HeaderValue::from_str(key).unwrap());
             headers.insert("x-last", HeaderValue::from_static("1"));
-            let peer = Peer(Some("api.anthropic.com".to_owned()));
+            let peer = to(Some("api.anthropic.com"));
             scanner.header_findings(&peer, &headers, Surface::RequestHeader).len()
         };
         assert_eq!((found("x-api-key"), found("x-other")), (0, 1));

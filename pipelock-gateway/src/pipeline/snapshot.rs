@@ -1,11 +1,15 @@
 //! Everything a decision depends on, built once from configuration and never changed: a connection pins one.
 
 use std::collections::{HashMap, HashSet};
+use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use crate::config::{Config, DlpPattern, ResponseScanning};
-use crate::model::{Action, DomainList, Finding, PeerName, ServerName, Verdict};
+use zeroize::Zeroizing;
+
+use crate::config::{Config, CredentialBindings, CrossRequest, DlpPattern, ResponseScanning};
+use crate::model::{Action, BoundRules, CANARY_RULE, DomainList, Finding, KNOWN_SECRET_RULE, PeerName, Verdict};
 use crate::{policy, scan, tls, verdict};
 
 /// Rules, engine and TLS of one configuration.
@@ -18,6 +22,14 @@ pub struct Snapshot {
     pub verdict: verdict::Policy,
     /// What the file says of single patterns beyond how they match.
     pub patterns: PatternNotes,
+    /// Which credential may go where.
+    pub bindings: verdict::Bindings,
+    /// Values to look for that do not depend on the workload: `dlp.secrets_file`, canary tokens.
+    pub known_secrets: Arc<scan::Literals>,
+    /// Length from which values of a workload's environment are looked for; `None` when they are not.
+    pub min_env_secret_length: Option<usize>,
+    /// Whether and how pieces are put together across requests.
+    pub cross_request: CrossRequest,
     /// What becomes of answers.
     pub responses: ResponseScanning,
     /// Present exactly when TLS is opened.
@@ -46,20 +58,16 @@ impl PatternNotes {
 
     /// Whether a match in the URL may go to this host (`exempt_domains`).
     #[must_use]
-    pub fn is_exempt(&self, rule: &str, host: &str) -> bool {
-        let Some(domains) = self.exempt.get(rule) else { return false };
-        ServerName::parse(host).is_ok_and(|name| domains.matches(&PeerName::Dns(name)))
+    pub fn is_exempt(&self, rule: &str, host: &PeerName) -> bool {
+        self.exempt.get(rule).is_some_and(|domains| domains.matches(host))
     }
 }
 
 impl Snapshot {
     /// Whether answers of `host` are looked into; only a proven name can be exempt.
     #[must_use]
-    pub fn judges_answers_of(&self, host: Option<&str>) -> bool {
-        let exempt = |host: &str| {
-            ServerName::parse(host).is_ok_and(|name| self.responses.exempt_domains.matches(&PeerName::Dns(name)))
-        };
-        self.responses.enabled && !host.is_some_and(exempt)
+    pub fn judges_answers_of(&self, host: Option<&PeerName>) -> bool {
+        self.responses.enabled && !host.is_some_and(|host| self.responses.exempt_domains.matches(host))
     }
 }
 
@@ -92,6 +100,28 @@ pub enum Error {
     /// A detection rule.
     #[error("dlp")]
     Engine(#[source] scan::Error),
+    /// An entry of the file names a rule that does not exist.
+    #[error("credential_binding: {provider:?}: no rule is called {rule:?}; {}", match near {
+        Some(near) => format!("did you mean {near:?}?"),
+        None => "write its name as findings carry it, or remove it".to_owned(),
+    })]
+    NoSuchRule {
+        /// The entry.
+        provider: String,
+        /// What it names.
+        rule: String,
+        /// The rule that is spelt nearly so.
+        near: Option<String>,
+    },
+    /// The file of known secrets cannot be read.
+    #[error("dlp.secrets_file: reading {}", path.display())]
+    SecretsFile {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
     /// Certificates or keys.
     #[error("tls_interception")]
     Tls(#[source] tls::Error),
@@ -117,10 +147,22 @@ impl Snapshot {
         let user = config.dlp.patterns.iter().map(user_rule).collect();
         let spec = scan::RuleSpec { include_defaults: config.dlp.include_defaults, user };
         let engine = scan::Engine::compile(&spec).map_err(Error::Engine)?;
+        check_rules(&config.credential_binding, &engine)?;
+        let known_secrets = Arc::new(known_secrets(config)?);
         let verdict = verdict::Policy { mode, enforce: config.enforces() };
         let tls = options.open_tls.then(|| Opener::build(config, options)).transpose().map_err(Error::Tls)?;
-        let patterns = PatternNotes::new(&config.dlp.patterns);
-        Ok(Self { rules, engine, verdict, patterns, responses: config.response_scanning.clone(), tls })
+        Ok(Self {
+            rules,
+            engine,
+            verdict,
+            patterns: PatternNotes::new(&config.dlp.patterns),
+            bindings: verdict::Bindings::new(config.credential_binding.providers.clone()),
+            known_secrets,
+            min_env_secret_length: config.dlp.scan_env.then_some(config.dlp.min_env_secret_length),
+            cross_request: config.cross_request,
+            responses: config.response_scanning.clone(),
+            tls,
+        })
     }
 
     /// One verdict on all findings of a part. Rules that only warn are folded apart, so that they never block.
@@ -152,6 +194,46 @@ impl Opener {
             ca,
         })
     }
+}
+
+/// Rules that the file's own entries name must exist; the built-in table may speak of rules that are switched off.
+fn check_rules(bindings: &CredentialBindings, engine: &scan::Engine) -> Result<(), Error> {
+    let own = bindings.providers.iter().filter(|entry| bindings.own.contains(&entry.provider));
+    for entry in own {
+        let BoundRules::Named(rules) = &entry.rules else { continue };
+        let unknown = |rule: &&String| !engine.rule_names().any(|name| name == *rule) && **rule != KNOWN_SECRET_RULE;
+        if let Some(rule) = rules.iter().find(unknown) {
+            let distance = |name: &&str| strsim::damerau_levenshtein(&name.to_lowercase(), &rule.to_lowercase());
+            let near = engine.rule_names().min_by_key(distance).filter(|name| distance(name) <= rule.len() / 3);
+            let (provider, rule) = (entry.provider.clone(), rule.clone());
+            return Err(Error::NoSuchRule { provider, rule, near: near.map(str::to_owned) });
+        }
+    }
+    Ok(())
+}
+
+/// Values that the configuration itself names. The file's bytes are overwritten once they are hashes.
+fn known_secrets(config: &Config) -> Result<scan::Literals, Error> {
+    let mut text = Zeroizing::new(Vec::new());
+    if let Some(path) = &config.dlp.secrets_file {
+        text = Zeroizing::new(std::fs::read(path).map_err(|source| Error::SecretsFile { path: path.clone(), source })?);
+    }
+    let known: Arc<str> = KNOWN_SECRET_RULE.into();
+    let lines = text.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).filter(|line| !line.is_empty());
+    let lines = lines.map(|value| scan::Literal { rule: Arc::clone(&known), value: value.into(), caseless: false });
+    let canaries = config.canary_tokens.iter().map(|token| scan::Literal {
+        rule: format!("{CANARY_RULE} ({})", token.name).into(),
+        value: token.value.as_bytes().into(),
+        caseless: true,
+    });
+    let compiled = scan::Literals::compile(canaries.chain(lines));
+    if compiled.left_out() > 0 {
+        tracing::warn!(
+            left_out = compiled.left_out(),
+            "known secrets are too short or too many and are not looked for"
+        );
+    }
+    Ok(compiled)
 }
 
 /// A pattern of the file as the engine takes it.

@@ -25,7 +25,7 @@ use crate::model::{
 };
 
 pub use kernel::KernelSource;
-pub use labels::{ExplicitKind, ExplicitOutcome, RecordLoss, TlsIntercept, UpstreamError};
+pub use labels::{EnvironmentRead, ExplicitKind, ExplicitOutcome, RecordLoss, TlsIntercept, UpstreamError};
 
 use kernel::KernelCollector;
 use labels::status_class;
@@ -72,6 +72,7 @@ struct Families {
     tunnels: IntCounterVec,
     tunnels_active: IntGauge,
     explicit_requests: IntCounterVec,
+    environment_reads: IntCounterVec,
     records_lost: IntCounterVec,
     panics: IntCounter,
     rules_seen: Mutex<HashSet<Arc<str>>>,
@@ -225,6 +226,12 @@ impl Metrics {
                 "Requests on the explicit proxy port, by kind and outcome.",
                 &["kind", "outcome"],
             )?,
+            environment_reads: counters(
+                &r,
+                "pipelock_environment_reads_total",
+                "Connections before which the workload's environment was looked at for secrets, by outcome.",
+                &["outcome"],
+            )?,
             records_lost: counters(
                 &r,
                 "pipelock_audit_records_lost_total",
@@ -362,6 +369,11 @@ impl Metrics {
     /// Counts a CONNECT tunnel as open until the guard is dropped.
     pub fn tunnel_opened(&self) -> OpenGauge {
         OpenGauge::enter(self.0.tunnels_active.clone())
+    }
+
+    /// Counts a look at a workload's environment.
+    pub fn environment_read(&self, outcome: EnvironmentRead) {
+        self.0.environment_reads.with_label_values(&[outcome.as_str()]).inc();
     }
 
     /// Counts records that were not written.

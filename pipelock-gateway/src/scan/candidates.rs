@@ -96,16 +96,21 @@ fn discord(text: &[u8], run: &Range<usize>, report: &mut impl FnMut(Run)) {
     };
     let time = part(before);
     let Some(rest) = before.get(..before.len() - time) else { return };
-    if !(27..=40).contains(&signature) || !(5..=7).contains(&time) || rest.last() != Some(&b'.') {
+    if !(27..=40).contains(&signature) || time != 6 || rest.last() != Some(&b'.') {
         return;
     }
     let rest = rest.get(..rest.len() - 1).unwrap_or_default();
     let length = part(rest);
     let start = rest.len() - length;
     let bot = validate::base64(rest.get(start..).unwrap_or_default());
-    let number = (23..=28).contains(&length) && bot.len() >= 17 && bot.iter().all(u8::is_ascii_digit);
-    if number {
-        report(Run { kind: RunKind::DiscordBot, range: start..run.end, at_most: None });
+    let first = rest.get(start);
+    if !(24..=28).contains(&length) || !matches!(first, Some(b'M' | b'N' | b'O')) {
+        return;
+    }
+    let number = bot.len() >= 17 && bot.iter().all(u8::is_ascii_digit);
+    let random = validate::varied(text.get(run.clone()).unwrap_or_default()) == Check::Pass;
+    if number || random {
+        report(Run { kind: RunKind::DiscordBot, range: start..run.end, at_most: (!number).then_some(Severity::High) });
     }
 }
 
@@ -176,7 +181,7 @@ fn is_card(text: &[u8], range: Range<usize>) -> bool {
 
 /// How the digits of a card are grouped. Any other grouping is some other number.
 fn printed_on_cards(groups: &[usize]) -> bool {
-    matches!(groups, [13..=19] | [4, 4, 4, 4] | [4, 6, 5] | [4, 4, 4, 3] | [4, 6, 4] | [4, 4, 4, 4, 3])
+    matches!(groups, [13..=19] | [4, 4, 4, 3 | 4] | [4, 6, 4 | 5] | [4, 4, 4, 4, 3])
 }
 
 /// Whether the digits at `range` are a number of their own, not part of a word, a decimal, a UUID or a longer number.

@@ -21,13 +21,24 @@ use crate::model::Severity;
 pub(super) use command::{argument, user_and_password};
 pub(super) use http::{basic, url};
 pub(super) use key::pem;
+pub(super) use names::escape_length;
 
 /// Bytes of a value that an expression includes, so that it fires on names that have a value, and not on each name.
-pub(super) const SEEN: usize = 6;
+pub(super) const SEEN: usize = 8;
+/// The same for passwords, which are shorter, and for the arguments of commands.
+pub(super) const SEEN_OF_PASSWORDS: usize = 6;
 
 /// Judges `name = value` in any of its spellings; `at` is [`SEEN`] bytes into the value.
 pub(super) fn assignment(text: &[u8], at: usize) -> Option<Claim> {
-    let start = at.checked_sub(SEEN)?;
+    value_at(text, at.checked_sub(SEEN)?)
+}
+
+/// The same, where the name is a password's; `at` is [`SEEN_OF_PASSWORDS`] bytes into the value.
+pub(super) fn password(text: &[u8], at: usize) -> Option<Claim> {
+    value_at(text, at.checked_sub(SEEN_OF_PASSWORDS)?)
+}
+
+fn value_at(text: &[u8], start: usize) -> Option<Claim> {
     let before = text.get(..start)?;
     let name = names::before(before)?;
     if names::is_authorization(name.text) {
@@ -58,6 +69,7 @@ fn judge(text: &[u8], name: &names::Name<'_>, value: &values::Value) -> Option<C
     let rule = match kind {
         _ if name.in_query => "Credential in URL",
         names::Kind::Password => "Password Assignment",
+        names::Kind::Key if squashed.ends_with(b"key") => "Key Assignment",
         names::Kind::Key => "Secret Assignment",
     };
     Some(claim(Some(rule), value.range.clone(), None))
@@ -70,6 +82,7 @@ fn claim(rule: Option<&'static str>, range: Range<usize>, at_most: Option<Severi
 /// The rule of the service that a name or the words before it mention, when the value has the form of its keys; and whether
 /// that form is proof enough.
 fn service(squashed: &[u8], context: &[u8], value: &[u8]) -> Option<(&'static str, bool)> {
+    let value = value.strip_prefix(b"base64:").unwrap_or(value);
     let context = names::squash(context);
     let mut nearby = None;
     for rule in rules::services() {

@@ -14,13 +14,16 @@ use std::sync::Arc;
 use zeroize::Zeroizing;
 
 use self::codecs::Attempt;
-use self::pieces::{Group, Groups};
+use self::pieces::Pieces;
 use super::engine::RuleSet;
 use super::stream::StreamScan;
+use super::window::is_answer;
 use crate::model::{Evidence, Family, Finding, Severity, Surface, View};
 
-/// Shortest run worth a look: twelve bytes in base64.
-const SHORTEST: usize = 16;
+/// Shortest run worth a look: nine digits in base64.
+const SHORTEST: usize = 12;
+/// Shorter runs of letters alone are words.
+const WORDY: usize = 24;
 /// Most of a run that is looked at in one go, and how far the next look begins behind. Multiples of 64, so that base64 inside
 /// base64 inside base64 begins with a whole group each time. What two looks have in common is longer than the widest core of
 /// a rule in base64.
@@ -46,14 +49,20 @@ pub(super) struct Masks {
     depth: u8,
     /// Whether one of them was reading from right to left: a second time would undo it.
     reversed: bool,
+    /// Whether pieces were joined: what is left then has none.
+    joined: bool,
 }
 
 impl Masks {
     /// They are as they were sent.
-    pub(super) const NONE: Self = Self { depth: 0, reversed: false };
+    pub(super) const NONE: Self = Self { depth: 0, reversed: false, joined: false };
 
     fn and(self, view: View) -> Self {
-        Self { depth: self.depth + 1, reversed: self.reversed || view == View::Reversed }
+        Self {
+            depth: self.depth + 1,
+            reversed: self.reversed || view == View::Reversed,
+            joined: self.joined || view == View::Squashed,
+        }
     }
 }
 
@@ -67,7 +76,7 @@ pub(super) struct Disguises {
     inside: bool,
     /// View offset up to which words have been tried in reverse.
     reversed: u64,
-    groups: Groups,
+    pieces: Pieces,
     /// Bytes that were scanned again.
     again: u64,
     exhausted: bool,
@@ -127,7 +136,7 @@ impl Disguises {
             at: 0,
             inside: false,
             reversed: 0,
-            groups: Groups::default(),
+            pieces: Pieces::default(),
             again: 0,
             exhausted: false,
         })
@@ -136,27 +145,31 @@ impl Disguises {
     /// Begins again at another place of the view.
     pub(super) fn restart(&mut self, offset: u64) {
         (self.at, self.inside, self.reversed) = (offset, false, offset);
-        self.groups = Groups::starting_at(offset);
+        self.pieces = Pieces::starting_at(offset);
     }
 
     /// View offset from which on bytes may still belong to a disguise.
     pub(super) fn open_since(&self) -> u64 {
-        self.at.min(self.groups.open_since())
+        self.at.min(self.pieces.open_since())
     }
 
     /// Looks at what is new in `text`.
     pub(super) fn search(&mut self, set: &Arc<RuleSet>, surface: Surface, text: Kept<'_>, out: &mut Vec<Unmasked>) {
-        let mut search = Search { set, surface, masks: self.masks, text, again: 0, out };
+        let end = text.first + text.bytes.len() as u64;
+        let left = (AGAIN + AGAIN_PER_BYTE * end).saturating_sub(self.again);
+        let mut search = Search { set, surface, masks: self.masks, text, left, exhausted: false, out };
         while let Some(run) = self.next_run(text) {
             search.run(&run, &mut self.reversed);
         }
-        let mut groups = std::mem::take(&mut self.groups);
-        groups.search(text, |group| search.group(&group));
-        self.groups = groups;
-        self.again += search.again;
-        let allowed = AGAIN + AGAIN_PER_BYTE * (text.first + text.bytes.len() as u64);
-        if self.again > allowed && !std::mem::replace(&mut self.exhausted, true) {
-            let end = text.first + text.bytes.len() as u64;
+        // Only what leaves has a reason to be cut; answers that are spaced out are a matter of language.
+        if self.masks.joined || is_answer(surface) {
+            self.pieces = Pieces::starting_at(end);
+        } else {
+            self.pieces.search(text, |joined| search.scan(&joined.place, &joined.bytes, View::Squashed));
+        }
+        let (still_left, exhausted) = (search.left, search.exhausted);
+        self.again += left - still_left;
+        if exhausted && !std::mem::replace(&mut self.exhausted, true) {
             out.push(Unmasked { place: end..end, finding: limit("decoded bytes", surface) });
         }
     }
@@ -220,7 +233,9 @@ struct Search<'a> {
     surface: Surface,
     masks: Masks,
     text: Kept<'a>,
-    again: u64,
+    /// Bytes that may still be scanned again; whether there was not enough once.
+    left: u64,
+    exhausted: bool,
     out: &'a mut Vec<Unmasked>,
 }
 
@@ -228,13 +243,22 @@ impl Search<'_> {
     /// Tries a run in every way.
     fn run(&mut self, run: &Run, reversed: &mut u64) {
         let token = self.text.get(run.range.clone());
+        if token.len() < WORDY && is_word(token) {
+            return;
+        }
         let mut decoded = Vec::new();
         codecs::attempts(token, run.continued, |attempt| decoded.push(attempt));
         let any = !decoded.is_empty();
         for Attempt { bytes } in decoded {
             self.scan(&run.range, &bytes, View::Decoded);
         }
-        if !any && !self.masks.reversed && !run.continued && !run.goes_on && may_be_reversed(token) {
+        if !any
+            && !self.masks.reversed
+            && !is_answer(self.surface)
+            && !run.continued
+            && !run.goes_on
+            && may_be_reversed(token)
+        {
             self.reverse(&run.range, reversed);
         }
     }
@@ -243,7 +267,10 @@ impl Search<'_> {
     fn reverse(&mut self, run: &Range<usize>, reversed: &mut u64) {
         let before = self.text.get(run.start.saturating_sub(WORD)..run.start);
         let start = run.start - before.iter().rev().take_while(|&&byte| in_word(byte)).count();
-        let start = start.max(self.text.index(*reversed)).min(run.start);
+        // The name of what is assigned stays in front, where it says what it is.
+        let named =
+            self.text.get(start..run.start).iter().rposition(|&byte| byte == b'=').map_or(start, |at| start + at + 1);
+        let start = named.max(self.text.index(*reversed)).min(run.start);
         if self.text.index(*reversed) > run.start {
             return;
         }
@@ -254,20 +281,13 @@ impl Search<'_> {
         self.scan(&(start..end), &backward, View::Reversed);
     }
 
-    /// Tries pieces of one length joined.
-    fn group(&mut self, group: &Group) {
-        let place = self.text.index(group.place.start)..self.text.index(group.place.end);
-        let joined: Zeroizing<Vec<u8>> = Zeroizing::new(
-            self.text.get(place.clone()).iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect(),
-        );
-        if pieces::may_be_a_token(&joined, group) {
-            self.scan(&place, &joined, View::Squashed);
-        }
-    }
-
     /// Scans what was below a disguise, as if it stood there undisguised.
     fn scan(&mut self, place: &Range<usize>, plain: &[u8], view: View) {
-        self.again += plain.len() as u64;
+        let Some(left) = self.left.checked_sub(plain.len() as u64) else {
+            self.exhausted = true;
+            return;
+        };
+        self.left = left;
         let context = self.text.get(place.start.saturating_sub(CONTEXT)..place.start);
         let mut scan =
             StreamScan::nested(Arc::clone(self.set), self.surface, self.masks.and(view), context.len() + plain.len());
@@ -278,7 +298,9 @@ impl Search<'_> {
         for mut finding in scan.finish() {
             let within = finding.span.end > inside.start;
             let limit = finding.family == Family::Limit;
-            if within || limit {
+            // A value that its name gives away is one in either direction, and was found in the other.
+            let symmetric = view == View::Reversed && self.set.is_told_by_words(&finding.rule);
+            if (within || limit) && !symmetric {
                 finding.view = view;
                 self.out.push(Unmasked { place: view_place.clone(), finding });
             }
@@ -286,12 +308,22 @@ impl Search<'_> {
     }
 }
 
-/// Whether a token may make sense from right to left: not when it is all digits, or a hash.
+/// Whether a token is written like a word, or like several: small letters with at most a capital in front.
+fn is_word(token: &[u8]) -> bool {
+    let mut after_small = false;
+    token.iter().all(|byte| {
+        let fits = !byte.is_ascii_digit() && !(after_small && byte.is_ascii_uppercase());
+        after_small = byte.is_ascii_lowercase();
+        fits
+    }) && after_small
+}
+
+/// Whether a token may make sense from right to left: not when it is all digits, or a hash or UUID.
 fn may_be_reversed(token: &[u8]) -> bool {
     let any = |is: fn(&u8) -> bool| token.iter().any(is);
-    any(u8::is_ascii_digit)
-        && any(u8::is_ascii_alphabetic)
-        && token.iter().any(|byte| !byte.is_ascii_hexdigit() && *byte != b'-')
+    let hash = token.iter().all(|byte| byte.is_ascii_hexdigit() || *byte == b'-')
+        && matches!(token.len(), 32 | 36 | 40 | 64 | 128);
+    token.len() >= 16 && any(u8::is_ascii_digit) && any(u8::is_ascii_alphabetic) && !hash
 }
 
 fn limit(what: &str, surface: Surface) -> Finding {

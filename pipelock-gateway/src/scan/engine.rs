@@ -11,7 +11,7 @@ use regex::bytes::{Regex, RegexBuilder};
 use super::candidates;
 use super::hyperscan::{self, Database, Expression, Generation, Width};
 use super::injection;
-use super::rules::{self, Begin, Class, Judge, LOOK_AHEAD, LOOK_BEHIND, Lane, Left, RunKind, Service, Tail};
+use super::rules::{self, Begin, Class, Judge, LOOK_AHEAD, LOOK_BEHIND, Lane, Left, RunKind, Tail};
 use super::stream::{Encoding, StreamOptions, StreamScan};
 use super::validate::{self, Check};
 use crate::model::{Finding, Severity, Surface, Validator};
@@ -161,14 +161,14 @@ pub(super) enum Finder {
     /// The run lane, which confirms by itself.
     Run(RunKind),
     /// Another rule, which reports in this one's name.
-    Service(&'static Service),
+    Service,
 }
 
 impl Finder {
     pub(super) fn confirm(&self) -> Option<&Confirm> {
         match self {
             Self::Trigger(confirm) => Some(confirm),
-            Self::Words(_) | Self::Run(_) | Self::Service(_) => None,
+            Self::Words(_) | Self::Run(_) | Self::Service => None,
         }
     }
 }
@@ -195,10 +195,17 @@ impl RuleSet {
         u16::try_from(place).ok()
     }
 
+    /// Whether a rule knows its secrets only by the words around them.
+    pub(super) fn is_told_by_words(&self, name: &str) -> bool {
+        self.rules
+            .iter()
+            .any(|rule| &*rule.name == name && matches!(rule.finder, Finder::Words(_) | Finder::Service))
+    }
+
     /// The rule called `name`, unless it is switched off.
     pub(super) fn named(&self, name: &str) -> Option<u16> {
         let reported =
-            |rule: &Rule| matches!(rule.finder, Finder::Service(_) | Finder::Words(_)) && &*rule.name == name;
+            |rule: &Rule| matches!(rule.finder, Finder::Service | Finder::Words(_)) && &*rule.name == name;
         u16::try_from(self.rules.iter().position(reported)?).ok()
     }
 }
@@ -282,8 +289,14 @@ struct Loading {
 impl Loading {
     fn built_in(&mut self, rule: &rules::BuiltIn) -> Result<(), Error> {
         let trigger = match rule.lane {
-            Lane::Run(kind) => return self.other(rule, Finder::Run(kind)),
-            Lane::Service(service) => return self.other(rule, Finder::Service(service)),
+            Lane::Run(kind) => {
+                self.other(rule, Finder::Run(kind));
+                return Ok(());
+            }
+            Lane::Service(_) => {
+                self.other(rule, Finder::Service);
+                return Ok(());
+            }
             Lane::Words(words) => {
                 let expression = Expression { source: words.expression.to_owned(), caseless: false };
                 bounded_width(rule.name, &expression)?;
@@ -308,9 +321,8 @@ impl Loading {
         Ok(())
     }
 
-    fn other(&mut self, rule: &rules::BuiltIn, finder: Finder) -> Result<(), Error> {
+    fn other(&mut self, rule: &rules::BuiltIn, finder: Finder) {
         self.others.push(Rule { name: rule.name.into(), severity: rule.severity, finder });
-        Ok(())
     }
 
     fn user(&mut self, rule: &UserRule) -> Result<(), Error> {
@@ -346,7 +358,7 @@ impl Loading {
         // A run is decided AHEAD bytes late; it may have begun its own length before that.
         let reach = reach.max().unwrap_or_default().max(candidates::AHEAD + candidates::BEHIND);
         let reach = reach.max(LOOK_AHEAD + LOOK_BEHIND);
-        Ok(Engine { set: Arc::new(RuleSet { generation, text, floor, language, squashed, rules, reach }) })
+        Ok(Engine { set: Arc::new(RuleSet { generation, text, language, squashed, floor, rules, reach }) })
     }
 }
 

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::decode::{Decoded, Decoder, Escapes, raw_len};
 use super::normalize::{Normalizer, fold};
+use super::runs::{Found, Runs};
 use super::{Encoding, Engine, Message, Payload, RuleSpec, StreamOptions};
 use crate::model::{Finding, Surface};
 
@@ -132,12 +133,36 @@ pub fn stream(input: &[u8]) {
     cut(data, &cuts, encoding, surface);
 }
 
+/// The run lane reports the same runs however the input was cut, each inside of it, in order of their ends.
+fn same_runs(text: &[u8], cuts: &[u8]) {
+    let find = |pieces: &[&[u8]]| {
+        let mut found = Vec::new();
+        let mut lane = Runs::default();
+        for piece in pieces {
+            lane.feed(piece, |run| found.push(run));
+        }
+        lane.finish(|run| found.push(run));
+        found
+    };
+    let whole = find(&[text]);
+    assert_eq!(whole, find(&pieces(text, cuts)), "cuts must not change which runs there are");
+    for run in &whole {
+        let (start, end) = match run {
+            Found::Digits(range) | Found::Token(range) => (range.start, range.end),
+            Found::Code(at) => (*at, at + 2),
+        };
+        assert!(start < end && end <= text.len() as u64, "{run:?}");
+    }
+}
+
 /// The same for text of the bytes that numbers and keys are made of, so that the run lane has something to do.
 pub fn runs(input: &[u8]) {
     const LETTERS: &[u8] =
         b"0123456789012345678901234567890123456789 -.,:/_+=abcdefABCDEFxDEGBFR4111KLxprv\\n\"{}key\n";
     let (cuts, data) = parameters::<4>(input);
     let text: Vec<u8> = data.iter().map(|byte| LETTERS[usize::from(*byte) % LETTERS.len()]).collect();
+    same_runs(data, &cuts);
+    same_runs(&text, &cuts);
     cut(&text, &cuts, Encoding::Plain, Surface::RequestBody);
 }
 

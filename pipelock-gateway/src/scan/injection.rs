@@ -23,6 +23,7 @@ mod score;
 mod squashed;
 #[cfg(any(test, feature = "testing"))]
 pub mod training;
+#[cfg(any(test, feature = "testing"))]
 mod whole;
 
 use std::ops::Range;
@@ -37,7 +38,6 @@ use super::normalize::fold;
 use crate::model::Severity;
 
 pub(super) use squashed::{confirm as confirm_squashed, expressions as squashed_expressions, squash};
-pub(super) use whole::judge_body;
 
 /// Bytes of folded text on both sides of a hit's end that [`confirm`] may look at.
 pub(super) const REACH: usize = 512;

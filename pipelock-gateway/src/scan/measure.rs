@@ -7,6 +7,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::hyperscan::{Expression, Generation, Hits};
+use super::injection;
+use super::normalize;
 use super::rules::{self, Lane};
 use super::runs::{self, Runs};
 
@@ -35,6 +37,17 @@ pub fn expressions() -> impl Iterator<Item = (&'static str, &'static str)> {
         Lane::Words(words) => Some((rule.name, words.expression)),
         Lane::Run(_) | Lane::Service(_) => None,
     })
+}
+
+/// The triggers of the injection families, for folded text.
+pub fn injection_expressions() -> impl Iterator<Item = &'static str> {
+    injection::expressions().iter().map(|expression| expression.source.as_str())
+}
+
+/// Text as the injection families see it.
+#[must_use]
+pub fn folded(text: &[u8]) -> Vec<u8> {
+    normalize::fold(text)
 }
 
 /// The matcher alone: expressions in one database, whose hits nobody confirms.
@@ -73,7 +86,7 @@ impl Triggers {
     #[must_use]
     pub fn hits(&self, text: &[u8], piece: usize) -> usize {
         let Some(database) = self.generation.database(0) else { return 0 };
-        let mut hits = Hits::with_capacity(512);
+        let mut hits = Hits::with_capacity(1 << 14);
         let mut stream = self.generation.open(database);
         for bytes in text.chunks(piece) {
             let _ = stream.feed(bytes, &mut hits);

@@ -56,6 +56,7 @@ impl Engine {
             (_, Payload::Json(value)) => {
                 let bytes = value.to_string();
                 let mut found = self.body(surface, bytes.as_bytes(), Some("application/json"));
+                tools::settle(surface, value, &mut found);
                 found.extend(structured(surface, value, bytes.len()));
                 found
             }

@@ -228,6 +228,19 @@ pub(super) fn services() -> impl Iterator<Item = &'static BuiltIn> {
     services::RULES.iter()
 }
 
+/// Whether a rule says no more than that a name which promises a secret has a value that may be one.
+pub(super) fn is_assignment(name: &str) -> bool {
+    matches!(
+        name,
+        "Secret Assignment" | "Password Assignment" | "Key Assignment" | "Credential in URL" | "Bearer Token"
+    )
+}
+
+/// Whether a rule adds nothing where another one found something.
+pub(super) fn is_echo(name: &str) -> bool {
+    is_assignment(name) || name == "Number like a Social Security Number"
+}
+
 /// A key with a prefix unusual enough to count in the middle of a word, that goes on as long as `tail` does.
 const fn any(name: &'static str, severity: Severity, expression: &'static str, tail: Class) -> BuiltIn {
     trigger(name, severity, expression, Left::Any, Tail::Open(tail), None)

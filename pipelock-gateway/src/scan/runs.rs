@@ -140,7 +140,7 @@ impl Runs {
         for place in bits(groups | codes) {
             let at = self.at + place;
             if groups >> place & 1 != 0 {
-                let length = (chain << (64 - place)).leading_ones().min(candidates::LONGEST_CHAIN as u32);
+                let length = (chain << (64 - place)).leading_ones();
                 report(Found::Digits(at - u64::from(length)..at));
             } else {
                 report(Found::Code(at - 1));

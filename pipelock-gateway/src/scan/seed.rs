@@ -77,15 +77,19 @@ pub(super) fn scan(text: &[u8], window: Range<usize>, report: &mut impl FnMut(Ru
     let mut at = window.start.saturating_sub(STEP);
     let mut done = 0;
     while at < window.end {
-        if at >= done
+        if at + 1 >= done
             && let Some(word) = word_around(text, at)
             && number(text.get(word.clone()).unwrap_or_default()).is_some()
         {
+            // The word may be the last of a phrase, or one of those before.
+            let here = word.end;
             let end = last_word(text, word);
-            done = end;
-            if window.contains(&(end - 1)) {
-                phrase_ending_at(text, end, report);
+            for end in [here, end].into_iter().take(if here == end { 1 } else { 2 }) {
+                if end > done && window.contains(&(end - 1)) {
+                    phrase_ending_at(text, end, report);
+                }
             }
+            done = end;
         }
         at += STEP;
     }
@@ -114,10 +118,15 @@ fn word_around(text: &[u8], at: usize) -> Option<Range<usize>> {
     Some(start..end)
 }
 
-/// Follows words of the list to the right; answers where the last of them ends.
+/// Follows words of the list to the right while what separates them is the same; answers where the last of them ends.
 fn last_word(text: &[u8], mut word: Range<usize>) -> usize {
+    let mut between: Option<Vec<u8>> = None;
     for _ in 0..2 * MOST_WORDS {
         let Some(next) = next_word(text, word.end) else { break };
+        let gap = separator(text.get(word.end..next.start).unwrap_or_default());
+        if between.get_or_insert_with(|| gap.clone()) != &gap {
+            break;
+        }
         if number(text.get(next.clone()).unwrap_or_default()).is_none() {
             break;
         }
@@ -243,14 +252,20 @@ mod tests {
         for phrase in [TWELVE, EIGHTEEN, TWENTY_FOUR] {
             for separator in [" ", ", ", ",", "\n", "-", "\t", " | ", "\",\"", "  "] {
                 let written = phrase.replace(' ', separator);
-                for (before, after) in [("", ""), ("Recovery: \"", "\" ok"), ("the backup: ", ". Thanks, bye")] {
+                for (before, after) in [
+                    ("", ""),
+                    ("Recovery: \"", "\" ok"),
+                    ("the backup: ", ". Thanks, bye"),
+                    ("{'a':'", "','title':'x'}"),
+                ] {
                     let text = format!("{before}{written}{after}");
                     assert_eq!(whole(&text), [(written.as_str(), None)], "{text}");
                 }
             }
             assert_eq!(whole(&phrase.to_uppercase()).len(), 1);
-            let list: String =
-                phrase.split(' ').enumerate().map(|(place, word)| format!("{}. {word}\n", place + 1)).collect();
+            let lines: Vec<String> =
+                phrase.split(' ').enumerate().map(|(place, word)| format!("{}. {word}", place + 1)).collect();
+            let list = lines.join("\n");
             assert_eq!(whole(&list).len(), 1, "{list}");
         }
     }

@@ -17,8 +17,9 @@ use super::hyperscan::Hits;
 use super::island::{Island, changed_stretches, foreign_stretches};
 use super::language::Language;
 use super::normalize::Normalizer;
+use super::rules;
 use super::window::{HITS_PER_BLOCK, SLICE, Window};
-use crate::model::{Finding, Surface, View};
+use crate::model::{Family, Finding, Severity, Surface, View};
 
 /// How a stream is to be scanned.
 #[derive(Clone, Copy, Debug, Default)]
@@ -255,8 +256,7 @@ impl Views {
     /// Raw bytes at the end in which a match may still begin.
     fn undecided(&self) -> usize {
         let text = self.decoder.held() + self.normalizer.held();
-        let unwrapped =
-            text + self.unwrap.iter().map(Decoder::held).sum::<usize>() + self.unwrap_normalizer.held();
+        let unwrapped = text + self.unwrap.iter().map(Decoder::held).sum::<usize>() + self.unwrap_normalizer.held();
         let language = self.language.as_ref().map_or(0, Language::undecided);
         let open = self.raw.undecided().max(text + self.text.undecided()).max(unwrapped + self.unwrapped.undecided());
         open.max(unwrapped + language)
@@ -381,7 +381,24 @@ fn reads_language(surface: Surface) -> bool {
 
 /// Keeps one of several findings of one rule that overlap in the raw bytes: the worst; then one that needed no guess; then the
 /// longest, since an escape may cut a token short in the raw view; then the one that needs no decoding.
-fn merge(mut found: Vec<Finding>) -> Vec<Finding> {
+fn merge(found: Vec<Finding>) -> Vec<Finding> {
+    let guess = |finding: &Finding| matches!(finding.view, View::Decoded | View::Squashed | View::Reversed);
+    let (guessed, seen): (Vec<_>, Vec<_>) = found.into_iter().partition(guess);
+    let mut merged = cluster(seen);
+    // A guess covers a whole disguise. It must not swallow what was seen plainly, and adds nothing where that was as bad.
+    let known = |guess: &Finding| {
+        let overlaps = |seen: &Finding| seen.span.start < guess.span.end && guess.span.start < seen.span.end;
+        merged.iter().any(|seen| seen.rule == guess.rule && seen.severity >= guess.severity && overlaps(seen))
+    };
+    let new: Vec<_> = cluster(guessed).into_iter().filter(|guess| !known(guess)).collect();
+    merged.extend(new);
+    // Stable, so that findings at one place stay in the order of their rules' names.
+    merged.sort_by_key(|finding| (finding.span.start, finding.span.end));
+    without_echoes(merged)
+}
+
+/// Keeps one of several findings of one rule that overlap.
+fn cluster(mut found: Vec<Finding>) -> Vec<Finding> {
     let order =
         |finding: &Finding| (finding.rule.clone(), finding.span.start, finding.span.end, view_order(finding.view));
     found.sort_by_key(order);
@@ -392,10 +409,7 @@ fn merge(mut found: Vec<Finding>) -> Vec<Finding> {
         match merged.last_mut() {
             Some(kept) if kept.rule == finding.rule && finding.span.start < reach => {
                 reach = reach.max(finding.span.end);
-                let worth = |finding: &Finding| {
-                    let guessed = matches!(finding.view, View::Decoded | View::Squashed | View::Reversed);
-                    (finding.severity, !guessed, finding.span.end - finding.span.start)
-                };
+                let worth = |finding: &Finding| (finding.severity, finding.span.end - finding.span.start);
                 if worth(&finding) > worth(kept) {
                     *kept = finding;
                 }
@@ -406,9 +420,29 @@ fn merge(mut found: Vec<Finding>) -> Vec<Finding> {
             }
         }
     }
-    // Stable, so that findings at one place stay in the order of their rules' names.
-    merged.sort_by_key(|finding| (finding.span.start, finding.span.end));
     merged
+}
+
+/// Drops what only says that a name has a value where another rule says what that value is.
+fn without_echoes(mut found: Vec<Finding>) -> Vec<Finding> {
+    let echo = |finding: &Finding| finding.family == Family::Dlp && rules::is_echo(&finding.rule);
+    let mut reach = 0;
+    // Where each of the others begins, and how far those up to it reach.
+    let known: Vec<(u64, u64)> = found
+        .iter()
+        .filter(|finding| finding.family == Family::Dlp && !echo(finding) && finding.severity >= Severity::Medium)
+        .map(|finding| {
+            reach = reach.max(finding.span.end);
+            (finding.span.start, reach)
+        })
+        .collect();
+    found.retain(|finding| {
+        let before = known.partition_point(|(start, _)| *start < finding.span.end);
+        let covered =
+            before.checked_sub(1).and_then(|last| known.get(last)).is_some_and(|(_, end)| *end > finding.span.start);
+        !(echo(finding) && covered)
+    });
+    found
 }
 
 fn view_order(view: View) -> u8 {

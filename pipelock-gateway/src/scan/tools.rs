@@ -32,8 +32,24 @@ use serde_json::Value;
 pub use chain::ToolSession;
 pub use drift::Inventory;
 
-use crate::model::{Family, Finding, Surface};
+use crate::model::{Family, Finding, Severity, Surface};
 use report::Report;
+
+/// Lowers what the engine's rules say about text that is where it belongs: a password in the parameter that asks for one, an
+/// example in a definition. Only findings that rest on the words around a value; what is a key by its own format stays.
+pub(super) fn settle(surface: Surface, message: &Value, found: &mut [Finding]) {
+    let expected = match surface {
+        Surface::ToolCall | Surface::ToolChain => arguments::passwords(message),
+        _ => Vec::new(),
+    };
+    for finding in
+        found.iter_mut().filter(|finding| finding.family == Family::Dlp && finding.severity == Severity::Medium)
+    {
+        if surface == Surface::ToolDefinitions || expected.contains(&finding.evidence) {
+            finding.severity = Severity::Low;
+        }
+    }
+}
 
 /// What is wrong with the definitions in an answer to `tools/list`, or in `{"before", "after"}`: then also what changed.
 pub(super) fn judge_definitions(message: &Value) -> Vec<Finding> {

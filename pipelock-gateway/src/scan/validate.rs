@@ -123,8 +123,8 @@ pub(super) fn aba(text: &[u8]) -> Check {
     let prefix_in_use = matches!(first * 10 + second, 0..=12 | 21..=32 | 61..=72 | 80);
     let sum: u32 = digits.iter().zip([3, 7, 1].into_iter().cycle()).map(|(digit, weight)| digit * weight).sum();
     // Six zeros at the end are a test number of a payment service.
-    let test = digits.iter().rev().take(6).all(|&digit| digit == 0);
-    Check::pass_if(digits.len() == 9 && prefix_in_use && sum.is_multiple_of(10) && !test)
+    let made_up = digits.iter().rev().take(6).all(|&digit| digit == 0);
+    Check::pass_if(digits.len() == 9 && prefix_in_use && sum.is_multiple_of(10) && !made_up)
 }
 
 /// GitHub's tokens of 2021: prefix, 30 random characters, and their CRC-32 as six base-62 digits.
@@ -317,7 +317,7 @@ pub(super) fn slack(token: &[u8]) -> Check {
 /// A short token without a telling prefix: more than one digit among its letters.
 pub(super) fn numbered(token: &[u8]) -> Check {
     let digits = token.iter().filter(|byte| byte.is_ascii_digit()).count();
-    if digits < 3 || digits + 6 > token.len() { Check::Reject } else { varied(token) }
+    if digits < 2 || digits + 6 > token.len() { Check::Reject } else { varied(token) }
 }
 
 /// Keys of Azure with a mark in their middle have 84 characters.
@@ -420,9 +420,17 @@ pub(super) fn database_url(url: &[u8]) -> Check {
     let is_name = |name: &[u8]| !name.is_empty() && name.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'_');
     let within = |open: &[u8], close: &[u8]| password.strip_prefix(open).and_then(|rest| rest.strip_suffix(close));
     let variable = within(b"$", b"").is_some_and(is_name)
-        || [(&b"${"[..], &b"}"[..]), (b"{", b"}"), (b"{{", b"}}"), (b"%(", b")s")]
-            .iter()
-            .any(|(o, c)| within(o, c).is_some());
+        || [
+            (&b"${"[..], &b"}"[..]),
+            (b"{", b"}"),
+            (b"{{", b"}}"),
+            (b"%(", b")s"),
+            (b"[", b"]"),
+            (b"<", b">"),
+            (b"(", b")"),
+        ]
+        .iter()
+        .any(|(o, c)| within(o, c).is_some());
     if variable || password.iter().all(|byte| matches!(byte, b'*' | b'x' | b'X' | b'.')) {
         return Check::Reject;
     }

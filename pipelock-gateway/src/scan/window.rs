@@ -13,6 +13,7 @@ use std::sync::Arc;
 use zeroize::Zeroizing;
 
 use super::candidates::{self, left_boundary};
+use super::context::escape_length;
 use super::decode::{LONGEST, RawLength, raw_len};
 use super::disguise::{self, Disguises, Kept, Masks, Unmasked};
 use super::engine::{Confirm, Finder, MAX_WIDTH, Rule, RuleSet, Start};
@@ -194,7 +195,7 @@ impl Window {
     /// The view is complete: decides what is still open.
     pub(super) fn finish(&mut self, hits: &mut Hits, found: &mut Vec<Finding>) {
         self.run_lane(self.end(), found);
-        self.unmask(true, found);
+        self.unmask(self.end(), true, found);
         if let Some(stream) = self.stream.take() {
             hits.clear(HITS_PER_BLOCK);
             let fed = stream.finish(hits);
@@ -262,7 +263,11 @@ impl Window {
             Some(lengths) => raw_len(lengths.drain(..forget).as_slice()) as u64,
         };
         self.kept.drain(..forget);
-        debug_assert!(self.kept.len() + more <= self.kept.capacity(), "the bound of a view's memory is wrong");
+        debug_assert!(
+            self.kept.len() + more <= self.kept.capacity(),
+            "the bound of a view's memory is wrong: {} and {more} more",
+            self.kept.len()
+        );
     }
 
     /// Scans what was added.
@@ -286,13 +291,14 @@ impl Window {
             self.settle(false, found);
         }
         self.run_lane(self.end().saturating_sub(candidates::AHEAD as u64), found);
-        self.unmask(false, found);
+        self.unmask(self.end(), false, found);
     }
 
-    /// Looks below the disguises in what is new.
-    fn unmask(&mut self, last: bool, found: &mut Vec<Finding>) {
+    /// Looks below the disguises in what is new, up to `until`; `last` when nothing follows.
+    fn unmask(&mut self, until: u64, last: bool, found: &mut Vec<Finding>) {
+        let until = self.index(until);
         let Some(disguises) = self.disguises.as_mut().filter(|_| self.stream.is_some()) else { return };
-        let text = Kept { bytes: &self.kept, first: self.first, last };
+        let text = Kept { bytes: self.kept.get(..until).unwrap_or_default(), first: self.first, last };
         let mut unmasked = Vec::new();
         disguises.search(&self.set, self.surface, text, &mut unmasked);
         for Unmasked { place, mut finding } in unmasked {
@@ -352,7 +358,7 @@ impl Window {
             let (tail, limit) = match &rule.finder {
                 Finder::Trigger(confirm) => (confirm.tail, FINDINGS_PER_RULE),
                 Finder::Words(_) => (Tail::Ahead, u8::MAX),
-                Finder::Run(_) | Finder::Service(_) => break,
+                Finder::Run(_) | Finder::Service => break,
             };
             let seen = self.seen(hit.rule);
             if seen.covered < hit.end && seen.counts[0] < limit {
@@ -373,7 +379,7 @@ impl Window {
                 match &rule.finder {
                     Finder::Trigger(confirm) => self.confirm(hit, rule, confirm, found),
                     Finder::Words(judge) => self.judge(hit, *judge, found),
-                    Finder::Run(_) | Finder::Service(_) => {}
+                    Finder::Run(_) | Finder::Service => {}
                 }
             }
             decided += 1;
@@ -447,7 +453,13 @@ impl Window {
                     before.iter().rev().take(*reach as usize).take_while(|&&byte| class.contains(byte)).count();
                 let back = before.get(core - length..)?;
                 let glued = if length < *reach as usize { memchr::memmem::find(back, prefix)? } else { 0 };
-                self.first + (core - length + glued) as u64
+                // The letter of an escape belongs to no token: `\t1234`.
+                let start = core - length + glued;
+                let escape = match start.checked_sub(1).and_then(|before| self.kept.get(before)) {
+                    Some(b'\\') if glued == 0 => escape_length(self.kept.get(start..core).unwrap_or_default()),
+                    _ => 0,
+                };
+                self.first + (start + escape) as u64
             }
             Start::Search { regex, min, max } => {
                 let end = self.index(hit.end);
@@ -508,6 +520,7 @@ impl Window {
     fn limit(&mut self, what: &str, at: u64, found: &mut Vec<Finding>) {
         // Where the lane stands depends on the last cut; where it would stand had every byte come alone does not.
         self.run_lane(at.saturating_sub(1 + candidates::AHEAD as u64), found);
+        self.unmask(at.saturating_sub(1), false, found);
         // Settling may have ended the view already; at the end of data the stream is gone, but the limit is news.
         if std::mem::replace(&mut self.ended, true) {
             return;

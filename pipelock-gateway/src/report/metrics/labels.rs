@@ -59,6 +59,32 @@ impl UpstreamError {
     }
 }
 
+/// How the reading of a workload's environment went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum EnvironmentRead {
+    /// It was read.
+    Read,
+    /// It had been read for an earlier connection.
+    Known,
+    /// The process had ended, or could not be looked into; its connection was judged by rules alone.
+    Unreadable,
+    /// It took too long; its connection was judged by rules alone.
+    Timeout,
+}
+
+impl EnvironmentRead {
+    /// The label value.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Known => "known",
+            Self::Unreadable => "unreadable",
+            Self::Timeout => "timeout",
+        }
+    }
+}
+
 /// How an attempt to open a TLS connection between workload and upstream went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum TlsIntercept {

@@ -53,6 +53,7 @@ fn touch_all(metrics: &Metrics) {
     metrics.tls_cert_cache_size(3);
     metrics.leaf_minted(Duration::from_micros(90));
     metrics.explicit_request(ExplicitKind::Connect, ExplicitOutcome::Blocked);
+    metrics.environment_read(EnvironmentRead::Read);
     metrics.records_lost(RecordLoss::QueueFull, 2);
     metrics.panicked();
 }

@@ -1,10 +1,11 @@
 //! Secrets in the arguments of commands: `--password …`, `curl -u name:…`, `login … password …`.
 
-use super::{Claim, SEEN, claim, values};
+use super::{Claim, SEEN_OF_PASSWORDS, claim, values};
 
-/// Judges an argument that names itself, or a word that stands before a password; `at` is [`SEEN`] bytes into the value.
+/// Judges an argument that names itself, or a word that stands before a password; `at` is
+/// [`SEEN_OF_PASSWORDS`] bytes into the value.
 pub(in crate::scan) fn argument(text: &[u8], at: usize) -> Option<Claim> {
-    let value = values::at(text, at.checked_sub(SEEN)?)?;
+    let value = values::at(text, at.checked_sub(SEEN_OF_PASSWORDS)?)?;
     let bytes = text.get(value.range.clone())?;
     let genuine = !values::is_reference(bytes)
         && !values::is_placeholder(bytes)
@@ -14,22 +15,28 @@ pub(in crate::scan) fn argument(text: &[u8], at: usize) -> Option<Claim> {
     genuine.then(|| claim(Some("Password Assignment"), value.range, None))
 }
 
+/// Words that stand for a password.
+const NO_PASSWORDS: [&[u8]; 10] =
+    [b"password", b"passwd", b"pass", b"pwd", b"token", b"secret", b"apikey", b"mypassword", b"yyy", b"key"];
+
 /// Judges `name:password` behind `-u` or `--user`; `at` is three bytes into the password.
 pub(in crate::scan) fn user_and_password(text: &[u8], at: usize) -> Option<Claim> {
     let value = values::at(text, at.checked_sub(3)?)?;
     let bytes = text.get(value.range.clone())?;
     let numbers = bytes.iter().all(|byte| byte.is_ascii_digit() || *byte == b':');
-    let (user, password) = bytes.split_at(bytes.iter().position(|&byte| byte == b':')?);
-    let password: Vec<u8> = password.iter().copied().filter(u8::is_ascii_alphanumeric).collect();
-    const NO_PASSWORDS: [&[u8]; 10] =
-        [b"password", b"passwd", b"pass", b"pwd", b"token", b"secret", b"apikey", b"mypassword", b"yyy", b"key"];
-    if NO_PASSWORDS.iter().any(|word| password.eq_ignore_ascii_case(word)) || password == user {
+    let before = text.get(..at.checked_sub(3)?)?;
+    let joint = before.iter().rev().take_while(|byte| matches!(byte, b':' | b'"' | b'\'' | b'\\')).count();
+    let user =
+        before.get(..before.len() - joint)?.rsplit(|byte| matches!(byte, b' ' | b'=' | b'"' | b'\'' | b'\\')).next()?;
+    let password: Vec<u8> = bytes.iter().copied().filter(u8::is_ascii_alphanumeric).collect();
+    if NO_PASSWORDS.iter().any(|word| password.eq_ignore_ascii_case(word)) || password == user || user.starts_with(b"$")
+    {
         return None;
     }
     let variable = bytes.iter().any(|byte| matches!(byte, b'[' | b']'))
         || values::is_variable(bytes)
         || bytes.starts_with(b"$")
         || bytes.starts_with(b"%");
-    let genuine = !variable && !values::is_placeholder(bytes) && bytes.len() >= 4 && !(numbers && bytes.len() < 7);
+    let genuine = !variable && !values::is_placeholder(bytes) && bytes.len() >= 4 && (!numbers || bytes.len() > 6);
     genuine.then(|| claim(None, value.range, None))
 }

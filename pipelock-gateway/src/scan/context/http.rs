@@ -1,6 +1,6 @@
 //! Credentials as HTTP carries them: the `Authorization` field, and user information in addresses.
 
-use super::{Claim, claim, values};
+use super::{Claim, claim, names, values};
 use crate::model::Severity;
 use crate::scan::validate;
 
@@ -54,6 +54,10 @@ fn opaque(text: &[u8], start: usize) -> Option<Claim> {
     genuine.then(|| claim(Some("Bearer Token"), value.range, None))
 }
 
+/// Schemes with a rule of their own.
+const DATABASES: [&[u8]; 9] =
+    [b"postgres", b"mysql", b"mariadb", b"mongodb", b"redis", b"amqp", b"mssql", b"sqlserver", b"cockroach"];
+
 /// Judges user information in an address; `at` is just behind its `@`. Those of databases have a rule of their own.
 pub(in crate::scan) fn url(text: &[u8], at: usize) -> Option<Claim> {
     let before = text.get(..at.checked_sub(1)?)?;
@@ -63,9 +67,10 @@ pub(in crate::scan) fn url(text: &[u8], at: usize) -> Option<Claim> {
         .iter()
         .rposition(|byte| !byte.is_ascii_alphanumeric() && *byte != b'+')
         .map_or(0, |place| place + 1);
+    // The letter of an escape is not part of the scheme: `\thttps`.
+    let escaped = begin > 0 && before.get(begin - 1) == Some(&b'\\');
+    let begin = begin + if escaped { names::escape_length(before.get(begin..scheme)?) } else { 0 };
     let name = before.get(begin..scheme)?.to_ascii_lowercase();
-    const DATABASES: [&[u8]; 9] =
-        [b"postgres", b"mysql", b"mariadb", b"mongodb", b"redis", b"amqp", b"mssql", b"sqlserver", b"cockroach"];
     if name.is_empty() || DATABASES.iter().any(|database| memchr::memmem::find(&name, database).is_some()) {
         return None;
     }

@@ -51,11 +51,23 @@ fn skip(text: &[u8], from: usize, class: fn(u8) -> bool) -> usize {
     text.get(..from).unwrap_or_default().iter().rposition(|&byte| !class(byte)).map_or(0, |at| at + 1)
 }
 
+/// How much of the text after a backslash belongs to an escape of JSON.
+pub(in crate::scan) fn escape_length(after: &[u8]) -> usize {
+    match after {
+        [b'u', digits @ ..] if digits.len() >= 4 && digits.iter().take(4).all(u8::is_ascii_hexdigit) => 5,
+        [b'n' | b't' | b'r' | b'b' | b'f', ..] => 1,
+        _ => 0,
+    }
+}
+
 fn start_of_word(text: &[u8], end: usize) -> usize {
     let start = skip(text, end, |byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.'));
     // An escape before a name is not part of it: `\npassword`.
-    let escaped = start > 0 && text.get(start - 1) == Some(&b'\\') && end > start + 1;
-    start.max(end.saturating_sub(LONGEST)) + usize::from(escaped)
+    let escape = match start.checked_sub(1).and_then(|before| text.get(before)) {
+        Some(b'\\') => escape_length(text.get(start..end).unwrap_or_default()),
+        _ => 0,
+    };
+    (start + if escape < end - start { escape } else { 0 }).max(end.saturating_sub(LONGEST))
 }
 
 /// What may stand between a name and its value.
@@ -270,8 +282,6 @@ const PUBLIC: &[&str] = &[
     "translation",
     "i18n",
     "locale",
-    "hot",
-    "shortcut",
     "stop",
     "bos",
     "eos",
@@ -341,7 +351,8 @@ pub(super) fn kind(name: &[u8], squashed: &[u8]) -> Option<Kind> {
     let is = |word: &[u8], list: &[&str]| list.iter().any(|known| known.as_bytes() == word);
     let last = words.iter().rev().find(|word| !word.iter().all(u8::is_ascii_digit))?;
     let encryption = memchr::memmem::find(squashed, b"encryption").is_some();
-    if is(last, ABOUT) && !encryption || words.iter().any(|word| is(word, PUBLIC)) {
+    let known = [&b"reporterid"[..], b"sumologicaccessid", b"sumoaccessid"].iter().any(|name| squashed.ends_with(name));
+    if is(last, ABOUT) && !encryption && !known || words.iter().any(|word| is(word, PUBLIC)) {
         return None;
     }
     let any = |list: &[&str]| words.iter().any(|word| is(word, list));
@@ -389,8 +400,19 @@ pub(super) fn kind(name: &[u8], squashed: &[u8]) -> Option<Kind> {
     let key = follows
         .is_some_and(|follows| follows.iter().all(|word| word.iter().all(u8::is_ascii_digit) || is(word, STAGES)))
         && !encryption_is_missing(&words);
-    let ends =
-        [&b"token"[..], b"secret", b"apikey", b"secretkey", b"reporterid"].iter().any(|word| squashed.ends_with(word));
+    let ends = [
+        &b"token"[..],
+        b"secret",
+        b"apikey",
+        b"secretkey",
+        b"reporterid",
+        b"accessid",
+        b"login",
+        b"contribsyscom",
+        b"loginwithapikey",
+    ]
+    .iter()
+    .any(|word| squashed.ends_with(word));
     (any(&strong) || key || ends).then_some(Kind::Key)
 }
 

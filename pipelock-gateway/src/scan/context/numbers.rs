@@ -59,7 +59,7 @@ macro_rules! number {
 
 number!(
     /// US social security numbers: areas, groups and serials that were never given out are none.
-    ssn, 9, |digits| validate::social_security(digits)
+    ssn, 9, validate::social_security
 );
 number!(
     /// US taxpayer numbers: 9, and a group in use.
@@ -123,7 +123,7 @@ number!(
 );
 number!(
     /// Sweden's personal number: Luhn over the last ten digits.
-    sweden, 10, |digits| validate::luhn(digits)
+    sweden, 10, validate::luhn
 );
 number!(
     /// Norway's birth number: two check digits modulo 11.
@@ -134,7 +134,7 @@ number!(
 );
 number!(
     /// South Africa's identity number: Luhn over thirteen digits.
-    south_africa, 13, |digits| validate::luhn(digits)
+    south_africa, 13, validate::luhn
 );
 number!(
     /// Turkey's identity number: two check digits.
@@ -197,11 +197,11 @@ number!(
 pub(in crate::scan) fn spain(text: &[u8], at: usize) -> Option<Claim> {
     let genuine = |characters: &[u8]| {
         let Some((letter, digits)) = characters.split_last() else { return false };
-        let number = digits.iter().fold(Some(0u32), |number, byte| match (number, byte) {
-            (Some(0), b'X') => Some(0),
-            (Some(0), b'Y') => Some(1),
-            (Some(0), b'Z') => Some(2),
-            (Some(number), b'0'..=b'9') => Some(number * 10 + u32::from(byte - b'0')),
+        let number = digits.iter().try_fold(0u32, |number, byte| match (number, byte) {
+            (0, b'X') => Some(0),
+            (0, b'Y') => Some(1),
+            (0, b'Z') => Some(2),
+            (number, b'0'..=b'9') => Some(number * 10 + u32::from(byte - b'0')),
             _ => None,
         });
         number.is_some_and(|number| b"TRWAGMYFPDXBNJZSQVHLCKE".get((number % 23) as usize) == Some(letter))

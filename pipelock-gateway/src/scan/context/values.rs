@@ -36,110 +36,116 @@ pub(super) fn at(text: &[u8], start: usize) -> Option<Value> {
     Some(Value { range, quoted: quote.is_some(), is_key })
 }
 
+/// How references begin, in the languages in which programs and configuration are written.
+const BEGINNINGS: &[&[u8]] = &[
+    b"$",
+    b"{",
+    b"<",
+    b"%(",
+    b"%{",
+    b"#{",
+    b"@",
+    b"[",
+    b"(",
+    b"&",
+    b"*",
+    b"!",
+    b"process.",
+    b"os.",
+    b"env.",
+    b"env[",
+    b"env(",
+    b"self.",
+    b"this.",
+    b"config.",
+    b"settings.",
+    b"req.",
+    b"request.",
+    b"params",
+    b"var.",
+    b"local.",
+    b"data.",
+    b"secrets.",
+    b"vault:",
+    b"ssm:",
+    b"arn:",
+    b"http://",
+    b"https://",
+    b"file:",
+    b"./",
+    b"../",
+    b"~/",
+    b"/etc/",
+    b"/run/",
+    b"/var/",
+    b"/home/",
+    b"/usr/",
+    b"/tmp/",
+    b"/opt/",
+    b"C:\\",
+    b"op://",
+    b"ref+",
+    b"projects/",
+    b"enc[",
+    b"encrypted",
+    b"rails.",
+    b"system.",
+    b"getenv",
+    b"get_",
+    b"load_",
+    b"function",
+    b"lambda",
+    b"async ",
+    b"await ",
+    b"new ",
+    b"return",
+    b"string",
+    b"str(",
+    b"bytes",
+    b"base64.",
+    b"json.",
+    b"crypto.",
+    b"uuid",
+    b"random",
+    b"generate",
+    b"data:",
+    b"localhost",
+];
+
+/// What stands inside of them.
+const INSIDE: &[&[u8]] = &[
+    b"()",
+    b"${",
+    b"{{",
+    b"}}",
+    b"::",
+    b"->",
+    b"%s",
+    b"getenv",
+    b"environ",
+    b"[\"",
+    b"['",
+    b"=>",
+    b"\\(",
+    b"${{",
+    b"#{",
+    b"...",
+    b"\xe2\x80\xa6",
+];
+
+/// How they end.
+const ENDS: &[&[u8]] = &[
+    b".pem", b".key", b".json", b".yml", b".yaml", b".txt", b".crt", b".p12", b".pfx", b".env", b".rb", b".py", b".js",
+    b".ts", b".go", b".html", b")", b"(", b"{", b"[", b">",
+];
+
 /// Whether a value only says where the secret is: a variable, a call, a path, an address.
 pub(super) fn is_reference(value: &[u8]) -> bool {
     let begins = |prefix: &&[u8]| value.len() >= prefix.len() && value[..prefix.len()].eq_ignore_ascii_case(prefix);
-    const BEGINNINGS: &[&[u8]] = &[
-        b"$",
-        b"{",
-        b"<",
-        b"%(",
-        b"%{",
-        b"#{",
-        b"@",
-        b"[",
-        b"(",
-        b"&",
-        b"*",
-        b"!",
-        b"process.",
-        b"os.",
-        b"env.",
-        b"env[",
-        b"env(",
-        b"self.",
-        b"this.",
-        b"config.",
-        b"settings.",
-        b"req.",
-        b"request.",
-        b"params",
-        b"var.",
-        b"local.",
-        b"data.",
-        b"secrets.",
-        b"vault:",
-        b"ssm:",
-        b"arn:",
-        b"http://",
-        b"https://",
-        b"file:",
-        b"./",
-        b"../",
-        b"~/",
-        b"/etc/",
-        b"/run/",
-        b"/var/",
-        b"/home/",
-        b"/usr/",
-        b"/tmp/",
-        b"/opt/",
-        b"C:\\",
-        b"op://",
-        b"ref+",
-        b"projects/",
-        b"enc[",
-        b"encrypted",
-        b"rails.",
-        b"system.",
-        b"getenv",
-        b"get_",
-        b"load_",
-        b"function",
-        b"lambda",
-        b"async ",
-        b"await ",
-        b"new ",
-        b"return",
-        b"string",
-        b"str(",
-        b"bytes",
-        b"base64.",
-        b"json.",
-        b"crypto.",
-        b"uuid",
-        b"random",
-        b"generate",
-        b"data:",
-        b"localhost",
-    ];
-    const INSIDE: &[&[u8]] = &[
-        b"()",
-        b"${",
-        b"{{",
-        b"}}",
-        b"::",
-        b"->",
-        b"%s",
-        b"getenv",
-        b"environ",
-        b"[\"",
-        b"['",
-        b"=>",
-        b"\\(",
-        b"${{",
-        b"#{",
-        b"...",
-        b"\xe2\x80\xa6",
-    ];
-    const ENDS: &[&[u8]] = &[
-        b".pem", b".key", b".json", b".yml", b".yaml", b".txt", b".crt", b".p12", b".pfx", b".env", b".rb", b".py",
-        b".js", b".ts", b".go", b".html", b")", b"(", b"{", b"[", b">",
-    ];
     BEGINNINGS.iter().any(begins)
         || INSIDE.iter().any(|part| memchr::memmem::find(value, part).is_some())
         || ENDS.iter().any(|end| value.ends_with(end))
-        || (value.contains(&b'(') && value.iter().all(|byte| byte.is_ascii_graphic()))
+        || (value.contains(&b'(') && value.iter().all(u8::is_ascii_graphic))
         || is_path(value)
         || is_identifier(value)
 }
@@ -357,7 +363,7 @@ const NOT_PASSWORDS: &[&[u8]] = &[
 
 /// Whether a person may have thought of it as a password and written it down here.
 pub(super) fn could_be_password(value: &[u8], written: &Value, name: &Name<'_>) -> bool {
-    if value.len() < 5 || value.len() > 128 || !value.iter().all(|byte| byte.is_ascii_graphic()) {
+    if value.len() < 5 || value.len() > 128 || !value.iter().all(u8::is_ascii_graphic) {
         return false;
     }
     if NOT_PASSWORDS.iter().any(|word| value.eq_ignore_ascii_case(word)) {
@@ -377,9 +383,10 @@ pub(super) fn could_be_password(value: &[u8], written: &Value, name: &Name<'_>) 
 
 /// Whether a part of an address is to be filled in.
 pub(super) fn is_variable(value: &[u8]) -> bool {
-    value.iter().any(|byte| matches!(byte, b'$' | b'{' | b'}' | b'<' | b'>' | b'%' | b'*' | b'(' | b'['))
-        && value.iter().filter(|byte| **byte == b'%').count()
-            != value.windows(3).filter(|w| w[0] == b'%' && w[1].is_ascii_hexdigit() && w[2].is_ascii_hexdigit()).count()
-        || value.iter().any(|byte| matches!(byte, b'$' | b'{' | b'}' | b'<' | b'>'))
-        || (!value.is_empty() && value.iter().all(|byte| matches!(byte, b'*' | b'x' | b'X' | b'.')))
+    let any = |bytes: &[u8]| value.iter().any(|byte| bytes.contains(byte));
+    // `%40` is a character of a password; any other percent sign belongs to a template.
+    let is_escape = |three: &[u8]| matches!(three, [b'%', a, b] if a.is_ascii_hexdigit() && b.is_ascii_hexdigit());
+    let template =
+        (0..value.len()).any(|at| value.get(at) == Some(&b'%') && !value.get(at..at + 3).is_some_and(is_escape));
+    any(b"${}<>[]") || template || (!value.is_empty() && value.iter().all(|byte| b"*xX.".contains(byte)))
 }

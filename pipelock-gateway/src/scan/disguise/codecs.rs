@@ -13,6 +13,8 @@ pub(super) struct Attempt {
 
 /// Printable bytes in a row that random bytes do not have: one in 150 000 places begins so many.
 const TEXT: usize = 12;
+/// Bytes that are text when all of them are printable: one run of nine in ten thousand is by chance.
+const SHORT: usize = 8;
 /// Most bytes that are inflated of one run: below this are a token and the document around it.
 const INFLATED: u64 = 8 << 10;
 
@@ -65,6 +67,9 @@ fn accept(bytes: &Zeroizing<Vec<u8>>, continued: bool) -> Option<Zeroizing<Vec<u
 
 fn has_text(bytes: &[u8]) -> bool {
     let mut row = 0;
+    if bytes.len() < TEXT {
+        return bytes.len() >= SHORT && bytes.iter().all(|byte| matches!(byte, b' '..=b'~'));
+    }
     bytes.iter().any(|&byte| {
         let printable = matches!(byte, b' '..=b'~' | b'\n' | b'\r' | b'\t');
         row = if printable { row + 1 } else { 0 };

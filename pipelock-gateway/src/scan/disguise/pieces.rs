@@ -1,98 +1,287 @@
-//! Tokens cut into pieces of one length, with blanks or line breaks between them.
+//! Tokens with a blank or a line break every so many characters.
+//!
+//! What gives them away is white space at equal distances, whatever else is in between. Taking just that out restores the
+//! token with the blanks of its own. The search looks at masks of sixty-four bytes; prose has four blanks at equal distances
+//! now and then, and what follows then is cheap, too.
 
 use std::ops::Range;
 
+use zeroize::Zeroizing;
+
 use super::Kept;
 
-/// How often the distance between blanks must be the same as before to make a group.
-const EQUAL: u32 = 1;
-/// Shortest and longest distance: a piece of two to twenty bytes, and its blank.
-const DISTANCES: Range<u64> = 3..22;
-/// Longest word before or after the pieces of which the first and the last piece may be part.
-const WORD: u64 = 96;
-/// Longest group that is waited for.
-const LONGEST: u64 = 1536;
+/// Distances between two blanks: pieces of two to sixteen bytes.
+const STRIDES: Range<usize> = 3..18;
+/// Blanks at equal distances that are looked at.
+const BLANKS: usize = 4;
+/// Blanks of its own that a token may have in the same stretch.
+const OWN: usize = 4;
+/// Distances between two line breaks that are looked at: pieces of four to thirty-two bytes.
+const LINES: Range<usize> = 5..34;
+/// Most bytes of a number on each side of a line break, and before it of words that say what it is.
+const NUMBER: usize = 28;
+const WORDS: usize = 40;
+/// Words for numbers that are worth joining. Without one a column of numbers would be full of cards.
+const NAMES: [&[u8]; 8] = [b"card", b"visa", b"amex", b"iban", b"routing", b"aba", b"ssn", b"social"];
+/// Longest stretch of pieces. What is longer is cut.
+const LONGEST: usize = 1536;
+/// Bytes of the mask.
+const BLOCK: usize = 64;
+/// Equal distances that no sentence has, so that what is in between need not look like a token.
+const MANY: usize = 7;
 
-/// Words of one length in a row, with the word before and the word after them.
-#[derive(Debug)]
-pub(super) struct Group {
-    pub(super) place: Range<u64>,
-    /// How many pieces of one length there are, and how long they are.
-    pub(super) pieces: u32,
-    pub(super) length: u64,
+/// A stretch with what divided it taken out.
+pub(super) struct Joined {
+    pub(super) place: Range<usize>,
+    pub(super) bytes: Zeroizing<Vec<u8>>,
 }
 
-/// The search for groups.
+/// The search for pieces.
 #[derive(Debug, Default)]
-pub(super) struct Groups {
+pub(super) struct Pieces {
+    /// View offset of the next block; the mask of the one before.
     at: u64,
-    /// Where the last white space began, where it ended, and where the one before it ended.
-    blank: u64,
-    blank_end: u64,
-    earlier: u64,
-    in_blank: bool,
-    /// The distance of the last two blanks, how often in a row it was the same, and where the word before them began.
-    distance: u64,
-    equal: u32,
-    start: u64,
+    before: u64,
+    /// View offset of the last line break but one, and of the last.
+    lines: [Option<u64>; 2],
+    /// View offset before which no broken number begins any more.
+    number: u64,
+    /// For each stride the view offset before which nothing begins any more; the first is for lines.
+    done: [u64; STRIDES.end],
 }
 
-impl Groups {
+impl Pieces {
     pub(super) fn starting_at(offset: u64) -> Self {
-        Self { at: offset, blank: offset, blank_end: offset, earlier: offset, start: offset, ..Self::default() }
+        Self { at: offset, done: [offset; STRIDES.end], ..Self::default() }
     }
 
-    /// View offset from which on bytes may belong to a group that goes on.
+    /// View offset from which on bytes may belong to pieces that go on.
     pub(super) fn open_since(&self) -> u64 {
-        if self.equal > 0 { self.start } else { self.earlier.max(self.at.saturating_sub(2 * WORD)) }
+        self.at.saturating_sub(BLOCK as u64)
     }
 
-    /// Reports the groups that end in what is new.
-    pub(super) fn search(&mut self, text: Kept<'_>, mut report: impl FnMut(Group)) {
-        let from = text.index(self.at);
-        for (place, &byte) in text.bytes.iter().enumerate().skip(from) {
-            let at = text.first + place as u64;
-            if !matches!(byte, b' ' | b'\n' | b'\r' | b'\t') {
-                if std::mem::replace(&mut self.in_blank, false) {
-                    self.blank_end = at;
+    /// Reports stretches of pieces in what is new.
+    pub(super) fn search(&mut self, text: Kept<'_>, mut report: impl FnMut(Joined)) {
+        loop {
+            let from = text.index(self.at);
+            let block = text.get(from..text.bytes.len().min(from + BLOCK));
+            if block.is_empty() || block.len() < BLOCK && !text.last {
+                return;
+            }
+            let (blanks, breaks) = masks(block);
+            if !self.strides(text, blanks, &mut report) || !self.equal_lines(text, breaks, &mut report) {
+                // Something goes on behind what is here: this block is looked at again.
+                return;
+            }
+            self.pass_lines(breaks);
+            self.before = blanks;
+            self.at += BLOCK as u64;
+            if block.len() < BLOCK {
+                return;
+            }
+        }
+    }
+
+    /// Blanks at equal distances, the fourth of which is in this block. Answers whether all of what they divide was there.
+    fn strides(&mut self, text: Kept<'_>, blanks: u64, report: &mut impl FnMut(Joined)) -> bool {
+        let all = u128::from(blanks) << 64 | u128::from(self.before);
+        for stride in STRIDES {
+            let two = all & all << stride;
+            let four = two & two << (2 * stride);
+            let mut ends = u64::try_from(four >> 64).unwrap_or_default();
+            while ends != 0 {
+                let last = self.at + u64::from(ends.trailing_zeros());
+                let span = (BLANKS - 1) * stride;
+                let first = last.saturating_sub(span as u64);
+                // Columns of a table have more blanks than a token.
+                let place = 64 + ends.trailing_zeros() as usize;
+                let within = all << (127 - place) >> (127 - span.min(place));
+                ends &= ends - 1;
+                if within.count_ones() as usize > BLANKS + OWN {
+                    continue;
                 }
-                continue;
+                if self.done.get(stride).is_some_and(|&done| first >= done)
+                    && !self.stretch(text, first, stride, stride, report)
+                {
+                    return false;
+                }
             }
-            if std::mem::replace(&mut self.in_blank, true) {
-                continue;
-            }
-            self.blank_at(at, &mut report);
         }
-        self.at = text.first + text.bytes.len() as u64;
-        if text.last {
-            self.blank_at(self.at, &mut report);
+        true
+    }
+
+    /// A line that is one piece of a token, after a line that ends with another of the same length.
+    fn equal_lines(&mut self, text: Kept<'_>, breaks: u64, report: &mut impl FnMut(Joined)) -> bool {
+        let mut lines = self.lines;
+        for place in bits(breaks) {
+            let at = self.at + place;
+            if !self.broken_number(text, at, report) {
+                return false;
+            }
+            if let Some(before) = lines[1]
+                && let Ok(stride) = usize::try_from(at - before)
+                && LINES.contains(&stride)
+                && before >= self.done[0]
+            {
+                let line = text.get(text.index(before + 1)..text.index(at));
+                let end = text.index(before);
+                let tail = text.get(end.saturating_sub(stride)..end);
+                let piece = tail.iter().rev().take_while(|&&byte| is_token(byte)).count();
+                if piece + 1 == stride
+                    && line.iter().all(|&byte| is_token(byte))
+                    && !self.stretch(text, before, stride, 0, report)
+                {
+                    return false;
+                }
+            }
+            lines = [lines[1], Some(at)];
+        }
+        true
+    }
+
+    /// A number that goes on behind the line break at `at`, after words that say what it is.
+    fn broken_number(&mut self, text: Kept<'_>, at: u64, report: &mut impl FnMut(Joined)) -> bool {
+        let place = text.index(at);
+        let is_digit = |place: usize| text.bytes.get(place).is_some_and(u8::is_ascii_digit);
+        if at < self.number || place == 0 || !is_digit(place - 1) {
+            return true;
+        }
+        if place + NUMBER >= text.bytes.len() && !text.last {
+            return false;
+        }
+        if !is_digit(place + 1) {
+            return true;
+        }
+        let in_number = |byte: &&u8| byte.is_ascii_digit() || matches!(byte, b' ' | b'-' | b'\n');
+        let before = text.get(place.saturating_sub(NUMBER)..place).iter().rev().take_while(in_number).count();
+        let after = text.get(place..text.bytes.len().min(place + NUMBER)).iter().take_while(in_number).count();
+        let range = place - before..place + after;
+        self.number = text.first + range.end as u64;
+        let bytes: Zeroizing<Vec<u8>> =
+            Zeroizing::new(text.get(range.clone()).iter().copied().filter(|&byte| byte != b'\n').collect());
+        let digits = bytes.iter().filter(|byte| byte.is_ascii_digit()).count();
+        let words = text.get(range.start.saturating_sub(WORDS)..range.start).to_ascii_lowercase();
+        let named = NAMES.iter().any(|name| memchr::memmem::find(&words, name).is_some());
+        if named && (9..=19).contains(&digits) {
+            report(Joined { place: range, bytes });
+        }
+        true
+    }
+
+    fn pass_lines(&mut self, breaks: u64) {
+        for place in bits(breaks) {
+            self.lines = [self.lines[1], Some(self.at + place)];
         }
     }
 
-    fn blank_at(&mut self, at: u64, report: &mut impl FnMut(Group)) {
-        let distance = at - self.blank;
-        let long = at - self.start > LONGEST;
-        if distance == self.distance && DISTANCES.contains(&distance) && !long {
-            self.equal += 1;
-        } else {
-            if self.equal >= EQUAL {
-                // The last piece may be shorter, or glued to what follows.
-                let end = if at - self.blank <= WORD { at } else { self.blank };
-                report(Group { place: self.start..end, pieces: self.equal + 1, length: self.distance - 1 });
-            }
-            self.equal = 0;
-            self.distance = distance;
-            // The word before the last one, of which the first piece may be the end.
-            self.start = self.earlier.max(at.saturating_sub(WORD + distance));
+    /// Follows white space from `first` on in equal strides. Answers whether the whole stretch was there.
+    fn stretch(
+        &mut self,
+        text: Kept<'_>,
+        first: u64,
+        stride: usize,
+        slot: usize,
+        report: &mut impl FnMut(Joined),
+    ) -> bool {
+        let begin = text.index(first);
+        let mut last = begin;
+        while text.bytes.get(last + stride).copied().is_some_and(is_blank) && last - begin < LONGEST {
+            last += stride;
         }
-        self.earlier = self.blank_end;
-        self.blank = at;
+        let end = last + stride;
+        if end >= text.bytes.len() && !text.last {
+            return false;
+        }
+        let end = end.min(text.bytes.len());
+        if let Some(done) = self.done.get_mut(slot) {
+            *done = text.first + last as u64;
+        }
+        let count = (last - begin) / stride + 1;
+        // The white space before the first piece, or behind the last, may be there in any case.
+        let own_first = begin.checked_sub(1).and_then(|before| text.bytes.get(before)).copied().is_some_and(is_token);
+        let own_last = text.get(last + 1..end).iter().take_while(|&&byte| is_token(byte)).count() > 0;
+        let variants = [(own_first, own_last, true), (false, own_last, own_first), (own_first, false, own_last)];
+        for (drop_first, drop_last, _) in variants.into_iter().filter(|variant| variant.2) {
+            let bytes: Zeroizing<Vec<u8>> = Zeroizing::new(
+                (begin..end)
+                    .filter(|&place| {
+                        let divides = (place - begin).is_multiple_of(stride);
+                        let kept = place == begin && !drop_first || place == last && !drop_last;
+                        !divides || kept
+                    })
+                    .filter_map(|place| text.bytes.get(place).copied())
+                    .collect(),
+            );
+            let before = text.get(begin.saturating_sub(stride - 1)..begin);
+            if may_be_a_token(before, &bytes, count) {
+                report(Joined { place: begin..end, bytes });
+            }
+        }
+        true
     }
 }
 
-/// Whether joined pieces may be a token: letters and digits mixed, or far more pieces of one length than a sentence has.
-pub(super) fn may_be_a_token(joined: &[u8], group: &Group) -> bool {
-    let any = |is: fn(&u8) -> bool| joined.iter().any(is);
-    let mixed = any(u8::is_ascii_alphabetic) && any(u8::is_ascii_digit);
-    joined.len() >= 12 && (mixed || group.pieces >= 6) && group.length > 1
+/// Whether joined pieces may be a token, `before` being the first: letters of both cases and digits mixed, the beginning of
+/// an IBAN, or more pieces than a sentence has by chance.
+fn may_be_a_token(before: &[u8], joined: &[u8], blanks: usize) -> bool {
+    let mixed = |bytes: &[u8]| {
+        let pairs = bytes.windows(2).filter(|pair| match pair {
+            [a, b] => {
+                a.is_ascii_digit() && b.is_ascii_alphabetic()
+                    || a.is_ascii_alphabetic() && b.is_ascii_digit()
+                    || a.is_ascii_lowercase() && b.is_ascii_uppercase()
+            }
+            _ => false,
+        });
+        pairs.take(2).count()
+    };
+    let country = |four: &[u8]| {
+        matches!(four, [a, b, c, d]
+            if a.is_ascii_uppercase() && b.is_ascii_uppercase() && c.is_ascii_digit() && d.is_ascii_digit())
+    };
+    let iban = before.windows(4).chain(joined.windows(4).take(5)).any(country);
+    joined.len() >= 8 && (blanks >= MANY || iban || mixed(before) + mixed(joined) > 1)
+}
+
+fn is_blank(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\n')
+}
+
+fn is_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_' | b'.')
+}
+
+/// Which of at most 64 bytes are blanks or line breaks, and which are line breaks.
+fn masks(block: &[u8]) -> (u64, u64) {
+    let words = block.as_chunks::<8>();
+    let mut masks = (0, 0);
+    for (place, word) in words.0.iter().enumerate() {
+        let word = u64::from_le_bytes(*word);
+        masks.1 |= equal(word, b'\n') << (8 * place);
+        masks.0 |= equal(word, b' ') << (8 * place);
+    }
+    let rest = 8 * words.0.len();
+    for (place, &byte) in words.1.iter().enumerate() {
+        masks.1 |= u64::from(byte == b'\n') << (rest + place);
+        masks.0 |= u64::from(byte == b' ') << (rest + place);
+    }
+    (masks.0 | masks.1, masks.1)
+}
+
+/// One bit for each of eight bytes, set where it is `byte`.
+fn equal(eight: u64, byte: u8) -> u64 {
+    const ONES: u64 = u64::MAX / 255;
+    let difference = eight ^ (ONES * u64::from(byte));
+    // The highest bit of each byte is clear where the difference is zero; no carry leaves a byte.
+    let different = ((difference & (ONES * 0x7f)) + ONES * 0x7f) | difference;
+    ((!different & (ONES * 0x80)) >> 7).wrapping_mul(0x0102_0408_1020_4080) >> 56
+}
+
+/// The places of the bits that are set, lowest first.
+fn bits(mut mask: u64) -> impl Iterator<Item = u64> {
+    std::iter::from_fn(move || {
+        let place = (mask != 0).then(|| u64::from(mask.trailing_zeros()))?;
+        mask &= mask - 1;
+        Some(place)
+    })
 }

@@ -12,7 +12,7 @@ use super::{Match, REACH, searcher};
 use crate::model::Severity;
 
 struct Rule {
-    rule: &'static str,
+    name: &'static str,
     severity: Severity,
     trigger: &'static str,
     pattern: &'static str,
@@ -22,61 +22,61 @@ const DETERMINER: &str = "(?:a[li]{2}|any|every|everything|the|your|my|of|these|
 
 static RULES: &[Rule] = &[
     Rule {
-        rule: "Prompt Injection",
+        name: "Prompt Injection",
         severity: Severity::Critical,
         trigger: "(?:previous|prior|above|earlier|preceding|your|all|aii|original)(?:[a-z]{0,3}nstr|prompt|directive|guide[li]ine|ru[li]es|command)",
         pattern: "(?:ignore|disregard|forget|override|bypass)DET{0,4}(?:previous|prior|above|earlier|preceding|former|system|safety|original|initia[li]){0,3}(?:[a-z]{0,3}nstr|prompt|directive|guide[li]ine|ru[li]es|command|order)",
     },
     Rule {
-        rule: "Important Message",
+        name: "Important Message",
         severity: Severity::High,
         trigger: "(?:importantmessagef|importantmessageto|beforeyoucan|importantinstruction|taskthatigave|afteryoudothat)",
         pattern: "importantmessage(?:from.{1,40})?(?:foryou|toyou|fortheai|tothea|forthea)|beforeyoucan(?:so[li]ve|comp[li]ete|answer|continue|proceed)|taskthatigaveyou|afteryoudothat,?youcan|importantinstruction",
     },
     Rule {
-        rule: "System Override",
+        name: "System Override",
         severity: Severity::Critical,
         trigger: "(?:system_?message\\)|[(\\[<{#]system_?(?:message|prompt|override|instruction)|system(?:message|override|notice|a[li]ert|instruction):)",
         pattern: "system_?(?:message|prompt|override|instruction|notice|a[li]ert)[)\\]>}:]",
     },
     Rule {
-        rule: "Simulated User",
+        name: "Simulated User",
         severity: Severity::High,
         trigger: "(?:newuserquery|newuserrequest|newusertask|iamtheuser|newtaskfrom|urgentnewtask|previoustaskhas|previoustaskis)",
         pattern: "newuser(?:query|request|task|message)|iamtheuser|newtaskfrom|urgentnewtask|previoustask(?:has|is|was)(?:now|a[li]ready)?(?:been)?(?:comp[li]ete|done|finish|cance[li])",
     },
     Rule {
-        rule: "False Error",
+        name: "False Error",
         severity: Severity::High,
         trigger: "(?:str[il]ct[li]yadhere|str[il]ct[li]yfo[li][li]ow|fo[li][li]ow[il]ng[il]nstruct|toproceed,?youmust|tocontinue,?youmust)",
         pattern: "str[il]ct[li]y(?:adhereto|fo[li][li]ow)(?:the|these)?(?:fo[li][li]ow[il]ng)?[il]nstruct|(?:adhereto|fo[li][li]ow)(?:the|these)(?:fo[li][li]ow[il]ng)?[il]nstruct|to(?:proceed|continue),?youmust(?:ca[li]{2}|use|send|run|execute|first|provide)",
     },
     Rule {
-        rule: "New Instructions",
+        name: "New Instructions",
         severity: Severity::High,
         trigger: "(?:newinstructions?[:*]|yournewtask|yournewinstruct|yourrea[li]task|updatedinstructions?:|instructionschanged)",
         pattern: "newinstructions?[:*]|yournew(?:task|instruct)|yourrea[li]task|updatedinstructions?:|instructionschanged",
     },
     Rule {
-        rule: "Role Override",
+        name: "Role Override",
         severity: Severity::High,
         trigger: "(?:youarenow(?:dan|[a-z]{0,10}unfi[li]tered|unrestricted|indeve[li]oper|free|inmaintenance|jai[li]broken)|fromnowonyou|fromnowon,you|youareno[li]onger)",
         pattern: "youarenow(?:dan|.{0,20}unfi[li]tered|unrestricted|in(?:deve[li]oper|maintenance|god|debug)|free|jai[li]broken)|fromnowon,?you|youareno[li]onger",
     },
     Rule {
-        rule: "Jailbreak Attempt",
+        name: "Jailbreak Attempt",
         severity: Severity::High,
         trigger: "(?:doanythingnow|withoutanyrestrict|withoutrestriction|noethica[li]|deve[li]opermode|norestrictions)",
         pattern: "doanythingnow|(?:answer|respond|act|you).{0,30}without(?:any)?restriction|no(?:ethica[li]|mora[li])(?:guide[li]ine|restriction|[li]imit)|(?:enter|enab[li]e|activate|in)deve[li]opermode|youhavenorestrictions",
     },
     Rule {
-        rule: "System Prompt Extraction",
+        name: "System Prompt Extraction",
         severity: Severity::High,
         trigger: "(?:your(?:system|initia[li]|origina[li]|hidden|secret)(?:prompt|instruct|message)|thesystemprompt|initia[li]prompt)",
         pattern: "(?:revea[li]|show|print|repeat|output|disp[li]ay|give|te[li]{2}|encode|trans[li]ate|write|share)(?:me)?(?:everythingin)?(?:the|your|a[li]{2})?(?:fu[li]{2}|entire)?(?:system|initia[li]|origina[li]|hidden|secret)(?:prompt|instruct|message)",
     },
     Rule {
-        rule: "Hidden Instruction",
+        name: "Hidden Instruction",
         severity: Severity::High,
         trigger: "(?:te[li]{2}|mention|show|revea[li]|notify|inform)(?:this|it)?(?:to)?theuser",
         pattern: "(?:donot|don.?t|never)(?:te[li]{2}|mention|show|revea[li]|notify|inform)(?:this|it)?(?:to)?theuser",
@@ -103,7 +103,7 @@ pub(in crate::scan) fn confirm(window: &[u8], expression: u32, end: usize) -> Op
     let near = window.get(first..window.len().min(end.saturating_add(REACH)))?;
     let hit = end - first;
     let found = pattern.find_iter(near).find(|found| found.end() + 24 >= hit && found.start() <= hit)?;
-    Some(Match { rule: rule.rule, severity: rule.severity, range: found.start() + first..found.end() + first })
+    Some(Match { rule: rule.name, severity: rule.severity, range: found.start() + first..found.end() + first })
 }
 
 /// What a letter is written as by those who write `1gn0r3`.

@@ -1,6 +1,7 @@
 //! A complete body judged at once: escapes undone, runs decoded, folded, and shown to [`super::judge`].
 //!
-//! For measuring, training and small messages; a stream gets the same from its views, piece by piece.
+//! For training, which asks for a verdict on every row under weights that are not in force; a stream gets the same and more
+//! from its views, piece by piece.
 
 use std::ops::Range;
 
@@ -20,12 +21,7 @@ pub fn folded_body(body: &[u8]) -> Vec<u8> {
     fold(&entities(&unescape(&unescape(body))))
 }
 
-/// Everything found in a body, and in which view.
-pub(in crate::scan) fn judge_body(body: &[u8]) -> Vec<(View, Match)> {
-    judge_body_with(Model::built_in(), body)
-}
-
-/// The same with other weights.
+/// Everything found in a body under some weights, and in which view.
 pub(super) fn judge_body_with(model: Model<'_>, body: &[u8]) -> Vec<(View, Match)> {
     let judge = |folded: &[u8]| judge_with(model, folded);
     let text = entities(&unescape(&unescape(body)));
@@ -136,7 +132,7 @@ fn percent(text: &[u8]) -> Vec<u8> {
     let mut rest = text;
     while let Some((&byte, after)) = rest.split_first() {
         rest = after;
-        let decoded = (byte == b'%').then(|| after.get(..2).and_then(|pair| hex(pair))).flatten();
+        let decoded = (byte == b'%').then(|| after.get(..2).and_then(hex)).flatten();
         match decoded {
             Some(decoded) => {
                 out.extend(decoded);

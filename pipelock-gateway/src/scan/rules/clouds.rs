@@ -53,7 +53,7 @@ const GOOGLE_CLIENT_ID: BuiltIn = BuiltIn {
     floor: false,
     lane: Lane::Trigger(Trigger {
         expression: r"-[a-z0-9]{32}\.apps\.googleusercontent\.com",
-        begin: Begin::Back { class: Class::Alnum, reach: 16, prefix: b"" },
+        begin: Begin::Back { class: Class::Alnum, reach: 24, prefix: b"" },
         left: Left::Any,
         tail: Tail::Exact(Class::WordDash),
         check: None,
@@ -258,7 +258,7 @@ pub(in crate::scan) static RULES: &[BuiltIn] = &[
         Tail::Exact(Class::WordDash),
         Some(validate::mixed),
     ),
-    word("LaunchDarkly Key", High, r"(?:sdk|api|mob)-[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", Class::Alnum),
+    word("LaunchDarkly Key", High, r"(?:sdk|mob)-[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", Class::Alnum),
     word("OpenShift Token", Critical, r"sha256~[\w-]{43}", Class::WordDash),
     whole("Rancher Token", High, r"token-[a-z0-9]{5}:[a-z0-9]{54}", Class::Alnum),
     any("Tailscale Key", Critical, r"tskey-[a-z]{3,8}-[A-Za-z0-9]{6,32}-[A-Za-z0-9]{20}", Class::WordDash),

@@ -92,7 +92,7 @@ pub(in crate::scan) static RULES: &[BuiltIn] = &[
     any(
         "Kubernetes Secret",
         Medium,
-        r#"(?i:kind["']?\s{0,4}:\s{0,4}["']?secret["']?[\s,]{0,4}["']?(?:data|stringData)["']?\s{0,4}:|data["']?\s{0,4}:[^\x00]{0,200}kind["']?\s{0,4}:\s{0,4}["']?secret["'\s])"#,
+        r#"(?i:kind["']?\s{0,4}:\s{0,4}["']?secret["']?[\s,]{0,4}["']?(?:data|stringData)["']?\s{0,4}:|data["']?\s{0,4}:[^\x00]{0,96}kind["']?\s{0,4}:\s{0,4}["']?secret["'\s])"#,
         Class::Nothing,
     ),
     BuiltIn { name: "Bitcoin WIF Private Key", severity: Critical, floor: false, lane: Lane::Run(RunKind::Wif) },

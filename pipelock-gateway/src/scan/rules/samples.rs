@@ -7,7 +7,6 @@
 macro_rules! halves {
     ($($first:literal + $second:literal),+ $(,)?) => { &[$(concat!($first, $second)),+] };
 }
-pub(in crate::scan::rules::samples) use halves;
 
 mod clouds;
 mod code;

@@ -37,7 +37,7 @@ pub(in crate::scan) static RULES: &[BuiltIn] = &[
         Alnum,
         32..=64
     ),
-    service!("Laravel Application Key", Critical, ["appkey"], Base64, 48..=60),
+    service!("Laravel Application Key", Critical, ["appkey"], Base64, 43..=60),
     service!("WireGuard Key", Critical, ["wireguard", "privatekey", "presharedkey"], Base64, 44..=44),
     service!(
         "AWS Session Token",

@@ -12,13 +12,19 @@ pub(in crate::scan) static RULES: &[BuiltIn] = &[
     words(
         "Secret Assignment",
         Medium,
-        r#"(?i:passw(?:or)?d|passwd|passphrase|passcode|passwort|[_.-]pass|pwd|secret|credential|token|authorization|[_\"'-]auth|api_?login|sonar\.login|reporter_id|derivation_salt)[\w.\]-]{0,24}(?:["'`\\)\]]{0,4}\s{0,6}(?:[:=|>]|=>|["'],)[>=:]?[\s"'`\\({<\[ubrf]{0,12}|["'\\]{1,3},?\s{0,4}["'\\]{0,2}(?i:value)["'\\]{0,2}\s{0,2}[:=]\s{0,2}["'\\]{1,2})[^\s"'`\\,;&<>]{6}"#,
+        r#"(?i:secret|credential|token|[_\"'-]auth|api_?login|login_with_api_key|sonar\.?login|reporter_?id|contribsys__com|access_?id|derivation_salt)[\w.\]-]{0,24}(?:["'`\\)\]]{0,4}\s{0,6}(?:[:=|>]|=>|["'],)[>=:]?\s{0,6}(?:[ubrf]{0,2}["'`\\(\[{<]{1,5}\s?)?|["'\\]{1,3},?\s{0,4}["'\\]{0,2}(?i:value)["'\\]{0,2}\s{0,2}[:=]\s{0,2}["'\\]{1,2})[^\s"'`\\,;&<>()]{7}[^\s"'`\\,;&<>().]"#,
         context::assignment,
     ),
     words(
         "Password Assignment",
         Medium,
-        r#"(?:(?i:[_-]key|apikey|api key|access ?key|private ?key|preshared ?key|authkey|masterkey|signingkey|encryptionkey)|[a-z0-9]Key|[?&]key)[\w.\]-]{0,24}(?:["'`\\)\]]{0,4}\s{0,6}(?:[:=|>]|=>|["'],)[>=:]?[\s"'`\\({<\[ubrf]{0,12}|["'\\]{1,3},?\s{0,4}["'\\]{0,2}(?i:value)["'\\]{0,2}\s{0,2}[:=]\s{0,2}["'\\]{1,2})[^\s"'`\\,;&<>]{6}"#,
+        r#"(?i:authorization|passw(?:or)?d|passwd|passphrase|passcode|passwort|[_.-]pass|pwd)[\w.\]-]{0,24}(?:["'`\\)\]]{0,4}\s{0,6}(?:[:=|>]|=>|["'],)[>=:]?\s{0,6}(?:[ubrf]{0,2}["'`\\(\[{<]{1,5}\s?)?|["'\\]{1,3},?\s{0,4}["'\\]{0,2}(?i:value)["'\\]{0,2}\s{0,2}[:=]\s{0,2}["'\\]{1,2})[^\s"'`\\,;&<>]{6}"#,
+        context::password,
+    ),
+    words(
+        "Key Assignment",
+        Medium,
+        r#"(?:(?i:[_-]key|apikey|api key|access ?key|private ?key|preshared ?key|authkey|masterkey|signingkey|encryptionkey)|[a-z0-9]Key|[?&]key)[\w.\]-]{0,24}(?:["'`\\)\]]{0,4}\s{0,6}(?:[:=|>]|=>|["'],)[>=:]?\s{0,6}(?:[ubrf]{0,2}["'`\\(\[{<]{1,5}\s?)?|["'\\]{1,3},?\s{0,4}["'\\]{0,2}(?i:value)["'\\]{0,2}\s{0,2}[:=]\s{0,2}["'\\]{1,2})[^\s"'`\\,;&<>()]{7}[^\s"'`\\,;&<>().]"#,
         context::assignment,
     ),
     words(

@@ -11,7 +11,7 @@ const TELEGRAM: BuiltIn = BuiltIn {
     floor: false,
     lane: Lane::Trigger(Trigger {
         expression: r":AA[\w-]{32}",
-        begin: Begin::Back { class: Class::Alnum, reach: 16, prefix: b"" },
+        begin: Begin::Back { class: Class::Alnum, reach: 24, prefix: b"" },
         left: Left::Any,
         tail: Tail::Open(Class::WordDash),
         check: Some(validate::telegram),
@@ -26,7 +26,7 @@ pub(in crate::scan) static RULES: &[BuiltIn] = &[
     floor(trigger(
         "Slack Token",
         Critical,
-        r"xox[abeoprs]-[A-Za-z0-9-]{15}",
+        r"xox(?:[aboprs]-|e-\d{9})[A-Za-z0-9-]{15}",
         Left::Any,
         Tail::Open(Class::WordDash),
         Some(validate::slack),
@@ -48,7 +48,7 @@ pub(in crate::scan) static RULES: &[BuiltIn] = &[
         "Microsoft Teams Webhook",
         High,
         r"(?:\.webhook|outlook)\.office\.com/webhook(?:b2)?/[a-z0-9]{8}-(?:[a-z0-9]{4}-){3}[a-z0-9]{12}@[a-z0-9]{8}-(?:[a-z0-9]{4}-){3}[a-z0-9]{12}/",
-        Class::WordDash,
+        Class::Address,
     ),
     any(
         "Power Automate Webhook",
@@ -149,7 +149,7 @@ pub(in crate::scan) static RULES: &[BuiltIn] = &[
         Tail::Exact(Class::Alnum),
         Some(validate::twilio),
     ),
-    whole("SendGrid API Key", Critical, r"SG\.[\w-]{22}\.[\w-]{40,43}", Class::WordDash),
+    whole("SendGrid API Key", Critical, r"SG\.(?:[\w-]{22}\.[\w-]{40,43}|[\w=.-]{66})", Class::WordDash),
     trigger(
         "Mailgun API Key",
         High,
@@ -187,7 +187,7 @@ pub(in crate::scan) static RULES: &[BuiltIn] = &[
         Tail::Exact(Class::WordDash),
         Some(validate::varied),
     ),
-    word("Mapbox Secret Token", Critical, r"[st]k\.eyJ[\w-]{40,400}\.[\w-]{20}", Class::WordDash),
-    word("Mapbox Public Token", Medium, r"pk\.eyJ[\w-]{40,400}\.[\w-]{20}", Class::WordDash),
+    word("Mapbox Secret Token", Critical, r"[st]k\.eyJ[\w-]{40}", Class::WordDashDot),
+    word("Mapbox Public Token", Medium, r"pk\.eyJ[\w-]{40}", Class::WordDashDot),
     whole("Lob API Key", High, r"(?:live|test)_(?:pub_)?[0-9a-f]{35}", Class::Alnum),
 ];

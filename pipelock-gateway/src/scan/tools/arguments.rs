@@ -11,7 +11,8 @@ use serde_json::Value;
 use super::report::Report;
 use super::{commands, paths, text, words};
 use crate::model::Severity::{self, High, Low, Medium};
-use crate::model::{Family, Surface, View};
+use crate::model::{Evidence, Family, Surface, View};
+use crate::scan::evidence::evidence;
 
 /// Values visited in the arguments of one call.
 const MAX_NODES: usize = 20_000;
@@ -83,7 +84,7 @@ impl Tool {
         ]);
         let weak = has(&["run", "execute", "invoke", "interpreter", "repl"]);
         Self {
-            executes: strong && !(data && !has(&["shell", "bash", "terminal"])) || weak && !data,
+            executes: strong && (!data || has(&["shell", "bash", "terminal"])) || weak && !data,
             reads: has(&[
                 "read", "get", "view", "cat", "head", "tail", "open", "load", "retrieve", "access", "fetch", "show",
                 "download", "search", "grep", "copy", "upload", "send", "attach",
@@ -262,7 +263,9 @@ fn command_line(arguments: &Value, tool: Tool) -> Option<String> {
         let words = value.as_array()?.iter().take(4096).map(|item| item.as_str().map(|word| quote(&text::plain(word))));
         words.collect::<Option<Vec<_>>>().map(|words| words.join(" "))
     };
+    let program = |key: &str| matches!(key, "program" | "executable" | "binary" | "bin" | "exe" | "entrypoint");
     let command = members.iter().find(|(key, _)| role(key) == Role::Command);
+    let command = command.or_else(|| members.iter().find(|(key, _)| tool.executes && program(key)));
     let rest = members.iter().find(|(key, _)| matches!(key.as_str(), "args" | "arguments" | "argv" | "params"));
     match (command, rest) {
         (Some((_, Value::String(program))), Some((_, Value::Array(_)))) => {
@@ -307,13 +310,14 @@ fn argument(key: &str, value: &str, tool: Tool, language: &str, call: &Call<'_>,
         Role::Path | Role::Address => false,
     };
     if script {
-        let is_code =
-            matches!(role, Role::MaybeCommand | Role::Other | Role::Content | Role::Query) || !language.is_empty();
+        let is_code = role != Role::Command || !language.is_empty();
         let foreign = !matches!(language, "" | "bash" | "sh" | "shell" | "zsh" | "powershell");
         if is_code {
             commands::judge_code(value, report);
         }
-        if !foreign {
+        if !foreign && is_code {
+            commands::judge_text(value, report);
+        } else if !foreign {
             judge_command(value, report);
         }
         return;
@@ -446,6 +450,22 @@ fn written_script(arguments: &Value, tool: Tool, report: &mut Report) {
             report.add("Dangerous Script Written", Medium, View::Text, target);
         }
     }
+}
+
+/// The values of parameters that are passwords by their own name, as far as findings can be compared with them.
+pub(super) fn passwords(message: &Value) -> Vec<Evidence> {
+    let messages = message.as_array().map_or(std::slice::from_ref(message), Vec::as_slice);
+    let members =
+        messages.iter().take(MAX_CALLS).filter_map(call).filter_map(|call| call.arguments.as_object()).flatten();
+    members
+        .filter(|(key, _)| {
+            words::split(key)
+                .iter()
+                .any(|word| matches!(word.as_str(), "password" | "passwd" | "pwd" | "passphrase" | "pass"))
+        })
+        .filter_map(|(_, value)| value.as_str())
+        .map(|value| evidence(value.as_bytes()))
+        .collect()
 }
 
 /// The commands of a call as text, for rules that look at several calls together.

@@ -18,7 +18,7 @@ use crate::model::{Family, Finding, Severity, Surface, View};
 /// Calls that are looked back on (detections.md (e)).
 const WINDOW_CALLS: usize = 20;
 /// Time that is looked back on (detections.md (e)).
-const WINDOW: Duration = Duration::from_secs(60);
+const WINDOW: Duration = Duration::from_mins(1);
 /// Other calls between two steps of a chain (detections.md (e)).
 const MAX_GAP: usize = 3;
 /// Command lines of a session that are judged together, in bytes.
@@ -163,7 +163,13 @@ impl ToolSession {
         }
         // What is sent is a secret by its own name, and something was read before.
         let sends = self.steps.back().filter(|last| last.kind == Kind::Network);
-        let mut reads = self.steps.iter().rev().skip(1).take(MAX_GAP + 1).filter(|step| matches!(step.kind, Kind::Read | Kind::List | Kind::Environment));
+        let mut reads = self
+            .steps
+            .iter()
+            .rev()
+            .skip(1)
+            .take(MAX_GAP + 1)
+            .filter(|step| matches!(step.kind, Kind::Read | Kind::List | Kind::Environment));
         if sends.is_some_and(|send| reads.any(|read| send.sensitive || read.sensitive)) {
             report.add("Sensitive Read Then Send", Medium, View::Text, "sent");
         }

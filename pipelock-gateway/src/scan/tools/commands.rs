@@ -102,11 +102,16 @@ impl Judge<'_> {
 /// Longest command line that is judged without its quotes having been respected, in bytes.
 const MAX_RAW: usize = 64 * 1024;
 
-/// Judges a command line.
+/// Judges the value of an argument that is a command line.
 pub(super) fn judge(text: &str, report: &mut Report) {
+    judge_text(text, report);
+    patterns::injected(text, report);
+}
+
+/// Judges a script, which may be one of several languages.
+pub(super) fn judge_text(text: &str, report: &mut Report) {
     let script = shell::read(text);
     judge_script(&script, 0, report);
-    patterns::injected(text, report);
     windows::judge(text.get(..text.floor_char_boundary(MAX_RAW)).unwrap_or_default(), View::Text, report);
     for variant in patterns::transport_decoded(text) {
         let script = shell::read(&variant);

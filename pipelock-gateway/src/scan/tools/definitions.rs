@@ -12,6 +12,8 @@ use super::text::{self, Channel};
 use super::{directives, known, words};
 use crate::model::Severity::{High, Low, Medium};
 use crate::model::View;
+use crate::scan::injection;
+use crate::scan::normalize::fold;
 
 /// Tools judged of one list (RFC-less bound of the catalogue: what an inventory holds).
 pub(super) const MAX_TOOLS: usize = 10_000;
@@ -134,6 +136,21 @@ fn judge_leaf(leaf: &Leaf<'_>, report: &mut Report) {
         if reading.channel == Channel::Invisible && reading.view == View::Decoded && !leaf.text.is_ascii() {
             report.add("Hidden Text Channel", High, View::Decoded, &reading.text);
         }
+        for found in injection::judge(&fold(reading.text.as_bytes())).unwrap_or_default() {
+            // Definitions are full of imperatives ("do not show ids to the user"), so in the open only the families without an
+            // honest use in them count; what was hidden counts whatever it says.
+            let telling = [
+                "Prompt Injection",
+                "Role Override",
+                "Jailbreak Attempt",
+                "System Override",
+                "Important Message",
+                "Simulated User",
+            ];
+            if (found.severity >= High && telling.contains(&found.rule)) || reading.channel != Channel::Plain {
+                report.injection(found.rule, found.severity, reading.view, &reading.text);
+            }
+        }
         for directive in directives::find(&reading) {
             report.add(directive.rule, directive.severity, reading.view, &reading.text);
         }
@@ -251,7 +268,27 @@ fn judge_parameter(parameter: &str, about: &[String], report: &mut Report) {
         || pair(&words, "tool", "call") && has(&words, &["history", "list", "calls", "log"])
         || pair(&words, "chain", "of") && has(&words, &["thought"])
         || has(&words, &["calling", "caller"]) && has(&words, &["model", "agent", "llm"]);
-    let concerns = ["model", "models", "prompt", "prompts", "completion", "completions", "agent", "agents", "embedding", "embeddings", "inference", "finetune", "chatbot", "assistant", "generate", "generation", "openai", "anthropic", "llms"];
+    let concerns = [
+        "model",
+        "models",
+        "prompt",
+        "prompts",
+        "completion",
+        "completions",
+        "agent",
+        "agents",
+        "embedding",
+        "embeddings",
+        "inference",
+        "finetune",
+        "chatbot",
+        "assistant",
+        "generate",
+        "generation",
+        "openai",
+        "anthropic",
+        "llms",
+    ];
     let concerned = concerned_with(about, &concerns, &words);
     if model && !concerned {
         report.add("Out-of-Scope Parameter", Medium, View::Text, parameter);
@@ -262,7 +299,8 @@ fn judge_parameter(parameter: &str, about: &[String], report: &mut Report) {
 fn concerned_with(about: &[String], subject: &[&str], parameter: &[String]) -> bool {
     // The parameter's own line in a docstring repeats its words: `llm_model_name: The name of the llm model that calls this tool`.
     let mentions = about.iter().filter(|word| subject.contains(&word.as_str())).count();
-    let documents = about.windows(parameter.len().max(1)).any(|window| window.iter().zip(parameter).all(|(word, own)| word == own));
+    let documents =
+        about.windows(parameter.len().max(1)).any(|window| window.iter().zip(parameter).all(|(word, own)| word == own));
     mentions > if documents { 2 } else { 0 }
 }
 

@@ -3,6 +3,8 @@
 //! Works on names alone and never touches a file system. `commands` and `arguments` decide what reading or writing such a
 //! path means.
 
+#![expect(clippy::items_after_statements, reason = "a table of names stands where it is read")]
+
 use crate::model::Severity;
 
 /// A path in one spelling: lower case, forward slashes, home directories as `~`, `.` and `..` resolved.
@@ -54,6 +56,11 @@ fn without_home(path: &str) -> String {
     path.to_owned()
 }
 
+/// Whether a path has this part, from the beginning of a component.
+fn inside(path: &str, part: &str) -> bool {
+    path.match_indices(part).any(|(place, _)| place == 0 || path.as_bytes().get(place - 1) == Some(&b'/'))
+}
+
 fn last(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or(path)
 }
@@ -62,6 +69,10 @@ fn last(path: &str) -> &str {
 ///
 /// High where the content is a key or a hash by definition, medium where it may be.
 pub(super) fn credential(raw: &str) -> Option<Severity> {
+    // Most words are no paths; looking at them closely would make long command lines slow.
+    if raw.len() < 4 || !raw.contains(['.', '/', '\\', '_', '*', '?', ' ', '$']) {
+        return None;
+    }
     let path = normal(raw);
     if glob_hides(&path, &["/etc/shadow", "/etc/gshadow", "~/.ssh/id_rsa", "~/.aws/credentials"]) {
         return Some(Severity::High);
@@ -73,7 +84,7 @@ pub(super) fn credential(raw: &str) -> Option<Severity> {
     if private_key_name(name) {
         return Some(Severity::High);
     }
-    let inside = |part: &str| path.starts_with(part) || path.contains(&format!("/{part}"));
+    let inside = |part: &str| inside(&path, part);
     const HIGH: [&str; 36] = [
         ".aws/credentials",
         ".azure/accesstokens.json",
@@ -153,7 +164,9 @@ pub(super) fn credential(raw: &str) -> Option<Severity> {
     if MEDIUM.iter().any(|part| inside(part)) || ssh_directory(&path) || dot_env(name) || is_history(&path) {
         return Some(Severity::Medium);
     }
-    if matches!(extension(name), Some("kdbx" | "p12" | "pfx" | "jks" | "keystore" | "ppk" | "tfstate")) {
+    if path.contains('/')
+        && matches!(extension(name), Some("kdbx" | "p12" | "pfx" | "jks" | "keystore" | "ppk" | "tfstate"))
+    {
         return Some(Severity::Medium);
     }
     let process = path.strip_prefix("/proc/").and_then(|rest| rest.split_once('/'));
@@ -206,7 +219,7 @@ fn glob_hides(path: &str, targets: &[&str]) -> bool {
     }
     let inside_a_name =
         path.split('/').any(|part| part.contains(['?', '[', '*']) && part != "*" && !part.ends_with("*.*"));
-    let letters = path.chars().filter(|c| c.is_ascii_alphabetic()).count();
+    let letters = path.chars().filter(char::is_ascii_alphabetic).count();
     inside_a_name && letters >= 2 && targets.iter().any(|target| glob(path.as_bytes(), target.as_bytes()))
 }
 
@@ -238,6 +251,9 @@ fn glob(pattern: &[u8], text: &[u8]) -> bool {
 
 /// Places from which something starts by itself, and how bad writing there is.
 pub(super) fn persistence(raw: &str) -> Option<Severity> {
+    if !raw.contains(['.', '/', '\\']) {
+        return None;
+    }
     let path = normal(raw);
     const HIGH: [&str; 44] = [
         "etc/cron",
@@ -294,17 +310,17 @@ pub(super) fn persistence(raw: &str) -> Option<Severity> {
         "etc/ssh/sshd_config",
         "lib/systemd",
     ];
-    let inside = |part: &&str| path.starts_with(**&part) || path.contains(&format!("/{part}"));
-    if HIGH.iter().any(|part| inside(&part)) || matches!(path.as_str(), "/etc/passwd" | "/etc/shadow" | "/etc/group") {
+    let inside = |part: &str| inside(&path, part);
+    if HIGH.iter().any(|part| inside(part)) || matches!(path.as_str(), "/etc/passwd" | "/etc/shadow" | "/etc/group") {
         return Some(Severity::High);
     }
-    if path.ends_with(".pth") && !path.contains("model") && path.contains("packages") {
+    if extension(&path) == Some("pth") && !path.contains("model") && path.contains("packages") {
         return Some(Severity::High);
     }
     if path.ends_with(".git/hooks") || path.contains(".git/hooks/") {
         return (!path.ends_with(".sample")).then_some(Severity::Medium);
     }
-    MEDIUM.iter().any(|part| inside(&part)).then_some(Severity::Medium)
+    MEDIUM.iter().any(|part| inside(part)).then_some(Severity::Medium)
 }
 
 /// Whether every new shell of a user, or of all users, runs it.
@@ -361,7 +377,7 @@ pub(super) fn is_log(raw: &str) -> bool {
         || path.starts_with("/private/var/log")
         || path.starts_with("/var/audit")
         || matches!(last(&path), "wtmp" | "utmp" | "btmp" | "lastlog" | "utmpx" | "wtmpx")
-        || (path.starts_with("/var/lib/docker/containers") && path.ends_with(".log"))
+        || (path.starts_with("/var/lib/docker/containers") && extension(&path) == Some("log"))
         || path.contains("winevt/logs")
 }
 
@@ -399,7 +415,7 @@ pub(super) fn is_system(raw: &str) -> bool {
         "c:/users",
         "/*",
     ];
-    (DIRECTORIES.contains(&path) && !(path.is_empty() && !raw.trim().starts_with('/'))) || raw.trim() == "/"
+    (DIRECTORIES.contains(&path) && (!path.is_empty() || raw.trim().starts_with('/'))) || raw.trim() == "/"
 }
 
 /// Whether it is a whole disk or the memory of the machine.

@@ -27,6 +27,11 @@ impl Report {
         self.add_as(self.family, rule, severity, view, text);
     }
 
+    /// Adds an order to a model that the rules of injection found.
+    pub(super) fn injection(&mut self, rule: &str, severity: Severity, view: View, text: &str) {
+        self.add_as(Family::Injection, rule, severity, view, text);
+    }
+
     /// A bound was reached; what lies beyond was not judged.
     pub(super) fn limit(&mut self, rule: &str) {
         self.add_as(Family::Limit, rule, Severity::High, View::Raw, "");
@@ -63,11 +68,6 @@ impl Report {
     /// The worst there is so far.
     pub(super) fn worst(&self) -> Option<Severity> {
         self.found.iter().map(|finding| finding.severity).max()
-    }
-
-    /// Whether a rule has fired.
-    pub(super) fn has(&self, rule: &str) -> bool {
-        self.found.iter().any(|finding| &*finding.rule == rule)
     }
 
     /// Whether a rule has fired with at least this severity.

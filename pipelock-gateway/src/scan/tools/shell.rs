@@ -42,8 +42,10 @@ pub(super) struct Simple {
     pub(super) input: Option<String>,
     /// Whether the program's name was taken apart so that it cannot be read: `c''at`, `w\ho`, `$a$b`.
     pub(super) disguised: bool,
-    /// How many programs like `sudo` were taken away in front of it.
-    pub(super) wrapped: bool,
+    /// The directory that an earlier `cd` went to.
+    pub(super) directory: Option<String>,
+    /// The last program like `sudo` that was taken away in front of it.
+    pub(super) wrapper: Option<String>,
 }
 
 /// `> file` and its relatives.
@@ -107,6 +109,7 @@ struct Reader {
     script: Script,
     variables: HashMap<String, String>,
     commands: usize,
+    directory: Option<String>,
     /// Characters that may still be read.
     characters: usize,
 }
@@ -130,7 +133,7 @@ pub(super) fn read(text: &str) -> Script {
         variables.insert(name.to_owned(), value.to_owned());
     }
     let characters = text.len().saturating_mul(4).saturating_add(EXTRA_CHARACTERS);
-    let mut reader = Reader { script: Script::default(), variables, commands: 0, characters };
+    let mut reader = Reader { script: Script::default(), variables, commands: 0, directory: None, characters };
     reader.script_text(text, 0, false);
     reader.script
 }

@@ -1,6 +1,6 @@
 //! Samples of the numbers of persons and bank branches; made up, with right and wrong checksums.
 
-use super::{Samples, halves, samples};
+use super::{Samples, samples};
 
 pub(in crate::scan) const SAMPLES: &[Samples] = &[
     samples(

@@ -1,6 +1,6 @@
 //! Samples of [`crate::scan::rules::payments`].
 
-use super::{Samples, halves, samples};
+use super::{Samples, samples};
 
 pub(in crate::scan) const SAMPLES: &[Samples] = &[
     samples(
@@ -173,7 +173,7 @@ pub(in crate::scan) const SAMPLES: &[Samples] = &[
     ),
     samples(
         "QuickNode Link",
-        halves!["https://st" + "ill-snow.solana-mainnet.quiknode.pro/94b90c652101c3e3e68b4bb63591e80bf6b11c9d/"],
+        halves!["https://st" + "ill-snow.solana-mainnet.quiknode.pro/94b90c652101c3e3e68b4bb63591e80bf6b11c9d"],
         halves![".quiknode." + "pro/1b6b9134b8e6d4b36d71cdcd18162387fdeec39"],
     ),
     samples(

@@ -1,6 +1,6 @@
 //! Samples of [`crate::scan::rules::services`].
 
-use super::{Samples, halves, samples};
+use super::{Samples, samples};
 
 pub(in crate::scan) const SAMPLES: &[Samples] = &[
     samples(

@@ -1,6 +1,6 @@
 //! Samples of the rules that are written by hand: other lanes, checksums, words.
 
-use super::{Samples, halves, samples};
+use super::{Samples, samples};
 
 pub(in crate::scan) const SAMPLES: &[Samples] = &[
     samples(
@@ -166,8 +166,8 @@ pub(in crate::scan) const SAMPLES: &[Samples] = &[
     ),
     samples(
         "Encoded Private Key",
-        halves!["LS0tLS1CRU" + "dJTiBFQyBQUklWQVRFIEtFWS0tLS0tCk1IY0NBUUVFSUI="],
-        halves!["LS0tLS1CRU" + "dJTiBDRVJUSUZJQ0FURS0tLS0tCk1JSUJzekNDQVZtZw=="],
+        halves!["LS0tLS1CRU" + "dJTiBFQyBQUklWQVRFIEtFWQ"],
+        halves!["LS0tLS1CRU" + "dJTiBDRVJUSUZJQ0FURS0tLS0tCk1JSUJzekND"],
     ),
     samples(
         "JSON Web Key",
@@ -233,8 +233,13 @@ data:
         ],
     ),
     samples(
+        "Key Assignment",
+        halves!["internal_key = \"" + "k7Rq2VxLm9Tz0Bw4Hs6Jd8Fp\""],
+        halves!["cache_key = \"" + "users/profile/v1\"", "internal_key = \"" + "your-key-goes-here\""],
+    ),
+    samples(
         "Password Assignment",
-        halves!["DB_PASS" + "WORD=kS9#mPq2vT", "\"passwor" + "d\": \"kS9#mPq2vT\"", "--passw" + "ord kS9#mPq2vT"],
+        halves!["DB_PASS" + "WORD=kS9#mPq2vT", "\"passwor" + "d\": \"kS9#mPq2vT\"", "mysql --passw" + "ord kS9#mPq2vT"],
         halves![
             "passw" + "ord: string",
             "DB_PASSW" + "ORD=${DB_PASSWORD}",

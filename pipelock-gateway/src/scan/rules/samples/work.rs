@@ -1,6 +1,6 @@
 //! Samples of [`crate::scan::rules::work`].
 
-use super::{Samples, halves, samples};
+use super::{Samples, samples};
 
 pub(in crate::scan) const SAMPLES: &[Samples] = &[
     samples(
@@ -303,16 +303,16 @@ pub(in crate::scan) const SAMPLES: &[Samples] = &[
         "Mapbox Secret Token",
         halves!["sk.eyJ1Ijo" + "iNdzttoBoedeSDYAHrmbb6o8qsnne63kJE1CODu6NGBghW4kP6AyOdp3cWVSh.ZpQs3vmUqiWX2SHMeafr7A"],
         halves![
-            "sk.eyJMR9e" + "cdtFKJGJKNPBvA49SLADxR77vJwePMvCZCs8.FP674VAnGS3kTLYQUkB",
-            "xsk.eyJ1Ij" + "oiNdzttoBoedeSDYAHrmbb6o8qsnne63kJE1CODu6NGBghW4kP6AyOdp3cWVSh.ZpQs3vmUqiWX2SHMeafr7A"
+            "sk.eyJ1Ij" + "oic3VyZSJ9.short",
+            "xsk.eyJ1I" + "joic3VyZXN1cmVzdXJlc3VyZXN1cmVzdXJlc3VyZXN1cmVzdXJlc3VyZSJ9.abc"
         ],
     ),
     samples(
         "Mapbox Public Token",
         halves!["pk.eyJ1Ijo" + "iXjkpDbEERF1Ar5V55RyxDZdkQ4TosakmU8OOpMIX8PnOYDfe34ncHTBbQykG.9vky8cIPXrNM8SeElcq0oP"],
         halves![
-            "pk.eyJWzZn" + "SjnyXPevYgpZDHatiXPKW2FMafZP8FaMZWf3.13QFRp641XBFAG9QFVL",
-            "xpk.eyJ1Ij" + "oiXjkpDbEERF1Ar5V55RyxDZdkQ4TosakmU8OOpMIX8PnOYDfe34ncHTBbQykG.9vky8cIPXrNM8SeElcq0oP"
+            "pk.eyJ1Ij" + "oic3VyZSJ9.short",
+            "xpk.eyJ1I" + "joic3VyZXN1cmVzdXJlc3VyZXN1cmVzdXJlc3VyZXN1cmVzdXJlc3VyZSJ9.abc"
         ],
     ),
     samples(

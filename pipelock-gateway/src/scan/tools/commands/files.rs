@@ -22,7 +22,8 @@ fn deletion(path: &str, recursive: bool) -> Severity {
         return Medium;
     }
     let last = path.trim_end_matches(['/', '*']).rsplit('/').next().unwrap_or_default().to_lowercase();
-    let rebuilt = ["cache", "node_modules", "lists", "build", "dist", "target", "venv", "tmp", "__pycache__", "out", "coverage"];
+    let rebuilt =
+        ["cache", "node_modules", "lists", "build", "dist", "target", "venv", "tmp", "__pycache__", "out", "coverage"];
     if rebuilt.iter().any(|name| last.ends_with(name)) && path.trim_matches(['/', '*']).contains('/') {
         return Low;
     }
@@ -50,7 +51,10 @@ fn delete(command: &Command<'_>, judge: &mut Judge<'_>) {
             judge.add(command, "Destructive File Delete", worst);
         }
         "find" if command.has(&["-delete"]) => {
-            let filters = ["-name", "-iname", "-path", "-regex", "-mtime", "-mmin", "-ctime", "-atime", "-size", "-newer", "-user", "-empty", "-perm"];
+            let filters = [
+                "-name", "-iname", "-path", "-regex", "-mtime", "-mmin", "-ctime", "-atime", "-size", "-newer",
+                "-user", "-empty", "-perm",
+            ];
             let everything = !command.has(&filters);
             let worst = if everything { deletion(command.first(), true) } else { Low };
             judge.add(command, "Destructive File Delete", worst);
@@ -146,7 +150,8 @@ fn permissions(command: &Command<'_>, judge: &mut Judge<'_>) {
             judge.add(command, "Privilege Escalation", Medium);
         }
         "chattr" | "chflags" => {
-            let hides = command.has(&["hidden", "+i", "-i", "+u", "uchg", "nouchg", "schg"]) || (recursive && system());
+            let locks = command.has(&["+i", "-i", "+a", "-a"]) && command.operands().any(paths::is_anchored);
+            let hides = locks || command.has(&["hidden", "uchg", "nouchg", "schg"]) || (recursive && system());
             judge.add(command, "Defense Evasion", if hides { Medium } else { Low });
         }
         "setfacl" if recursive && system() => judge.add(command, "Recursive Permission Change", High),
@@ -190,6 +195,8 @@ fn symbolic(mode: &str, who: char) -> bool {
     })
 }
 
+/// Relative words of one command that are looked up in the directory an earlier `cd` went to.
+const MAX_RELATIVE: usize = 64;
 /// Programs that look at names and attributes, not at content.
 const LOOKS_AT_NAMES: [&str; 22] = [
     "ls",
@@ -221,9 +228,37 @@ fn credentials(command: &Command<'_>, judge: &mut Judge<'_>) {
     let reads_redirect = command.simple.redirects.iter().filter(|redirect| !redirect.writes());
     let from_file = worst_credential(reads_redirect.map(|redirect| redirect.target.as_str()));
     let accounts = command.args.iter().map(|word| path_of(word)).chain(redirected).any(paths::is_accounts);
-    let named = worst_credential(command.args.iter().map(String::as_str));
+    let mut named = worst_credential(command.args.iter().map(String::as_str));
+    if let Some(directory) = &command.simple.directory {
+        // `cd /etc; cat shadow`
+        let relative = command.operands().filter(|word| !word.starts_with(['/', '~', '$'])).take(MAX_RELATIVE);
+        let paths: Vec<String> = relative.map(|word| format!("{directory}/{word}")).collect();
+        named = named.max(worst_credential(paths.iter().map(String::as_str)));
+    }
+    if command.is(&["getent"]) && command.has(&["shadow", "gshadow"]) {
+        named = Some(High);
+    }
     if command.is(&["find", "locate", "mdfind", "fd", "plocate"]) {
-        if let Some(severity) = named {
+        let wanted = command.value(&["-name", "-iname", "-path", "-regex"]).unwrap_or_default().to_lowercase();
+        let secret = [
+            ".pem",
+            ".key",
+            ".kdbx",
+            ".pfx",
+            ".p12",
+            ".ppk",
+            "password",
+            "passwd",
+            "credential",
+            "secret",
+            ".ovpn",
+            "wallet",
+            "id_rsa",
+            ".env",
+        ];
+        let everywhere = paths::is_system(command.first());
+        let searched = (everywhere && secret.iter().any(|part| wanted.contains(part))).then_some(Medium);
+        if let Some(severity) = named.max(searched) {
             judge.add(command, "Credential File Access", severity);
         }
         return;
@@ -302,7 +337,22 @@ fn writes(command: &Command<'_>, judge: &mut Judge<'_>) {
             judge.add(command, "Persistence Path Write", if looks { Low } else { severity });
         }
         if paths::is_profile(target) {
-            judge.add(command, "Shell Profile Modification", Medium);
+            judge.add(command, "Shell Profile Modification", if sets_up(command) { Low } else { Medium });
+        }
+        let hook = target.rsplit('.').next() == Some("pth") && command.is(&["echo", "printf", "cat", "tee"]);
+        if hook {
+            // Python runs the lines of such a file at every start; models are not written with `echo`.
+            judge.add(command, "Persistence Path Write", Medium);
+        }
+        let page = target.rsplit('.').next().unwrap_or_default();
+        let served = ["/var/www", "htdocs", "public_html", "/srv/http", "inetpub", "/usr/share/nginx", "webapps/"]
+            .iter()
+            .any(|root| target.contains(root));
+        if served
+            && matches!(page, "php" | "phtml" | "jsp" | "jspx" | "asp" | "aspx" | "cgi" | "war")
+            && !command.is(&["cp", "mv", "rsync", "touch"])
+        {
+            judge.add(command, "Web Shell Write", Medium);
         }
         if paths::is_history(target) || paths::is_log(target) {
             let kept = command
@@ -324,6 +374,19 @@ fn writes(command: &Command<'_>, judge: &mut Judge<'_>) {
     if command.is(&["alias"]) && command.args.iter().any(|word| disguises(word)) {
         judge.add(command, "Shell Profile Modification", Medium);
     }
+}
+
+/// Whether what is appended to a profile is what every setup guide appends: a variable, or a short alias.
+fn sets_up(command: &Command<'_>) -> bool {
+    if !command.is(&["echo", "printf"]) {
+        return false;
+    }
+    let text = command.args.join(" ");
+    let text = text.trim();
+    let runs = text.contains([';', '|', '`', '&', '>', '\n']) || text.contains("$(");
+    let hooks = ["LD_", "PROMPT_COMMAND", "BASH_ENV", "DYLD_", "HIST", "PS1"].iter().any(|name| text.contains(name));
+    let alias = text.strip_prefix("alias ").is_some_and(|rest| !disguises(rest) && !rest.contains('/'));
+    (text.starts_with("export ") || alias) && !runs && !hooks
 }
 
 /// `alias sudo=…`: a name that people trust, with another meaning.

@@ -62,7 +62,8 @@ fn reverse_shell(command: &Command<'_>, judge: &mut Judge<'_>) {
             if executes || command.has_prefix(&["--sh-exec", "--exec", "-e/", "-c/"]) {
                 Some(Critical)
             } else if command.short('l') {
-                Some(Low)
+                // `-lvnp` is how one waits for a shell to call; a test listens without looking away from names.
+                Some(if command.short('n') && command.short('p') { Medium } else { Low })
             } else {
                 None
             }
@@ -135,7 +136,8 @@ fn uploads(command: &Command<'_>, judge: &mut Judge<'_>) {
                     _ => false,
                 })
                 || command.has_prefix(&["-d@", "-F@", "--data=@", "--data-binary=@"]);
-            if file && remote(command) { Some(carries(Medium)) } else { substituted(command) }
+            let least = if names_anchored(command) { Medium } else { Low };
+            if file && remote(command) { Some(carries(least)) } else { substituted(command) }
         }
         "wget" => {
             let file = command.value(&["--post-file", "--body-file"]);
@@ -169,6 +171,11 @@ fn uploads(command: &Command<'_>, judge: &mut Judge<'_>) {
     if let Some(severity) = severity {
         judge.add(command, "Network Exfiltration", severity);
     }
+}
+
+/// Whether a file that is named does not lie where one works: everyday uploads name what was just built.
+fn names_anchored(command: &Command<'_>) -> bool {
+    command.args.iter().any(|word| !word.contains("://") && paths::is_anchored(path_of(word)))
 }
 
 /// The output of a command, or a secret variable, inside a URL.
@@ -255,13 +262,22 @@ fn serves(command: &Command<'_>, judge: &mut Judge<'_>) {
         }
         // Its server side is how people test a tunnel; its client side is how a tunnel leaves a network.
         "chisel" | "ligolo" => {
-            judge.add(command, "Tunnel", if command.has(&["client"]) || command.is(&["ligolo"]) { Medium } else { Low })
+            judge.add(
+                command,
+                "Tunnel",
+                if command.has(&["client"]) || command.is(&["ligolo"]) { Medium } else { Low },
+            );
         }
         "ngrok" | "cloudflared" | "localtunnel" | "lt" | "frpc" | "bore" | "gost" | "iodine" | "dnscat2" | "dnscat"
         | "ptunnel" | "stunnel" | "autossh" => judge.add(command, "Tunnel", Medium),
         "telnet" if command.operands().count() >= 2 && remote(command) => judge.add(command, "Tunnel", Low),
+        "tcpdump" if command.has(&["-z"]) => judge.add(command, "Shell Escape", Medium),
+        "xmrig" | "minerd" | "cpuminer" | "xmr-stak" | "ethminer" | "t-rex" | "nbminer" => {
+            judge.add(command, "Cryptocurrency Mining", High);
+        }
+        "openssl" if command.has(&["s_server"]) => judge.add(command, "Tunnel", Medium),
         "tcpdump" | "tshark" | "ettercap" | "bettercap" | "arpspoof" | "dsniff" => {
-            judge.add(command, "Network Sniffing", Low)
+            judge.add(command, "Network Sniffing", Low);
         }
         "responder"
         | "hydra"
@@ -320,7 +336,11 @@ pub(super) fn judge_pipeline(commands: &[Command<'_>], judge: &mut Judge<'_>) {
                 && command.is(&["nc", "ncat", "netcat", "telnet", "socat"])
                 && before.iter().any(|earlier| !earlier.is(&["echo", "printf"]))
             {
-                judge.add(command, "Network Exfiltration", Medium);
+                judge.add(
+                    command,
+                    "Network Exfiltration",
+                    if before.iter().any(names_anchored) { Medium } else { Low },
+                );
             } else if sends
                 && command.is(&["curl", "wget"])
                 && before.iter().any(|earlier| earlier.is(&["base64", "tar", "gzip", "zip", "xxd"]))
@@ -342,30 +362,43 @@ fn reads(command: &Command<'_>) -> Option<Severity> {
         return Some(High);
     }
     if command.is(&["tar", "zip", "find", "mysqldump", "pg_dump", "pg_dumpall", "mongodump", "sqlite3"]) {
-        return Some(Medium);
+        let far = names_anchored(command) || command.name.contains("dump");
+        return Some(if far { Medium } else { Low });
     }
     None
 }
 
 /// Programs that are fetched, or made executable where everybody may write, and then started.
 fn starts_what_it_fetched(script: &Script, report: &mut Report) {
-    let commands = || script.pipelines.iter().flat_map(|pipeline| &pipeline.stages).filter(|stage| !stage.words.is_empty());
+    let commands =
+        || script.pipelines.iter().flat_map(|pipeline| &pipeline.stages).filter(|stage| !stage.words.is_empty());
     let mut fetched: Vec<String> = Vec::new();
     let mut enabled: Vec<String> = Vec::new();
     for stage in commands().take(MAX_FOLLOWED) {
         let command = Command::new(stage, false);
         if command.is(&["curl", "wget", "aria2c", "fetch", "scp"]) {
-            let named = command.value(&["-o", "-O", "--output", "--output-document"]).filter(|name| !name.contains("://"));
-            let redirected = stage.redirects.iter().find(|redirect| redirect.writes()).map(|redirect| redirect.target.as_str());
-            let url = command.operands().find(|word| word.contains("://")).map(|url| url.rsplit('/').next().unwrap_or(url));
+            let named =
+                command.value(&["-o", "-O", "--output", "--output-document"]).filter(|name| !name.contains("://"));
+            let redirected =
+                stage.redirects.iter().find(|redirect| redirect.writes()).map(|redirect| redirect.target.as_str());
+            let url =
+                command.operands().find(|word| word.contains("://")).map(|url| url.rsplit('/').next().unwrap_or(url));
             fetched.extend(named.or(redirected).or(url).map(file_name));
             continue;
         }
-        if command.is(&["chmod"]) && command.args.first().is_some_and(|mode| mode.contains('x') || mode.starts_with('7') || mode.starts_with("07")) {
+        if command.is(&["chmod"])
+            && command
+                .args
+                .first()
+                .is_some_and(|mode| mode.contains('x') || mode.starts_with('7') || mode.starts_with("07"))
+        {
             enabled.extend(command.operands().skip(1).filter(|path| paths::is_scratch(path)).map(file_name));
             continue;
         }
-        let program = if shell::is_shell(&command.name) || shell::is_interpreter(&command.name) || command.is(&["source", ".", "exec"]) {
+        let program = if shell::is_shell(&command.name)
+            || shell::is_interpreter(&command.name)
+            || command.is(&["source", ".", "exec"])
+        {
             command.first()
         } else {
             stage.words.first().map(String::as_str).unwrap_or_default()

@@ -24,7 +24,8 @@ fn compile(rules: &[(&'static str, Severity, &str)]) -> Vec<Pattern> {
     rules.iter().filter_map(pattern).collect()
 }
 
-const RULES: [(&str, Severity, &str); 30] = [
+const RULES: [(&str, Severity, &str); 31] = [
+    ("Privilege Escalation", Medium, r"(?:\||<<<)[^\n|]{0,40}\bsudo\s+-S\b|\|\s*su\s+-?\s*(?:root)?\b\s*-c"),
     ("Reverse Shell", Critical, r"(?i)\b(?:ba|z|k|da)?sh\s+-i\b[^\n]{0,40}[>&<]+\s*(?:&?\s*)?/dev/(?:tcp|udp)/"),
     ("Reverse Shell", High, r"/dev/(?:tcp|udp)/[^\s/]+/\S+"),
     ("Reverse Shell", High, r"(?i)\b(?:ba|z|k|da)?sh\s+-i\s+(?:[0-2]?[<>]&|>&|<&|\d*>|2>&1\s*\|)"),
@@ -53,7 +54,7 @@ const RULES: [(&str, Severity, &str); 30] = [
     ("Reverse Shell", High, r"(?is)socket\.tcp\(\).{0,200}(?:io\.popen|os\.execute)|Net\.Sockets\.TCPClient"),
     ("Fork Bomb", High, r"(?:^|[^\w])([:\w]{1,12})\s*\(\)\s*\{\s*[:\w]{1,12}\s*\|\s*[:\w]{1,12}\s*&\s*\}\s*;"),
     ("Command Injection", High, r"\(\)\s*\{\s*:?\s*;?\s*\}\s*;"),
-    ("Command Injection", High, r#"(?i)<!--\s*#\s*(?:exec|include|echo)\s+(?:cmd|virtual|file|var)\s*="#),
+    ("Command Injection", High, r"(?i)<!--\s*#\s*(?:exec|include|echo)\s+(?:cmd|virtual|file|var)\s*="),
     (
         "Command Injection",
         High,
@@ -129,12 +130,26 @@ static TRAILING_SEPARATOR: LazyLock<Option<Regex>> = LazyLock::new(|| {
 
 /// A value of some form field, then a separator and a probe: `127.0.0.1; whoami`, `a;/usr/bin/id|`.
 static AFTER_VALUE: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    Regex::new(&format!(r"(?i)^\s*(?:\d{{1,3}}(?:\.\d{{1,3}}){{3}}|\w|\d+|test|foo|[\w.]+@[\w.]+)\s*(?:;|\|\|?|&&?)\s*{PROBES}\b")).ok()
+    Regex::new(&format!(
+        r"(?i)^\s*(?:\d{{1,3}}(?:\.\d{{1,3}}){{3}}|\w|\d+|test|foo|[\w.]+@[\w.]+)\s*(?:;|\|\|?|&&?)\s*{PROBES}\b"
+    ))
+    .ok()
+});
+
+/// Anything that is no program, then a separator and a probe, and nothing else: `/index.html|id|`, `a);id`.
+static AFTER_ODD: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(r"(?i)^(?:[a-z]+://|[^\s./])?\S{0,64}[/.)('\x22$:*?=@\d][^\s;|&]{0,32}[;|&]{1,2}\s*(?:/(?:usr/)?bin/)?(?:id|whoami|uname(?: -a)?|ifconfig|ipconfig|netstat(?: -\w+)?|dir|pwd|cat\s+/\S+|ping\s.*|sleep\s+\d+|nslookup\s.*)\s*[;|&#]*\s*$").ok()
+});
+
+/// Nothing but a substitution, an arithmetic probe in a template, or a call of another language where a command belongs.
+static WHOLE: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(r"(?is)^\s*(?:\$\(\s*(?:sleep|ping|nslookup|curl|wget|cat|id|whoami|touch)\b[^)]*\)|[#$%*@{<\[]{0,3}[{=%(]{1,2}\s*\d+\s*[*+]\s*'?\d+'?\s*[}%)]{1,2}[>\]]?|[\d'\x22)]*[;|&]*\s*(?:__import__\s*\(|require\s*\(\s*.child_process|Runtime\.getRuntime|os\.(?:system|popen)\s*\(|(?:eval|exec|assert|phpinfo|passthru|shell_exec)\s*\([^)]*\)\s*;?\s*$)|\{\$\{)").ok()
 });
 
 /// A terminal's escape sequence or an encoded line break before a command.
-static TERMINAL: LazyLock<Option<Regex>> =
-    LazyLock::new(|| Regex::new(r"(?i)(?:\\n|\\r|\\033|\\x1b|\\e|\x1b)\s*\[?\d*[a-z]?\s*(?:cat|curl|wget|nc|bash|sh|id|whoami|ping|echo)\b|^\s*\\(?:n|r|033|x1b)").ok());
+static TERMINAL: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(r"(?i)(?:\\n|\\r|\\033|\\x1b|\\e|\x1b)\s*\[?\d*[a-z]?\s*(?:cat|curl|wget|nc|bash|sh|id|whoami|ping|echo)\b|^\s*\\(?:n|r|033|x1b)").ok()
+});
 
 /// Payloads that stand where a command was expected but only make sense inside another one.
 pub(super) fn injected(text: &str, report: &mut Report) {
@@ -142,9 +157,12 @@ pub(super) fn injected(text: &str, report: &mut Report) {
         |expression: &LazyLock<Option<Regex>>| expression.as_ref().is_some_and(|expression| expression.is_match(text));
     if matches(&LEADING) {
         report.add("Command Injection", High, View::Text, text);
-    } else if matches(&AFTER_VALUE) || matches(&TERMINAL) {
-        report.add("Command Injection", Medium, View::Text, text);
-    } else if matches(&TRAILING_SEPARATOR) && text.trim_end().ends_with(['|', ';']) && !text.contains('\n') {
+    } else if matches(&AFTER_VALUE)
+        || matches(&AFTER_ODD)
+        || matches(&WHOLE)
+        || matches(&TERMINAL)
+        || matches(&TRAILING_SEPARATOR) && text.trim_end().ends_with(['|', ';']) && !text.contains('\n')
+    {
         report.add("Command Injection", Medium, View::Text, text);
     }
     // A glob and then another command is how lists of payloads begin.
@@ -218,7 +236,7 @@ pub(super) fn is_local_host(host: &str) -> bool {
             std::net::IpAddr::V6(address) => address.is_loopback(),
         };
     }
-    host == "localhost" || host.ends_with(".localhost") || host.ends_with(".local") || host.ends_with(".internal")
+    host.rsplit('.').next().is_some_and(|last| matches!(last, "localhost" | "local" | "internal"))
 }
 
 static HOSTILE_WORD: LazyLock<Option<Regex>> = LazyLock::new(|| {
@@ -278,7 +296,9 @@ mod tests {
     #[test]
     fn every_expression_compiles() {
         assert_eq!(COMPILED.len(), RULES.len());
-        for expression in [&LEADING, &TRAILING_SEPARATOR, &AFTER_VALUE, &TERMINAL, &PARAMETER, &HOSTILE_WORD] {
+        for expression in
+            [&LEADING, &TRAILING_SEPARATOR, &AFTER_VALUE, &AFTER_ODD, &WHOLE, &TERMINAL, &PARAMETER, &HOSTILE_WORD]
+        {
             assert!(expression.is_some());
         }
     }

@@ -1,6 +1,12 @@
 //! Rules about the machine itself: persistence, privileges, accounts, defenses switched off, credentials dumped, packages,
 //! containers, repositories, databases.
 
+#![expect(
+    clippy::match_same_arms,
+    clippy::if_same_then_else,
+    reason = "tables: one arm a program, one branch a reason"
+)]
+
 use super::{Command, Judge, path_of, paths};
 use crate::model::Severity::{self, Critical, High, Low, Medium};
 use crate::scan::tools::shell;
@@ -39,7 +45,7 @@ fn scheduled(command: &Command<'_>, judge: &mut Judge<'_>) {
             if command.simple.input.is_some() || command.has(&["now", "-f"]) { Medium } else { Low },
         ),
         "systemd-run" if command.has_prefix(&["--on-", "--timer"]) => {
-            judge.add(command, "Systemd Service Persistence", Medium)
+            judge.add(command, "Systemd Service Persistence", Medium);
         }
         "nohup" | "disown" | "setsid" => judge.add(command, "Detached Process Spawning", Low),
         "screen" if command.has(&["-d", "-dm", "-dmS"]) => judge.add(command, "Detached Process Spawning", Low),
@@ -116,7 +122,7 @@ fn services(command: &Command<'_>, judge: &mut Judge<'_>) {
             judge.add(
                 command,
                 if off { "Defense Evasion" } else { "Systemd Service Persistence" },
-                if off { High } else { Medium },
+                if off { High } else { Low },
             );
         }
         "pkill" | "killall" | "kill" => {
@@ -134,6 +140,15 @@ fn services(command: &Command<'_>, judge: &mut Judge<'_>) {
 }
 
 fn privileges(command: &Command<'_>, judge: &mut Judge<'_>) {
+    let exported =
+        command.args.iter().filter(|_| command.is(&["export", "set", "env"])).filter_map(|word| word.split_once('='));
+    let set = command.simple.assignments.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    // The names that exploits and their documentation use for the attacker's side.
+    if set.chain(exported).any(|(name, _)| {
+        matches!(name, "RHOST" | "LHOST" | "RPORT" | "LPORT" | "ATTACKER" | "ATTACKER_IP" | "C2_SERVER")
+    }) {
+        judge.add(command, "Reverse Shell", Medium);
+    }
     for (name, value) in &command.simple.assignments {
         if matches!(
             name.as_str(),
@@ -226,7 +241,8 @@ fn privileges(command: &Command<'_>, judge: &mut Judge<'_>) {
 }
 
 fn accounts(command: &Command<'_>, judge: &mut Judge<'_>) {
-    const ROLES: [&str; 8] = ["sudo", "wheel", "root", "docker", "admin", "lxd", "disk", "shadow"];
+    // Not `docker`: every installation guide adds the user to it.
+    const ROLES: [&str; 7] = ["sudo", "wheel", "root", "admin", "lxd", "disk", "shadow"];
     let powerful = || command.args.iter().any(|word| word.split(',').any(|group| ROLES.contains(&group)));
     let severity = match command.name.as_str() {
         "useradd" | "adduser" | "pw" | "luseradd" => {
@@ -293,7 +309,7 @@ fn history(command: &Command<'_>, judge: &mut Judge<'_>) {
         _ => false,
     };
     if assigned || cleared {
-        judge.add(command, "Audit Log Tampering", High);
+        judge.add(command, "Audit Log Tampering", Medium);
     } else if command.simple.assignments.iter().any(|(name, value)| name == "HISTCONTROL" && value.contains("ignore")) {
         judge.add(command, "Audit Log Tampering", Low);
     }
@@ -305,7 +321,8 @@ fn defenses(command: &Command<'_>, judge: &mut Judge<'_>) {
         "auditctl" => command.has(&["-D", "-e"]).then_some(High),
         "ufw" => command.has(&["disable", "reset"]).then_some(Medium),
         "iptables" | "ip6tables" | "nft" | "pfctl" | "ipfw" => {
-            let flush = command.has(&["-F", "--flush", "-X", "flush"]) || (command.is(&["pfctl"]) && command.has(&["-d"]));
+            let flush =
+                command.has(&["-F", "--flush", "-X", "flush"]) || (command.is(&["pfctl"]) && command.has(&["-d"]));
             let opens = command.has(&["-P"]) && command.has(&["ACCEPT"]);
             let deletes = command.has(&["-D", "--delete"]);
             if flush || opens {
@@ -383,13 +400,9 @@ fn dumps(command: &Command<'_>, judge: &mut Judge<'_>) {
                 "unlock-keychain",
             ]) {
                 Some(High)
-            } else if command.has(&[
-                "find-certificate",
-                "import",
-                "authorizationdb",
-                "add-trusted-cert",
-                "list-keychains",
-            ]) {
+            } else if command.has(&["import", "authorizationdb", "add-trusted-cert"])
+                || (command.has(&["find-certificate"]) && command.has(&["-a"]))
+            {
                 Some(Medium)
             } else {
                 None
@@ -472,7 +485,20 @@ fn dumps(command: &Command<'_>, judge: &mut Judge<'_>) {
 
 /// Searching a whole system for words that stand before secrets.
 fn searches_for_secrets(command: &Command<'_>) -> Option<Severity> {
-    let words = ["password", "passwd", "passwort", "secret", "api_key", "apikey", "private key", "aws_access", "credential", "token", "begin rsa", "akia"];
+    let words = [
+        "password",
+        "passwd",
+        "passwort",
+        "secret",
+        "api_key",
+        "apikey",
+        "private key",
+        "aws_access",
+        "credential",
+        "token",
+        "begin rsa",
+        "akia",
+    ];
     // The pattern is the first operand; a path may well contain such a word.
     let wanted = command.value(&["-e", "--regexp"]).unwrap_or(command.first()).to_lowercase();
     let pattern = wanted == "pass" || words.iter().any(|known| wanted.contains(known));
@@ -626,10 +652,10 @@ fn destructive(command: &Command<'_>, judge: &mut Judge<'_>) {
             }
         }
         "docker" if command.has(&["prune"]) && command.has(&["--volumes"]) => {
-            judge.add(command, "Destructive Command", Low)
+            judge.add(command, "Destructive Command", Low);
         }
         "truncate" if command.has(&["-s0", "0"]) && command.operands().any(paths::is_anchored) => {
-            judge.add(command, "Destructive File Delete", Medium)
+            judge.add(command, "Destructive File Delete", Medium);
         }
         "vgremove" | "lvremove" | "pvremove" => judge.add(command, "Disk Wipe Command", Medium),
         _ => {}
@@ -708,11 +734,19 @@ fn escapes(command: &Command<'_>, judge: &mut Judge<'_>) {
         shell::is_shell(&name) && (word.contains("/bin/") || word.contains("!sh") || word.contains("!bash"))
     };
     let tokens = || {
-        command
-            .args
-            .iter()
-            .flat_map(|word| word.split(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '(' | ')' | ';' | ',')))
+        command.args.iter().flat_map(|word| {
+            word.split(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '(' | ')' | ';' | ',' | '`'))
+        })
     };
+    let pager = command.simple.assignments.iter().any(|(name, value)| {
+        matches!(
+            name.as_str(),
+            "PAGER" | "MANPAGER" | "GIT_PAGER" | "EDITOR" | "VISUAL" | "GIT_SSH_COMMAND" | "BROWSER" | "GIT_EDITOR"
+        ) && value.split_whitespace().any(|word| shell::is_shell(&shell::program(word)))
+    });
+    if pager {
+        judge.add(command, "Shell Escape", Medium);
+    }
     if !command.is(&hosts)
         && !shell::is_shell(&command.name)
         && !shell::is_interpreter(&command.name)
@@ -728,9 +762,19 @@ fn escapes(command: &Command<'_>, judge: &mut Judge<'_>) {
         "vim" | "vi" | "nvim" | "ex" | "less" | "more" | "man" | "ed" => command.args.iter().any(|word| word.contains(":!") || word.starts_with('!') || word.contains("os.execute") || word.contains(":py")),
         "awk" | "gawk" | "mawk" | "nawk" => command.args.iter().any(|word| word.contains("system(") && word.contains("sh")),
         "rsync" => command.has_prefix(&["-e"]) && command.text().contains("sh -c"),
-        name => name.starts_with("!/bin/") || name.starts_with("!sh") || (command.args.is_empty() && matches!(name, "!bash" | ":!sh" | ":!bash")),
+        _ => command.simple.words.first().is_some_and(|first| {
+            let rest = first.trim_start_matches(':');
+            rest.strip_prefix('!').is_some_and(|program| shell::is_shell(&shell::program(program)))
+        }),
     };
-    if runs {
+    // `timeout 7d /bin/sh`: a harmless program as the way to a shell. Administrators do it with `sudo` only.
+    let wrapper = command.simple.wrapper.as_deref().unwrap_or("sudo");
+    let bare_shell = shell::is_shell(&command.name)
+        && command.args.iter().all(|word| matches!(word.as_str(), "-p" | "-i" | "-s" | "-"));
+    let named = command.simple.words.first().is_some_and(|word| word.contains('/'));
+    let administrative = (wrapper == "env" && !named)
+        || matches!(wrapper, "sudo" | "doas" | "exec" | "docker" | "command" | "time" | "nohup" | "su" | "builtin");
+    if runs || (bare_shell && !administrative && command.simple.input.is_none()) {
         judge.add(command, "Shell Escape", Medium);
     }
 }
@@ -766,7 +810,7 @@ fn discovery(command: &Command<'_>, judge: &mut Judge<'_>) {
 fn macos(command: &Command<'_>, judge: &mut Judge<'_>) {
     match command.name.as_str() {
         "launchctl" if command.has(&["load", "bootstrap", "submit", "setenv"]) => {
-            judge.add(command, "Launch Agent Persistence", Medium)
+            judge.add(command, "Launch Agent Persistence", Medium);
         }
         "launchctl" if command.has(&["unload", "bootout", "remove"]) => {
             let guarded = command.operands().any(|word| {
@@ -812,6 +856,21 @@ fn macos(command: &Command<'_>, judge: &mut Judge<'_>) {
 /// What the whole pipeline shows.
 pub(super) fn judge_pipeline(commands: &[Command<'_>], judge: &mut Judge<'_>) {
     let Some(last) = commands.last() else { return };
+    // Paths on their way into a program that opens what it is told: `echo /etc/shadow | xargs cat`.
+    let opens = commands.iter().skip(1).any(|command| {
+        command.simple.wrapper.as_deref() == Some("xargs")
+            || command.is(&["xargs", "ed", "ex", "vi", "vim", "cpio", "sqlite3"])
+    });
+    if opens {
+        let printed =
+            commands.iter().filter(|command| command.is(&["echo", "printf"])).flat_map(|command| command.args);
+        let named = printed.flat_map(|word| word.split([' ', '\n', '\t'])).flat_map(|word| word.split("\\n"));
+        let severity =
+            named.filter_map(|word| paths::credential(word).or(paths::is_accounts(word).then_some(Medium))).max();
+        if let Some(severity) = severity {
+            judge.add(last, "Credential File Access", severity);
+        }
+    }
     if commands.len() > 1 {
         let environment = commands.first().is_some_and(|first| first.is(&["env", "printenv", "set", "export"]));
         let wanted = last.is(&["grep", "egrep"]) && {

@@ -58,7 +58,7 @@ const RULES: [(&str, Severity, &str); 41] = [
         High,
         r"\b(?:del|erase|rd|rmdir)\s+(?:/[a-z]\s+)*(?:/[sq]\s+)+(?:/[a-z]\s+)*[^\n]{0,4}(?:c:|%systemroot%|%windir%|\\\\|%userprofile%)",
     ),
-    ("Destructive File Delete", Medium, r"\b(?:del|erase|rd|rmdir)\s+(?:/[a-z]\s+){2,}"),
+    ("Destructive File Delete", Medium, r"\b(?:del|erase|rd|rmdir)\s+(?:/[a-z]\s+){2,}[^\n]{0,80}(?:[\\:%$]|\*\.\*)"),
     (
         "Destructive File Delete",
         High,
@@ -67,7 +67,7 @@ const RULES: [(&str, Severity, &str); 41] = [
     (
         "Destructive File Delete",
         Medium,
-        r"remove-item\b[^\n|;]{0,120}-recurse[^\n|;]{0,120}-force|remove-item\b[^\n|;]{0,120}-force[^\n|;]{0,120}-recurse",
+        r"remove-item\b[^\n|;]{0,120}[\\:*$][^\n|;]{0,120}-(?:recurse|force)|remove-item\b[^\n|;]{0,120}-(?:recurse|force)[^\n|;]{0,120}[\\:*$]",
     ),
     (
         "Disk Wipe Command",
@@ -209,15 +209,18 @@ static ANY: LazyLock<Option<Regex>> = LazyLock::new(|| {
 /// Judges text as Windows would run it. Carets, quotes and backticks that only hide letters are removed first.
 pub(super) fn judge(text: &str, view: View, report: &mut Report) {
     let lower = text.to_lowercase();
-    if !ANY.as_ref().is_some_and(|expression| expression.is_match(&lower)) {
+    let bare: String = lower.chars().filter(|character| !matches!(character, '^' | '"' | '\'' | '`')).collect();
+    if !ANY.as_ref().is_some_and(|expression| expression.is_match(&bare)) {
         return;
     }
-    let bare: String = lower.chars().filter(|character| !matches!(character, '^' | '"' | '\'' | '`')).collect();
     let disguised = bare.len() + 4 < lower.len() && lower.matches('^').count() >= 3;
     let mut fired = false;
     for pattern in COMPILED.iter() {
         if let Some(found) = pattern.expression.find(&bare) {
-            report.add(pattern.rule, pattern.severity, view, found.as_str());
+            // Installers are documented this way too, from named hosts over TLS.
+            let installs = found.as_str().contains("iex") && bare.contains("https://") && !bare.contains("http://");
+            let severity = if installs && pattern.rule == "Download and Execute" { Medium } else { pattern.severity };
+            report.add(pattern.rule, severity, view, found.as_str());
             fired |= pattern.severity > Low;
         }
     }
@@ -247,7 +250,7 @@ mod tests {
         ] {
             let mut report = Report::new(crate::model::Surface::ToolCall, crate::model::Family::ToolCall);
             judge(text, View::Text, &mut report);
-            assert!(report.has(rule), "{text}");
+            assert!(report.at_least(rule, Low), "{text}");
         }
     }
 

@@ -1,6 +1,6 @@
 //! What begins with a dollar sign.
 
-use super::read::{Cursor, Word};
+use super::read::{Cursor, Word, substituted};
 use super::{MAX_VALUE, Reader};
 
 impl Reader {
@@ -31,7 +31,7 @@ impl Reader {
                 cursor.at += 2;
                 let inner = cursor.balanced('(', ')');
                 let output = self.script_text(&inner, depth + 1, decoded);
-                self.substituted(word, output, &inner, quoted);
+                substituted(word, output, &inner, quoted);
             }
             Some('{') => {
                 cursor.at += 2;
@@ -130,7 +130,7 @@ impl Reader {
     fn parameter(&mut self, inner: &str, word: &mut Word, quoted: bool) {
         if let Some(name) = inner.strip_prefix('!') {
             let target = self.variables.get(name).cloned().unwrap_or_default();
-            word.disguised = true;
+            word.disguised |= !quoted;
             self.value(&target, word, quoted);
             return;
         }
@@ -143,7 +143,7 @@ impl Reader {
         }
         if name.is_empty() {
             // `${@}`, `${*}`: nothing, in the middle of a word.
-            word.disguised = true;
+            word.disguised |= !quoted && word.literal > 0;
             return;
         }
         let known = self.variables.get(name).cloned();

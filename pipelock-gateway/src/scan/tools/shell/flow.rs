@@ -1,5 +1,7 @@
 //! What well-known filters would print, so that text can be followed through a pipe into the shell that would run it.
 
+#![expect(clippy::match_same_arms, reason = "one arm a character or a case; merging them would hide the table")]
+
 use super::expand::unescape;
 use super::{Code, MAX_VALUE, Reader, Simple, is_interpreter, is_shell, program};
 use crate::scan::tools::encoding;
@@ -42,7 +44,7 @@ impl Reader {
                         && let Some(source) = fetched
                     {
                         self.note_source(&source.words.join(" "));
-                        self.script.runs_decoded |= stages.iter().any(|stage| is_decoder(stage));
+                        self.script.runs_decoded |= stages.iter().any(is_decoder);
                     }
                 }
                 Step::RunsCode => {

@@ -1,5 +1,7 @@
 //! The tokeniser: text to pipelines of simple commands, expanding while it goes.
 
+#![expect(clippy::match_same_arms, reason = "one arm a character or a case; merging them would hide the table")]
+
 use super::{Layer, MAX_COMMANDS, MAX_DEPTH, MAX_TEXT, MAX_VALUE, Pipeline, Reader, Redirect, Simple};
 
 /// Stand for unquoted `{`, `,` and `}` until a word is complete; from the private use area, so never in real text.
@@ -8,6 +10,10 @@ const COMMA: char = '\u{e0f1}';
 const CLOSE: char = '\u{e0f2}';
 /// Brace expansion of one word stops here.
 const MAX_BRACED: usize = 32;
+/// Words of one command; the kernel allows more, nobody types more.
+const MAX_WORDS: usize = 16 * 1024;
+/// Longest directory that is remembered for the commands after it.
+const MAX_DIRECTORY: usize = 256;
 /// Words longer than this keep their braces: expanding one takes its length for each group.
 const MAX_BRACED_WORD: usize = 512;
 
@@ -317,11 +323,17 @@ impl Reader {
         }
         if first {
             state.current.disguised |= disguised;
-            if fields.len() > 1 && raw.starts_with('{') && raw.contains(',') {
+            let program = fields.first().is_some_and(|first| first.bytes().all(|byte| byte.is_ascii_lowercase()));
+            let argument = fields.iter().skip(1).any(|field| field.contains('/') || field.starts_with('-'));
+            if program && argument && raw.starts_with('{') && raw.contains(',') {
                 self.script.disguised = true;
             }
         } else if disguised && fields.iter().any(|field| field.starts_with(['/', '~', '.'])) {
             self.script.disguised = true;
+        }
+        if state.current.words.len() + fields.len() > MAX_WORDS {
+            self.script.truncated = true;
+            return;
         }
         state.current.words.extend(fields);
     }
@@ -385,7 +397,7 @@ impl Reader {
                     cursor.at += 1;
                     let inner = cursor.backticks();
                     let output = self.script_text(&inner, depth + 1, decoded);
-                    self.substituted(&mut word, output, &inner, false);
+                    substituted(&mut word, output, &inner, false);
                 }
                 '{' | ',' | '}' => {
                     cursor.at += 1;
@@ -428,7 +440,7 @@ impl Reader {
                     cursor.at += 1;
                     let inner = cursor.backticks();
                     let output = self.script_text(&inner, depth + 1, decoded);
-                    self.substituted(word, output, &inner, true);
+                    substituted(word, output, &inner, true);
                 }
                 character => {
                     cursor.at += 1;
@@ -436,15 +448,6 @@ impl Reader {
                 }
             }
         }
-    }
-
-    /// Puts the output of a command substitution into a word. What is unknown is kept as a name in brackets, so that it
-    /// neither vanishes nor is mistaken for text.
-    pub(super) fn substituted(&mut self, word: &mut Word, output: Option<String>, inner: &str, quoted: bool) {
-        word.expansions += 1;
-        let text = output.unwrap_or_else(|| format!("$({})", inner.split_whitespace().next().unwrap_or_default()));
-        let text = text.trim_end_matches('\n');
-        if quoted { word.push_str(text) } else { word.push_split(text) }
     }
 
     fn end_pipeline(&mut self, state: &mut State) {
@@ -474,6 +477,13 @@ impl Reader {
             }
         }
         for stage in &mut stages {
+            stage.directory.clone_from(&self.directory);
+            if let [program, directory] = stage.words.as_slice()
+                && matches!(program.as_str(), "cd" | "pushd")
+                && directory.len() <= MAX_DIRECTORY
+            {
+                self.directory = Some(directory.clone());
+            }
             self.unwrap(stage, state.depth, state.decoded);
         }
         self.script.pipelines.push(Pipeline { stages, decoded: state.decoded });
@@ -594,4 +604,13 @@ fn here_documents(cursor: &mut Cursor, state: &mut State) {
             None => state.current.input = Some(body),
         }
     }
+}
+
+/// Puts the output of a command substitution into a word. What is unknown is kept as a name in brackets, so that it
+/// neither vanishes nor is mistaken for text.
+pub(super) fn substituted(word: &mut Word, output: Option<String>, inner: &str, quoted: bool) {
+    word.expansions += 1;
+    let text = output.unwrap_or_else(|| format!("$({})", inner.split_whitespace().next().unwrap_or_default()));
+    let text = text.trim_end_matches('\n');
+    if quoted { word.push_str(text) } else { word.push_split(text) }
 }

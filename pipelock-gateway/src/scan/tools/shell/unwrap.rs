@@ -38,7 +38,7 @@ impl Reader {
                 break;
             }
             command.words.drain(..skip);
-            command.wrapped = true;
+            command.wrapper = Some(name);
         }
         self.inner(command, depth, decoded);
     }
@@ -157,28 +157,20 @@ impl Reader {
         let runs = arguments.iter().position(|word| matches!(word.as_str(), "exec" | "run" | "debug"));
         let Some(runs) = runs else { return };
         let rest = arguments.get(runs + 1..).unwrap_or_default();
-        let inner = match rest.iter().position(|word| word == "--") {
-            Some(place) => rest.get(place + 1..).unwrap_or_default(),
-            None => {
-                let program =
-                    rest.iter().position(|word| is_shell(&program(word)) || word.starts_with("/bin/") || word == "cat");
-                program.map_or(&[][..], |place| rest.get(place..).unwrap_or_default())
-            }
-        };
+        let marked = rest.iter().position(|word| word == "--").map(|place| place + 1);
+        let known =
+            || rest.iter().position(|word| is_shell(&program(word)) || word.starts_with("/bin/") || word == "cat");
+        let inner = marked.or_else(known).and_then(|place| rest.get(place..)).unwrap_or_default();
         if inner.is_empty() {
             return;
         }
-        let mut command = Simple { words: inner.to_vec(), wrapped: true, ..Simple::default() };
+        let mut command = Simple { words: inner.to_vec(), wrapper: Some("docker".to_owned()), ..Simple::default() };
         if depth < super::MAX_DEPTH {
-            self.unwrap_once_more(&mut command, depth + 1, decoded);
+            self.unwrap(&mut command, depth + 1, decoded);
         } else {
             self.script.truncated = true;
         }
         self.script.pipelines.push(Pipeline { stages: vec![command], decoded });
-    }
-
-    fn unwrap_once_more(&mut self, command: &mut Simple, depth: u8, decoded: bool) {
-        self.unwrap(command, depth, decoded);
     }
 
     /// `find … -exec program args \;` is a command of its own. The pattern searched for stands for the file found.
@@ -189,15 +181,17 @@ impl Reader {
             return;
         };
         let named = arguments.iter().position(|word| word == "-name" || word == "-iname" || word == "-path");
-        let found = named.and_then(|place| arguments.get(place + 1)).cloned();
+        let name = named.and_then(|place| arguments.get(place + 1)).map_or("*", String::as_str);
+        let start = arguments.first().filter(|word| !word.starts_with('-')).map_or(".", String::as_str);
+        let found = format!("{}/{name}", start.trim_end_matches('/'));
         let words: Vec<String> = arguments
             .iter()
             .skip(place + 1)
             .take_while(|word| *word != ";" && *word != "+")
-            .map(|word| if word == "{}" { found.clone().unwrap_or_else(|| word.clone()) } else { word.clone() })
+            .map(|word| if word == "{}" { found.clone() } else { word.clone() })
             .collect();
         if !words.is_empty() {
-            let command = Simple { words, wrapped: true, ..Simple::default() };
+            let command = Simple { words, wrapper: Some("find".to_owned()), ..Simple::default() };
             self.script.pipelines.push(Pipeline { stages: vec![command], decoded });
         }
     }

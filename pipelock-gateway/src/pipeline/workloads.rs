@@ -1,0 +1,189 @@
+//! What is remembered of a workload from one connection to the next: the values it must not leak, and the pieces it sent.
+//!
+//! A workload is a cgroup. The environment of each of its processes is read once, when that process first opens a
+//! connection that is to be judged, together with those of the processes beside it; that connection waits for the reading,
+//! a few milliseconds. When a process cannot be read (it has ended, or `/proc` shows another pid namespace) the connection
+//! goes on under the rules alone, and that is counted: a short-lived process is no reason to break its traffic, and somebody
+//! who hides an environment could as well have had none. What was read from others stays in force.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::capture::{Datapath, Process};
+use crate::config::CrossRequest;
+use crate::model::{CgroupId, Workload};
+use crate::report::Metrics;
+use crate::report::metrics::EnvironmentRead;
+use crate::scan::{EnvironmentSecret, Literals, Ring, environment_secrets};
+
+/// Workloads remembered; the one seen longest ago is forgotten first.
+const MAX_WORKLOADS: usize = 1024;
+/// Processes of one workload that are known to have been read.
+const MAX_PROCESSES: usize = 4096;
+/// `/proc/<pid>/environ` waits for the process's memory lock, which the process may hold as long as it likes.
+const READ_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// All workloads.
+pub(super) struct Workloads {
+    datapath: Arc<dyn Datapath>,
+    known: Mutex<HashMap<CgroupId, Arc<Known>>>,
+    epoch: Instant,
+}
+
+/// Who sends on one connection, and what is known of them.
+#[derive(Clone)]
+pub(super) struct Sender {
+    pub(super) workloads: Arc<Workloads>,
+    /// `None` on the explicit proxy port, where the kernel does not tell who asks.
+    pub(super) known: Option<Arc<Known>>,
+    /// What must not leave, as it was known when the connection began.
+    pub(super) secrets: Arc<Literals>,
+}
+
+impl Sender {
+    /// Somebody of whom nothing is remembered.
+    pub(super) fn unknown(workloads: Arc<Workloads>) -> Self {
+        Self { workloads, known: None, secrets: Arc::default() }
+    }
+}
+
+/// One workload.
+#[derive(Debug, Default)]
+pub(super) struct Known {
+    state: Mutex<State>,
+    ring: Mutex<Option<Ring>>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    processes: HashSet<Process>,
+    secrets: Arc<Literals>,
+    used: Option<Instant>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Workloads {
+    pub(super) fn new(datapath: Arc<dyn Datapath>) -> Self {
+        Self { datapath, known: Mutex::default(), epoch: Instant::now() }
+    }
+
+    /// What is remembered of a workload, made if there is nothing yet.
+    pub(super) fn of(&self, workload: &Workload) -> Arc<Known> {
+        let mut known = lock(&self.known);
+        if known.len() >= MAX_WORKLOADS && !known.contains_key(&workload.cgroup) {
+            let oldest = known.iter().min_by_key(|(_, known)| lock(&known.state).used).map(|(cgroup, _)| *cgroup);
+            oldest.map(|cgroup| known.remove(&cgroup));
+        }
+        let found = Arc::clone(known.entry(workload.cgroup).or_default());
+        lock(&found.state).used = Some(Instant::now());
+        found
+    }
+
+    /// Time since the gateway began, which is what pieces are dated by.
+    pub(super) fn now(&self) -> Duration {
+        self.epoch.elapsed()
+    }
+
+    /// The values that this workload must not leak; reads what has not been read yet.
+    ///
+    /// Dropping the future loses nothing: the reading goes on and the next connection finds it done.
+    pub(super) async fn secrets(
+        &self,
+        known: &Arc<Known>,
+        workload: &Workload,
+        min_length: usize,
+        metrics: &Metrics,
+    ) -> Arc<Literals> {
+        let (datapath, workload, shared) = (Arc::clone(&self.datapath), workload.clone(), Arc::clone(known));
+        let reading = tokio::task::spawn_blocking(move || shared.read(&*datapath, &workload, min_length));
+        match tokio::time::timeout(READ_TIMEOUT, reading).await {
+            Ok(Ok(outcome)) => metrics.environment_read(outcome),
+            Ok(Err(_)) | Err(_) => metrics.environment_read(EnvironmentRead::Timeout),
+        }
+        Arc::clone(&lock(&known.state).secrets)
+    }
+}
+
+impl Known {
+    /// Reads the environments that are new and adds their secrets. No lock is held while files are read.
+    fn read(&self, datapath: &dyn Datapath, workload: &Workload, min_length: usize) -> EnvironmentRead {
+        let known = |process: Process| lock(&self.state).processes.contains(&process);
+        let environments = match datapath.environments(workload, &known) {
+            Ok(environments) if environments.is_empty() => return EnvironmentRead::Known,
+            Ok(environments) => environments,
+            Err(error) => {
+                tracing::debug!(error = %crate::model::error_chain(&error), %workload, "environment not read");
+                return EnvironmentRead::Unreadable;
+            }
+        };
+        let secrets: Vec<EnvironmentSecret> =
+            environments.iter().flat_map(|environment| environment_secrets(&environment.bytes, min_length)).collect();
+        let compiled = Literals::compile(secrets.iter().map(EnvironmentSecret::literal));
+        drop(secrets);
+        let mut state = lock(&self.state);
+        if !compiled.is_empty() {
+            let joined = state.secrets.joined(&compiled);
+            if joined.left_out() > 0 {
+                tracing::warn!(left_out = joined.left_out(), %workload, "more secrets in the environment than are looked for");
+            }
+            state.secrets = Arc::new(joined);
+        }
+        if state.processes.len() > MAX_PROCESSES {
+            state.processes.clear();
+        }
+        state.processes.extend(environments.iter().map(|environment| environment.process));
+        EnvironmentRead::Read
+    }
+
+    /// Works with the ring of pieces.
+    pub(super) fn with_ring<R>(&self, settings: CrossRequest, work: impl FnOnce(&mut Ring) -> R) -> R {
+        let mut ring = lock(&self.ring);
+        work(ring.get_or_insert_with(|| Ring::new(settings.max_buffer_bytes.get(), settings.window)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::capture::testing::{FakeDatapath, NETNS};
+    use crate::model::Surface;
+
+    fn workload(pid: u32, cgroup: u64) -> Workload {
+        Workload { cgroup: CgroupId(cgroup), netns: NETNS, pid, uid: 0, executable: None }
+    }
+
+    async fn found(workloads: &Workloads, workload: &Workload, text: &str) -> usize {
+        let known = workloads.of(workload);
+        let secrets = workloads.secrets(&known, workload, 8, &Metrics::new("test")).await;
+        secrets.scan(Surface::RequestBody, text.as_bytes()).len()
+    }
+
+    #[tokio::test]
+    async fn each_process_is_read_once_and_a_workload_knows_what_any_of_its_processes_had() {
+        let datapath = Arc::new(FakeDatapath::new());
+        let workloads = Workloads::new(Arc::clone(&datapath) as Arc<dyn Datapath>);
+        let (first, second) = (concat!("hT4x9", "Qz1mK"), concat!("zz9x8", "c7v6b"));
+        datapath.set_environ(&[&format!("API_TOKEN={first}"), "PATH=/bin"]);
+        assert_eq!(found(&workloads, &workload(1, 7), first).await, 1);
+        datapath.set_environ(&[&format!("API_TOKEN={second}")]);
+        assert_eq!(found(&workloads, &workload(1, 7), second).await, 0, "read already");
+        assert_eq!(found(&workloads, &workload(2, 7), second).await, 1);
+        assert_eq!(found(&workloads, &workload(2, 7), first).await, 1, "of the process beside it");
+        datapath.set_environ(&[]);
+        assert_eq!(found(&workloads, &workload(3, 8), first).await, 0, "another workload");
+    }
+
+    #[test]
+    fn workloads_are_bounded() {
+        let workloads = Workloads::new(Arc::new(FakeDatapath::new()));
+        for cgroup in 0..2000 {
+            workloads.of(&workload(1, cgroup));
+        }
+        assert_eq!(lock(&workloads.known).len(), MAX_WORKLOADS);
+        assert!(lock(&workloads.known).contains_key(&CgroupId(1999)));
+    }
+}
