@@ -150,6 +150,7 @@ fn judge_with(model: Model<'_>, folded: &[u8]) -> Option<Vec<Match>> {
 }
 
 /// The same for text without blanks ([`squash`]), where only the core families are looked for.
+#[cfg(any(test, feature = "testing"))]
 pub(super) fn judge_squashed(squashed: &[u8]) -> Option<Vec<Match>> {
     Some(collect(squashed, hits(squashed, 1)?, squashed::confirm))
 }
