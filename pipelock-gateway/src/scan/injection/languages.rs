@@ -49,7 +49,12 @@ pub(super) static FAMILIES: &[Family] = &[
             (3, "(?:ignore|ignorez|oublie|oubliez) tout ce (?:qui|que)"),
             (
                 4,
-                "(?:ignorier[a-z]{1,2}|vergiss|vergessen|missacht[a-z]{1,2}|uebergeh[a-z]{1,2}|ubergeh[a-z]{1,2}|verwirf|beacht[a-z]{1,2}|befolg[a-z]{1,2}|folge)(?: [a-z]{1,16}){0,5} (?:[a-z]{0,16})(?:anweisungen|instruktionen|befehle|regeln|vorgaben|richtlinien|aufforderungen|anleitungen|anweisung|prompts?|nachrichten)",
+                "(?:ignorier[a-z]{1,2}|vergiss|vergessen|missacht[a-z]{1,2}|uebergeh[a-z]{1,2}|ubergeh[a-z]{1,2}|verwirf)(?: [a-z]{1,16}){0,5} (?:[a-z]{0,16})(?:anweisungen|instruktionen|befehle|regeln|vorgaben|richtlinien|aufforderungen|anleitungen|anweisung|prompts?|nachrichten)",
+            ),
+            (
+                // Without the `nicht` it asks for the opposite, as forms and letters do.
+                4,
+                "(?:beacht|befolg|folg)[a-z]{1,2}(?: [a-z]{1,16}){0,5} (?:[a-z]{0,16})(?:anweisungen|instruktionen|befehle|regeln|vorgaben|richtlinien|anweisung|prompts?)(?: [a-z]{1,10}){0,2} nicht\\b",
             ),
             (
                 3,

@@ -7,6 +7,7 @@
 //! | -2 to +2 | the classifier's opinion on the sentence |
 //! | -2 | the text around it talks about attacks |
 //! | -2 | it is reported: `tells the model to ...`, `instructions like "...` |
+//! | -2 | it is advice of the opposite: `never share your password` |
 //!
 //! [`BLOCK`] points are as bad as the family, [`WARN`] points are a warning, and less is nothing. So the classifier alone can
 //! neither find what no pattern knows nor silence what could be nothing else.
@@ -41,6 +42,7 @@ pub(super) fn judge(model: Model<'_>, ready: &Ready, window: &[u8], end: usize) 
     }
     let mut total = points + i32::from(hidden);
     total -= 2 * i32::from(talks_about_attacks(window, &range)) + 2 * i32::from(is_reported(window, range.start));
+    total -= 2 * i32::from(ADVISED.contains(&ready.family.rule) && is_advice(sentence(window, &range)));
     // The classifier costs most, and may not matter any more.
     if total + MOST < WARN {
         return None;
@@ -114,7 +116,7 @@ static TALK: LazyLock<Option<Regex>> = LazyLock::new(|| {
 /// What stands just before an order that is only reported.
 static REPORT: LazyLock<Option<Regex>> = LazyLock::new(|| {
     searcher(
-        "(?:\\b(?:instruct|tell|ask|trick|caus|forc|convinc|command|order|manipulat|allow|mak|prompt|attempt|tr|design|craft|intend|want|enabl|lead|caus)(?:s|es|ed|ing|e|y|ies|ied|ying)? (?:(?:it|them|him|users?|an? [a-z]{2,12}(?: [a-z]{2,12})?|the [a-z]{2,12}(?: [a-z]{2,12})?|[a-z]{2,12}|llms?) )?to |(?:like|such as|e\\.g\\.|for example|for instance|example|saying|says|said|phrases?|prompts?|states?|reads|containing)[,:]{0,2} ?(?:[\"'`(]{1,2}|&quot;)|\\b(?:never|not|n.{1,6}t|avoid|without)(?: ever)? )$",
+        "(?:\\b(?:decid|chose|choos|agree|happen|refus|instruct|tell|ask|trick|caus|forc|convinc|command|order|manipulat|allow|mak|prompt|attempt|tr|design|craft|intend|want|enabl|lead|caus)(?:s|es|ed|ing|e|y|ies|ied|ying)? (?:(?:it|them|him|users?|an? [a-z]{2,12}(?: [a-z]{2,12})?|the [a-z]{2,12}(?: [a-z]{2,12})?|[a-z]{2,12}|llms?) )?to |(?:like|such as|e\\.g\\.|for example|for instance|example|saying|says|said|phrases?|prompts?|states?|reads|containing)[,:]{0,2} ?(?:[\"'`(]{1,2}|&quot;)|\\b(?:never|not|n.{1,6}t|avoid|without)(?: ever)? )$",
     )
     .ok()
 });
@@ -123,6 +125,22 @@ static REPORT: LazyLock<Option<Regex>> = LazyLock::new(|| {
 fn is_reported(window: &[u8], at: usize) -> bool {
     let before = window.get(at.saturating_sub(72)..at).unwrap_or_default();
     REPORT.as_ref().is_some_and(|report| report.is_match(before))
+}
+
+/// Families whose words also stand in what a bank tells its customers.
+const ADVISED: [&str; 2] = ["Credential Solicitation", "Data Exfiltration Directive"];
+
+/// Advice not to hand something out, or the promise never to ask for it.
+static ADVICE: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    searcher(
+        "\\b(?:never|not|n.{1,6}t|avoid|nobody|no one)(?: ever| to)? (?:ask|request|requir|shar|disclos|reveal|giv|send|tell|provid|enter|type|post|email|hand|write)",
+    )
+    .ok()
+});
+
+/// Whether a sentence warns of what it names. It weighs as little as a quotation does, since an attack may carry one, too.
+fn is_advice(sentence: &[u8]) -> bool {
+    ADVICE.as_ref().is_some_and(|advice| advice.is_match(sentence))
 }
 
 /// Whether two such words stand near, or one close by.
