@@ -120,11 +120,11 @@ fn word_around(text: &[u8], at: usize) -> Option<Range<usize>> {
 
 /// Follows words of the list to the right while what separates them is the same; answers where the last of them ends.
 fn last_word(text: &[u8], mut word: Range<usize>) -> usize {
-    let mut between: Option<Vec<u8>> = None;
+    let mut between = None;
     for _ in 0..2 * MOST_WORDS {
         let Some(next) = next_word(text, word.end) else { break };
         let gap = separator(text.get(word.end..next.start).unwrap_or_default());
-        if between.get_or_insert_with(|| gap.clone()) != &gap {
+        if *between.get_or_insert(gap) != gap {
             break;
         }
         if number(text.get(next.clone()).unwrap_or_default()).is_none() {
@@ -151,10 +151,18 @@ fn previous_word(text: &[u8], start: usize) -> Option<Range<usize>> {
     Some(end - length..end)
 }
 
-/// What stands between two words, without the numbers of a list.
-fn separator(between: &[u8]) -> Vec<u8> {
-    let mut kept: Vec<u8> = between.iter().copied().filter(|byte| !byte.is_ascii_digit()).collect();
-    kept.dedup_by(|next, previous| next.is_ascii_whitespace() && next == previous);
+/// What stands between two words, without the numbers of a list; zeros behind.
+fn separator(between: &[u8]) -> [u8; LONGEST_SEPARATOR] {
+    let mut kept = [0; LONGEST_SEPARATOR];
+    let mut previous = 0;
+    let wanted = between.iter().copied().filter(|byte| !byte.is_ascii_digit()).filter(|&byte| {
+        let again = byte.is_ascii_whitespace() && byte == previous;
+        previous = byte;
+        !again
+    });
+    for (place, byte) in kept.iter_mut().zip(wanted) {
+        *place = byte;
+    }
     kept
 }
 
@@ -162,7 +170,7 @@ fn separator(between: &[u8]) -> Vec<u8> {
 fn phrase_ending_at(text: &[u8], end: usize, report: &mut impl FnMut(Run)) {
     let Some(mut word) = word_around(text, end) else { return };
     let mut found = Vec::with_capacity(MOST_WORDS);
-    let mut between: Option<Vec<u8>> = None;
+    let mut between = None;
     let mut longer = false;
     while let Some(number) = number(text.get(word.clone()).unwrap_or_default()) {
         if found.len() == MOST_WORDS {
@@ -174,7 +182,7 @@ fn phrase_ending_at(text: &[u8], end: usize, report: &mut impl FnMut(Run)) {
             break;
         };
         let gap = separator(text.get(previous.end..word.start).unwrap_or_default());
-        if between.get_or_insert_with(|| gap.clone()) != &gap {
+        if *between.get_or_insert(gap) != gap {
             break;
         }
         word = previous;

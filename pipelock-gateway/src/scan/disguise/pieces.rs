@@ -197,6 +197,11 @@ impl Pieces {
             *done = text.first + last as u64;
         }
         let count = (last - begin) / stride + 1;
+        let pieces = text.get(begin.saturating_sub(stride - 1)..end);
+        if count < MANY && !pieces.iter().any(|byte| byte.is_ascii_digit() || byte.is_ascii_uppercase()) {
+            // Small letters alone are words: see `may_be_a_token`.
+            return true;
+        }
         // The white space before the first piece, or behind the last, may be there in any case.
         let own_first = begin.checked_sub(1).and_then(|before| text.bytes.get(before)).copied().is_some_and(is_token);
         let own_last = text.get(last + 1..end).iter().take_while(|&&byte| is_token(byte)).count() > 0;
