@@ -30,30 +30,43 @@ const LONGEST_SEPARATOR: usize = 8;
 const LENGTHS: [usize; 5] = [24, 21, 18, 15, 12];
 
 struct List {
-    words: Vec<&'static [u8]>,
+    /// The words, filled up with zeros.
+    words: Vec<u64>,
     /// Places in `words` plus one, by a hash of the first four letters; zero is free.
     slots: Vec<u16>,
+    /// Which of the slots any word begins its search at: small enough to stay in the nearest cache.
+    begins: [u64; SLOTS / 64],
 }
 
 const SLOTS: usize = 8192;
 
 static LIST: LazyLock<List> = LazyLock::new(|| {
-    let words: Vec<&[u8]> = ENGLISH.lines().map(str::as_bytes).collect();
+    let words: Vec<u64> = ENGLISH.lines().map(|word| letters(word.as_bytes())).collect();
     let mut slots = vec![0u16; SLOTS];
-    for (number, word) in (1u16..).zip(&words) {
+    let mut begins = [0; SLOTS / 64];
+    for (number, &word) in (1u16..).zip(&words) {
         let mut slot = slot(word);
+        begins[slot / 64] |= 1 << (slot % 64);
         while slots[slot] != 0 {
             slot = (slot + 1) % SLOTS;
         }
         slots[slot] = number;
     }
-    List { words, slots }
+    List { words, slots, begins }
 });
 
+/// The first eight letters, small, the first of them highest; zeros behind.
+fn letters(word: &[u8]) -> u64 {
+    let mut letters = [0; 8];
+    for (place, byte) in letters.iter_mut().zip(word) {
+        *place = byte | 0x20;
+    }
+    u64::from_be_bytes(letters)
+}
+
 /// Where a word's search begins.
-fn slot(word: &[u8]) -> usize {
-    let letters = word.iter().take(4).fold(0u32, |letters, byte| letters << 8 | u32::from(byte | 0x20));
-    (letters.wrapping_mul(0x9e37_79b1) >> 19) as usize % SLOTS
+fn slot(letters: u64) -> usize {
+    ((letters >> 32).wrapping_mul(0x9e37_79b1) >> 19) as usize % SLOTS
 }
 
 /// The word's number on the list.
@@ -62,10 +75,14 @@ fn number(word: &[u8]) -> Option<u16> {
         return None;
     }
     let list = &*LIST;
+    let word = letters(word);
     let mut slot = slot(word);
+    if list.begins.get(slot / 64)? >> (slot % 64) & 1 == 0 {
+        return None;
+    }
     loop {
         let number = list.slots.get(slot)?.checked_sub(1)?;
-        if list.words.get(usize::from(number)).is_some_and(|known| known.eq_ignore_ascii_case(word)) {
+        if list.words.get(usize::from(number)) == Some(&word) {
             return Some(number);
         }
         slot = (slot + 1) % SLOTS;
