@@ -16,8 +16,12 @@ use zeroize::Zeroizing;
 use self::codecs::Attempt;
 use self::pieces::Pieces;
 use super::engine::RuleSet;
-use super::stream::StreamScan;
+use super::hyperscan::{Fed, Hits};
+use super::injection::squash;
+use super::normalize::fold;
+use super::stream::{StreamScan, reads_language};
 use super::window::is_answer;
+use super::{runs, seed};
 use crate::model::{Evidence, Family, Finding, Severity, Surface, View};
 
 /// Shortest run worth a look: nine digits in base64.
@@ -42,6 +46,9 @@ const DEPTH: u8 = 3;
 /// Bytes that may be scanned again, per byte of the view and at all.
 const AGAIN_PER_BYTE: u64 = 4;
 const AGAIN: u64 = 64 << 10;
+
+/// Hits of the matcher before a disguise that are let pass.
+const CONTEXT_HITS: usize = 8;
 
 /// What some bytes were found under.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -289,6 +296,9 @@ impl Search<'_> {
         };
         self.left = left;
         let context = self.text.get(place.start.saturating_sub(CONTEXT)..place.start);
+        if !self.promises(context, plain, view) {
+            return;
+        }
         let mut scan =
             StreamScan::nested(Arc::clone(self.set), self.surface, self.masks.and(view), context.len() + plain.len());
         scan.push(context);
@@ -305,6 +315,76 @@ impl Search<'_> {
                 self.out.push(Unmasked { place: view_place.clone(), finding });
             }
         }
+    }
+}
+
+impl Search<'_> {
+    /// Whether a scan of `plain` could find anything at all.
+    ///
+    /// Nearly all that comes out of a guess is nothing. Opening a scan costs more than a look at the bytes by everything
+    /// that would begin a finding: the matcher, the run lane, an escape, a further disguise.
+    fn promises(&self, context: &[u8], plain: &[u8], view: View) -> bool {
+        if plain.iter().any(|&byte| byte >= 0x80 || matches!(byte, b'\\' | b'%' | b'&')) {
+            return true;
+        }
+        if self.is_hit(context, plain) || self.is_run(context, plain) || self.is_language(context, plain) {
+            return true;
+        }
+        let masks = self.masks.and(view);
+        if masks.depth >= DEPTH {
+            return false;
+        }
+        // The first piece of what was joined stands before it.
+        let glued = context.iter().rev().take_while(|&&byte| in_word(byte)).count();
+        let begin = context.get(context.len() - glued..).unwrap_or_default();
+        let whole: Zeroizing<Vec<u8>> = Zeroizing::new([begin, plain].concat());
+        let tokens = || whole.split(|&byte| !in_run(byte)).filter(|token| token.len() >= SHORTEST);
+        let mut further = false;
+        for token in tokens().filter(|token| token.len() >= WORDY || !is_word(token)) {
+            codecs::attempts(token, false, |_| further = true);
+        }
+        if !further && !masks.reversed && !is_answer(self.surface) && tokens().any(may_be_reversed) {
+            let backward: Zeroizing<Vec<u8>> = Zeroizing::new(whole.iter().rev().copied().collect());
+            further = self.is_hit(context, &backward) || self.is_run(context, &backward);
+        }
+        further
+    }
+
+    /// Whether the matcher hits in `plain`.
+    fn is_hit(&self, context: &[u8], plain: &[u8]) -> bool {
+        let database = if is_answer(self.surface) { &self.set.floor } else { &self.set.text };
+        let mut hits = Hits::with_capacity(CONTEXT_HITS);
+        let mut stream = self.set.generation.open(database);
+        let before = stream.feed(context, &mut hits);
+        hits.clear(1);
+        before != Fed::All || stream.feed(plain, &mut hits) != Fed::All || !hits.as_slice().is_empty()
+    }
+
+    /// Whether `plain` may hold an order to a model.
+    fn is_language(&self, context: &[u8], plain: &[u8]) -> bool {
+        if !reads_language(self.surface) {
+            return false;
+        }
+        let folded = Zeroizing::new(fold(&[context, plain].concat()));
+        let mut hits = Hits::with_capacity(1);
+        let mut stream = self.set.generation.open(&self.set.language);
+        let fed = stream.feed(&folded, &mut hits);
+        fed != Fed::All || !hits.as_slice().is_empty() || squash(&folded).is_some()
+    }
+
+    /// Whether the run lane reports something in `plain`.
+    fn is_run(&self, context: &[u8], plain: &[u8]) -> bool {
+        if is_answer(self.surface) {
+            return false;
+        }
+        let text: Zeroizing<Vec<u8>> = Zeroizing::new([context, plain].concat());
+        let window = context.len()..text.len();
+        let mut any = false;
+        runs::scan(&text, window.clone(), |_| any = true);
+        if !any {
+            seed::scan(&text, window, &mut |_| any = true);
+        }
+        any
     }
 }
 

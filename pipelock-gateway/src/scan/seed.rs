@@ -30,30 +30,43 @@ const LONGEST_SEPARATOR: usize = 8;
 const LENGTHS: [usize; 5] = [24, 21, 18, 15, 12];
 
 struct List {
-    words: Vec<&'static [u8]>,
+    /// The words, filled up with zeros.
+    words: Vec<u64>,
     /// Places in `words` plus one, by a hash of the first four letters; zero is free.
     slots: Vec<u16>,
+    /// Which of the slots any word begins its search at: small enough to stay in the nearest cache.
+    begins: [u64; SLOTS / 64],
 }
 
 const SLOTS: usize = 8192;
 
 static LIST: LazyLock<List> = LazyLock::new(|| {
-    let words: Vec<&[u8]> = ENGLISH.lines().map(str::as_bytes).collect();
+    let words: Vec<u64> = ENGLISH.lines().map(|word| letters(word.as_bytes())).collect();
     let mut slots = vec![0u16; SLOTS];
-    for (number, word) in (1u16..).zip(&words) {
+    let mut begins = [0; SLOTS / 64];
+    for (number, &word) in (1u16..).zip(&words) {
         let mut slot = slot(word);
+        begins[slot / 64] |= 1 << (slot % 64);
         while slots[slot] != 0 {
             slot = (slot + 1) % SLOTS;
         }
         slots[slot] = number;
     }
-    List { words, slots }
+    List { words, slots, begins }
 });
 
+/// The first eight letters, small, the first of them highest; zeros behind.
+fn letters(word: &[u8]) -> u64 {
+    let mut letters = [0; 8];
+    for (place, byte) in letters.iter_mut().zip(word) {
+        *place = byte | 0x20;
+    }
+    u64::from_be_bytes(letters)
+}
+
 /// Where a word's search begins.
-fn slot(word: &[u8]) -> usize {
-    let letters = word.iter().take(4).fold(0u32, |letters, byte| letters << 8 | u32::from(byte | 0x20));
-    (letters.wrapping_mul(0x9e37_79b1) >> 19) as usize % SLOTS
+fn slot(letters: u64) -> usize {
+    ((letters >> 32).wrapping_mul(0x9e37_79b1) >> 19) as usize % SLOTS
 }
 
 /// The word's number on the list.
@@ -62,10 +75,14 @@ fn number(word: &[u8]) -> Option<u16> {
         return None;
     }
     let list = &*LIST;
+    let word = letters(word);
     let mut slot = slot(word);
+    if list.begins.get(slot / 64)? >> (slot % 64) & 1 == 0 {
+        return None;
+    }
     loop {
         let number = list.slots.get(slot)?.checked_sub(1)?;
-        if list.words.get(usize::from(number)).is_some_and(|known| known.eq_ignore_ascii_case(word)) {
+        if list.words.get(usize::from(number)) == Some(&word) {
             return Some(number);
         }
         slot = (slot + 1) % SLOTS;
@@ -120,11 +137,11 @@ fn word_around(text: &[u8], at: usize) -> Option<Range<usize>> {
 
 /// Follows words of the list to the right while what separates them is the same; answers where the last of them ends.
 fn last_word(text: &[u8], mut word: Range<usize>) -> usize {
-    let mut between: Option<Vec<u8>> = None;
+    let mut between = None;
     for _ in 0..2 * MOST_WORDS {
         let Some(next) = next_word(text, word.end) else { break };
         let gap = separator(text.get(word.end..next.start).unwrap_or_default());
-        if between.get_or_insert_with(|| gap.clone()) != &gap {
+        if *between.get_or_insert(gap) != gap {
             break;
         }
         if number(text.get(next.clone()).unwrap_or_default()).is_none() {
@@ -151,10 +168,18 @@ fn previous_word(text: &[u8], start: usize) -> Option<Range<usize>> {
     Some(end - length..end)
 }
 
-/// What stands between two words, without the numbers of a list.
-fn separator(between: &[u8]) -> Vec<u8> {
-    let mut kept: Vec<u8> = between.iter().copied().filter(|byte| !byte.is_ascii_digit()).collect();
-    kept.dedup_by(|next, previous| next.is_ascii_whitespace() && next == previous);
+/// What stands between two words, without the numbers of a list; zeros behind.
+fn separator(between: &[u8]) -> [u8; LONGEST_SEPARATOR] {
+    let mut kept = [0; LONGEST_SEPARATOR];
+    let mut previous = 0;
+    let wanted = between.iter().copied().filter(|byte| !byte.is_ascii_digit()).filter(|&byte| {
+        let again = byte.is_ascii_whitespace() && byte == previous;
+        previous = byte;
+        !again
+    });
+    for (place, byte) in kept.iter_mut().zip(wanted) {
+        *place = byte;
+    }
     kept
 }
 
@@ -162,7 +187,7 @@ fn separator(between: &[u8]) -> Vec<u8> {
 fn phrase_ending_at(text: &[u8], end: usize, report: &mut impl FnMut(Run)) {
     let Some(mut word) = word_around(text, end) else { return };
     let mut found = Vec::with_capacity(MOST_WORDS);
-    let mut between: Option<Vec<u8>> = None;
+    let mut between = None;
     let mut longer = false;
     while let Some(number) = number(text.get(word.clone()).unwrap_or_default()) {
         if found.len() == MOST_WORDS {
@@ -174,7 +199,7 @@ fn phrase_ending_at(text: &[u8], end: usize, report: &mut impl FnMut(Run)) {
             break;
         };
         let gap = separator(text.get(previous.end..word.start).unwrap_or_default());
-        if between.get_or_insert_with(|| gap.clone()) != &gap {
+        if *between.get_or_insert(gap) != gap {
             break;
         }
         word = previous;

@@ -375,7 +375,7 @@ impl Views {
 }
 
 /// Whether orders to a model are looked for. Definitions of tools are made of orders, and have their own analysis.
-fn reads_language(surface: Surface) -> bool {
+pub(super) fn reads_language(surface: Surface) -> bool {
     matches!(surface, Surface::Response | Surface::ToolResult)
 }
 

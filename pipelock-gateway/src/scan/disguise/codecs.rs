@@ -41,7 +41,7 @@ pub(super) fn attempts(token: &[u8], continued: bool, mut report: impl FnMut(Att
     }
     // A token in front may have joined the run, so that it does not begin with a group.
     for phase in 0..if continued { 1 } else { 4 } {
-        if let Some(bytes) = token.get(phase..).and_then(base64)
+        if let Some(bytes) = token.get(phase..).filter(|token| may_be_base64(token)).and_then(base64)
             && keep(bytes)
         {
             return;
@@ -139,6 +139,37 @@ static BASE64: [u8; 256] = {
     table[b'_' as usize] = 63;
     table
 };
+
+/// Whether something that [`accept`] accepts may come out of `token`: looked at first, as nearly all runs are words and names.
+fn may_be_base64(token: &[u8]) -> bool {
+    let value = |byte: u8| BASE64[usize::from(byte)];
+    let groups = token.as_chunks::<4>().0;
+    // Where all three bytes of a group are ASCII their highest bits are zero; twelve of them in a row fill three groups.
+    let mut row = 0;
+    let ascii = groups.iter().any(|&[a, b, c, _]| {
+        row = if value(a) < 32 && value(b) & 8 == 0 && value(c) & 2 == 0 { row + 1 } else { 0 };
+        row >= 3
+    });
+    if ascii || groups.len() < 4 && row > 1 {
+        return true;
+    }
+    // UTF-16 is half zeros; gzip and zlib begin with a number.
+    let zeros = token.iter().filter(|&&byte| byte == b'A').count();
+    if zeros * 4 > token.len() || token.starts_with(b"H4s") || token.starts_with(b"eJ") || matches!(token, [b'e', b'A'..=b'N', ..]) {
+        return true;
+    }
+    // Other UTF-8 is so from its first byte on.
+    let mut head = [0; 12];
+    for (place, &[a, b, c, d]) in head.as_chunks_mut::<3>().0.iter_mut().zip(groups) {
+        let bits = u32::from(value(a)) << 18 | u32::from(value(b)) << 12 | u32::from(value(c)) << 6 | u32::from(value(d));
+        let [_, high, middle, low] = bits.to_be_bytes();
+        *place = [high, middle, low];
+    }
+    match std::str::from_utf8(&head) {
+        Ok(_) => true,
+        Err(error) => error.error_len().is_none(),
+    }
+}
 
 /// Base64 without its padding; `None` when it is so short, or holds anything else.
 fn base64(token: &[u8]) -> Option<Vec<u8>> {

@@ -86,9 +86,13 @@ impl Pieces {
     fn strides(&mut self, text: Kept<'_>, blanks: u64, report: &mut impl FnMut(Joined)) -> bool {
         let all = u128::from(blanks) << 64 | u128::from(self.before);
         for stride in STRIDES {
-            let two = all & all << stride;
-            let four = two & two << (2 * stride);
-            let mut ends = u64::try_from(four >> 64).unwrap_or_default();
+            // The blanks that stood so many bytes before; the longest distance is shorter than a mask.
+            let earlier = |distance: usize| blanks << distance | self.before >> (64 - distance);
+            let mut ends = blanks & earlier(stride);
+            if ends == 0 {
+                continue;
+            }
+            ends &= earlier(2 * stride) & earlier(3 * stride);
             while ends != 0 {
                 let last = self.at + u64::from(ends.trailing_zeros());
                 let span = (BLANKS - 1) * stride;
@@ -197,6 +201,10 @@ impl Pieces {
             *done = text.first + last as u64;
         }
         let count = (last - begin) / stride + 1;
+        let pieces = text.get(begin.saturating_sub(stride - 1)..end);
+        if count < MANY && !is_mixed(pieces) {
+            return true;
+        }
         // The white space before the first piece, or behind the last, may be there in any case.
         let own_first = begin.checked_sub(1).and_then(|before| text.bytes.get(before)).copied().is_some_and(is_token);
         let own_last = text.get(last + 1..end).iter().take_while(|&&byte| is_token(byte)).count() > 0;
@@ -219,6 +227,26 @@ impl Pieces {
         }
         true
     }
+}
+
+/// Whether pieces have what [`may_be_a_token`] asks for, however they are joined: looked at first, as nearly all are words.
+fn is_mixed(pieces: &[u8]) -> bool {
+    let (mut pairs, mut capitals) = (0, 0);
+    let mut last = b' ';
+    for &byte in pieces.iter().filter(|&&byte| !is_blank(byte)) {
+        let digit = byte.is_ascii_digit();
+        // Two capitals before digits may begin an IBAN.
+        if digit && last.is_ascii_uppercase() && capitals > 1 {
+            return true;
+        }
+        let change = digit && last.is_ascii_alphabetic()
+            || byte.is_ascii_alphabetic() && last.is_ascii_digit()
+            || byte.is_ascii_uppercase() && last.is_ascii_lowercase();
+        pairs += usize::from(change);
+        capitals = if byte.is_ascii_uppercase() { capitals + 1 } else { 0 };
+        last = byte;
+    }
+    pairs > 1
 }
 
 /// Whether joined pieces may be a token, `before` being the first: letters of both cases and digits mixed, the beginning of
