@@ -90,7 +90,7 @@ fn mapped(character: char) -> Meaning {
 /// Text as a model reads it and as rules about language are written: what looks like ASCII is ASCII, invisible characters
 /// and accents are gone, letters are small, and any white space is one blank.
 ///
-/// Bytes that are no UTF-8 stay. Applied to what it returned it changes nothing. Rules fold the words of their expressions
+/// Bytes that are no UTF-8 stay. Applied to what it returned for text it changes nothing. Rules fold the words of their expressions
 /// with this function too; so Cyrillic and Greek words of a rule, letters replaced as they may be, match.
 pub(super) fn fold(text: &[u8]) -> Vec<u8> {
     let mut plain = Decoded::for_slices(0);

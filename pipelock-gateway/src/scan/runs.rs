@@ -68,8 +68,8 @@ pub(super) enum Found {
     Token(Range<u64>),
 }
 
-/// Finds runs in bytes that come in pieces. Everything is reported when the byte after it was seen, in the order of these
-/// bytes.
+/// Finds runs in bytes that come in pieces. Everything is reported when the byte after it was seen; runs that end within one
+/// block of 64 bytes may come in any order.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Runs {
     /// How many bytes were fed.
