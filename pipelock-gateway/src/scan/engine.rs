@@ -197,15 +197,12 @@ impl RuleSet {
 
     /// Whether a rule knows its secrets only by the words around them.
     pub(super) fn is_told_by_words(&self, name: &str) -> bool {
-        self.rules
-            .iter()
-            .any(|rule| &*rule.name == name && matches!(rule.finder, Finder::Words(_) | Finder::Service))
+        self.rules.iter().any(|rule| &*rule.name == name && matches!(rule.finder, Finder::Words(_) | Finder::Service))
     }
 
     /// The rule called `name`, unless it is switched off.
     pub(super) fn named(&self, name: &str) -> Option<u16> {
-        let reported =
-            |rule: &Rule| matches!(rule.finder, Finder::Service | Finder::Words(_)) && &*rule.name == name;
+        let reported = |rule: &Rule| matches!(rule.finder, Finder::Service | Finder::Words(_)) && &*rule.name == name;
         u16::try_from(self.rules.iter().position(reported)?).ok()
     }
 }

@@ -155,13 +155,18 @@ fn may_be_base64(token: &[u8]) -> bool {
     }
     // UTF-16 is half zeros; gzip and zlib begin with a number.
     let zeros = token.iter().filter(|&&byte| byte == b'A').count();
-    if zeros * 4 > token.len() || token.starts_with(b"H4s") || token.starts_with(b"eJ") || matches!(token, [b'e', b'A'..=b'N', ..]) {
+    if zeros * 4 > token.len()
+        || token.starts_with(b"H4s")
+        || token.starts_with(b"eJ")
+        || matches!(token, [b'e', b'A'..=b'N', ..])
+    {
         return true;
     }
     // Other UTF-8 is so from its first byte on.
     let mut head = [0; 12];
     for (place, &[a, b, c, d]) in head.as_chunks_mut::<3>().0.iter_mut().zip(groups) {
-        let bits = u32::from(value(a)) << 18 | u32::from(value(b)) << 12 | u32::from(value(c)) << 6 | u32::from(value(d));
+        let bits =
+            u32::from(value(a)) << 18 | u32::from(value(b)) << 12 | u32::from(value(c)) << 6 | u32::from(value(d));
         let [_, high, middle, low] = bits.to_be_bytes();
         *place = [high, middle, low];
     }
