@@ -12,6 +12,7 @@ mod floods;
 #[path = "scan/table.rs"]
 mod table;
 
+use std::fmt::Write as _;
 use std::hint::black_box;
 use std::io::Write as _;
 
@@ -165,7 +166,9 @@ fn promised(plain: bool) -> String {
     table::measure(&mut lines, ROUNDS);
 
     if plain {
-        return lines.iter().map(|line| format!("{}\t{:.6}\n", line.name, line.nanoseconds_a_byte())).collect();
+        let lines: Vec<_> =
+            lines.iter().map(|line| format!("{}\t{:.6}", line.name, line.nanoseconds_a_byte())).collect();
+        return lines.join("\n") + "\n";
     }
     let (text, missed) = table::table(&lines, &rows(&floods));
     format!("{text}\n{missed} of the targets missed.\n")
@@ -222,7 +225,8 @@ fn marginal() -> String {
     let mut text =
         format!("| rule | share of {:.3} ns a byte | ns a byte |\n|---|---:|---:|\n", whole.nanoseconds_a_byte());
     for (share, name) in costs.iter().take(12) {
-        text += &format!("| {name} | {:.1} % | {:.4} |\n", share * 100.0, share * whole.nanoseconds_a_byte());
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "| {name} | {:.1} % | {:.4} |", share * 100.0, share * whole.nanoseconds_a_byte());
     }
     text
 }

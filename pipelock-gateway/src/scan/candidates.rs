@@ -23,7 +23,7 @@ const SHORTEST_KEY: usize = 51;
 /// Longer tokens are not judged: base64 and identifiers. Bounds what a stream must keep.
 pub(super) const LONGEST_TOKEN: usize = 256;
 /// Bytes of a chain of digit groups that are shown at most; no number of interest is longer.
-pub(super) const LONGEST_CHAIN: usize = 64;
+pub(super) const LONGEST_CHAIN: u32 = 64;
 
 /// A token that passed its validator.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -392,7 +392,7 @@ impl Search<'_> {
 fn is_word(token: &[u8]) -> bool {
     let mut after_small = false;
     token.iter().all(|byte| {
-        let fits = !byte.is_ascii_digit() && !(after_small && byte.is_ascii_uppercase());
+        let fits = !(byte.is_ascii_digit() || (after_small && byte.is_ascii_uppercase()));
         after_small = byte.is_ascii_lowercase();
         fits
     }) && after_small

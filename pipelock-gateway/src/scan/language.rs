@@ -218,18 +218,14 @@ impl Language {
     }
 
     fn report(&mut self, matched: &Match, place: Range<u64>, view: View, found: &mut Vec<Finding>) {
-        let known = match self.matches.iter_mut().position(|known| known.rule == matched.rule) {
-            Some(place) => place,
-            None => {
-                self.matches.push(Known { rule: matched.rule, severity: Severity::Low, end: 0, count: 0 });
-                self.matches.len() - 1
-            }
-        };
+        let known = self.matches.iter().position(|known| known.rule == matched.rule).unwrap_or_else(|| {
+            self.matches.push(Known { rule: matched.rule, severity: Severity::Low, end: 0, count: 0 });
+            self.matches.len() - 1
+        });
         let Some(known) = self.matches.get_mut(known) else { return };
         // Several triggers of one family lead to the same place.
-        if known.count >= FINDINGS_PER_RULE && known.severity >= matched.severity
-            || place.start < known.end && known.severity >= matched.severity
-        {
+        let repeated = known.count >= FINDINGS_PER_RULE || place.start < known.end;
+        if repeated && known.severity >= matched.severity {
             return;
         }
         known.count += 1;

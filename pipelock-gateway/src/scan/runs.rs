@@ -140,7 +140,7 @@ impl Runs {
         for place in bits(groups | codes) {
             let at = self.at + place;
             if groups >> place & 1 != 0 {
-                let length = (chain << (64 - place)).leading_ones();
+                let length = (chain << (64 - place)).leading_ones().min(candidates::LONGEST_CHAIN);
                 report(Found::Digits(at - u64::from(length)..at));
             } else {
                 report(Found::Code(at - 1));
@@ -228,7 +228,7 @@ mod tests {
             if digit(at - 1) && !digit(at) {
                 let length = (0..at).rev().take_while(|&place| in_chain(place)).count();
                 if length >= 8 {
-                    let length = length.min(candidates::LONGEST_CHAIN);
+                    let length = length.min(candidates::LONGEST_CHAIN as usize);
                     found.push((at as u64, Found::Digits((at - length) as u64..at as u64)));
                 }
             }

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use super::decode::{Decoded, Decoder, Escapes, LONGEST};
 use super::disguise::Masks;
 use super::engine::RuleSet;
+use super::evidence::evidence;
 use super::hyperscan::Hits;
 use super::island::{Island, changed_stretches, foreign_stretches};
 use super::language::Language;
@@ -104,6 +105,8 @@ impl Scanned {
 /// The views of one stream.
 struct Views {
     surface: Surface,
+    /// A flood of invisible characters was reported.
+    flooded: bool,
     raw: Scanned,
     text: Scanned,
     unwrapped: Island,
@@ -121,7 +124,6 @@ struct Views {
     transit: [Decoded; 2],
     folding: Decoded,
     marks: Vec<u64>,
-    flooded: bool,
 }
 
 impl fmt::Debug for StreamScan {
@@ -321,6 +323,25 @@ impl Views {
         self.text_taken += decoded.bytes.len() as u64;
         let unwrapped = self.unwrap(text, last);
         self.show_unwrapped(unwrapped, last, hits, found);
+        self.report_flood(found);
+    }
+
+    /// From where on invisible characters are not dropped any more depends on the text alone, what hides behind is not
+    /// looked for: that is said once, without a place.
+    fn report_flood(&mut self, found: &mut Vec<Finding>) {
+        let flooded = self.normalizer.is_flooded() || self.unwrap_normalizer.is_flooded();
+        if !flooded || std::mem::replace(&mut self.flooded, true) {
+            return;
+        }
+        found.push(Finding {
+            rule: "Scan Limit: invisible characters".into(),
+            family: Family::Limit,
+            severity: Severity::High,
+            surface: self.surface,
+            view: View::Text,
+            span: 0..0,
+            evidence: evidence(&[]),
+        });
     }
 
     /// Undoes what is still wrapped. Answers which buffer holds the result.

@@ -154,7 +154,7 @@ fn may_be_base64(token: &[u8]) -> bool {
         return true;
     }
     // UTF-16 is half zeros; gzip and zlib begin with a number.
-    let zeros = token.iter().filter(|&&byte| byte == b'A').count();
+    let zeros = memchr::memchr_iter(b'A', token).count();
     if zeros * 4 > token.len()
         || token.starts_with(b"H4s")
         || token.starts_with(b"eJ")
