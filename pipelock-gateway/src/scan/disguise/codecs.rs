@@ -107,6 +107,10 @@ fn hex(token: &[u8]) -> Option<Vec<u8>> {
 /// RFC 4648 §6, in capitals or small letters.
 fn base32(token: &[u8]) -> Option<Vec<u8>> {
     let small = token.iter().any(u8::is_ascii_lowercase);
+    let fits = |byte: &u8| matches!(byte, b'2'..=b'7') || if small { byte.is_ascii_lowercase() } else { byte.is_ascii_uppercase() };
+    if !token.iter().all(fits) {
+        return None;
+    }
     let mut out = Vec::with_capacity(token.len() * 5 / 8);
     let (mut bits, mut count) = (0u32, 0);
     for &byte in token {
