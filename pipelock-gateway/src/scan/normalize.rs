@@ -183,7 +183,9 @@ impl Normalizer {
         let mut raw = text.raw_lengths.as_slice();
         while !bytes.is_empty() {
             if self.held_len == 0 {
-                let ascii = bytes.iter().position(|byte| !byte.is_ascii()).unwrap_or(bytes.len());
+                let whole = bytes.chunks(TOGETHER).take_while(|bytes| bytes.is_ascii()).map(<[u8]>::len).sum();
+                let rest = bytes.get(whole..).unwrap_or_default();
+                let ascii = whole + rest.iter().take_while(|byte| byte.is_ascii()).count();
                 self.copy(bytes.get(..ascii).unwrap_or_default(), raw.get(..ascii).unwrap_or_default(), out);
                 bytes = bytes.get(ascii..).unwrap_or_default();
                 raw = raw.get(ascii..).unwrap_or_default();
@@ -302,20 +304,50 @@ impl Folder {
 
     /// Takes the next bytes of normalised text.
     pub(super) fn push(&mut self, text: &Decoded, out: &mut Decoded) {
-        for (&byte, &raw) in text.bytes.iter().zip(&text.raw_lengths) {
-            let blank = matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | 0x0b | 0x0c);
+        for (bytes, raw) in text.bytes.chunks(TOGETHER).zip(text.raw_lengths.chunks(TOGETHER)) {
+            if self.dropped == 0 && !self.has_blanks_in_a_row(bytes) {
+                self.blank = bytes.last().copied().is_some_and(is_blank);
+                out.bytes.extend(bytes.iter().map(|&byte| folded(byte)));
+                out.raw_lengths.extend_from_slice(raw);
+            } else {
+                self.push_each(bytes, raw, out);
+            }
+        }
+    }
+
+    /// Whether a blank follows another one. Looks at every byte without a branch, so that many are looked at together.
+    fn has_blanks_in_a_row(&self, bytes: &[u8]) -> bool {
+        let (Some(&first), Some(rest)) = (bytes.first(), bytes.get(1..)) else { return false };
+        let pairs = bytes.iter().zip(rest);
+        self.blank && is_blank(first) || pairs.fold(false, |any, (&one, &next)| any | (is_blank(one) & is_blank(next)))
+    }
+
+    fn push_each(&mut self, bytes: &[u8], raw: &[RawLength], out: &mut Decoded) {
+        for (&byte, &raw) in bytes.iter().zip(raw) {
+            let blank = is_blank(byte);
             if blank && self.blank && self.dropped < FLOOD_BLANKS {
                 self.dropped += raw.get();
                 continue;
             }
             self.blank = blank;
-            let folded = if blank { b' ' } else { byte.to_ascii_lowercase() };
             match std::mem::take(&mut self.dropped) {
-                0 => out.copy(&[folded], &[raw]),
-                dropped => out.escape(&[folded], raw.get() + dropped),
+                0 => out.copy(&[folded(byte)], &[raw]),
+                dropped => out.escape(&[folded(byte)], raw.get() + dropped),
             }
         }
     }
+}
+
+/// Bytes that are folded together.
+const TOGETHER: usize = 64;
+
+fn is_blank(byte: u8) -> bool {
+    (byte == b' ') | (byte.wrapping_sub(b'\t') < 5)
+}
+
+/// A letter made small, any white space made a blank.
+fn folded(byte: u8) -> u8 {
+    if is_blank(byte) { b' ' } else { byte.to_ascii_lowercase() }
 }
 
 /// Raw bytes of white space that become one blank; more become several.

@@ -40,8 +40,9 @@ pub(super) fn attempts(token: &[u8], continued: bool, mut report: impl FnMut(Att
         return;
     }
     // A token in front may have joined the run, so that it does not begin with a group.
-    for phase in 0..if continued { 1 } else { 4 } {
-        if let Some(bytes) = token.get(phase..).filter(|token| may_be_base64(token)).and_then(base64)
+    let phases = base64_phases(token);
+    for phase in (0..if continued { 1 } else { 4 }).filter(|phase| phases >> phase & 1 != 0) {
+        if let Some(bytes) = token.get(phase..).and_then(base64)
             && keep(bytes)
         {
             return;
@@ -107,6 +108,12 @@ fn hex(token: &[u8]) -> Option<Vec<u8>> {
 /// RFC 4648 §6, in capitals or small letters.
 fn base32(token: &[u8]) -> Option<Vec<u8>> {
     let small = token.iter().any(u8::is_ascii_lowercase);
+    let fits = |byte: &u8| {
+        matches!(byte, b'2'..=b'7') || if small { byte.is_ascii_lowercase() } else { byte.is_ascii_uppercase() }
+    };
+    if !token.iter().all(fits) {
+        return None;
+    }
     let mut out = Vec::with_capacity(token.len() * 5 / 8);
     let (mut bits, mut count) = (0u32, 0);
     for &byte in token {
@@ -140,31 +147,58 @@ static BASE64: [u8; 256] = {
     table
 };
 
-/// Whether something that [`accept`] accepts may come out of `token`: looked at first, as nearly all runs are words and names.
-fn may_be_base64(token: &[u8]) -> bool {
-    let value = |byte: u8| BASE64[usize::from(byte)];
-    let groups = token.as_chunks::<4>().0;
-    // Where all three bytes of a group are ASCII their highest bits are zero; twelve of them in a row fill three groups.
-    let mut row = 0;
-    let ascii = groups.iter().any(|&[a, b, c, _]| {
-        row = if value(a) < 32 && value(b) & 8 == 0 && value(c) & 2 == 0 { row + 1 } else { 0 };
-        row >= 3
-    });
-    if ascii || groups.len() < 4 && row > 1 {
-        return true;
-    }
+/// At which of the first four places a group may begin so that [`accept`] accepts what comes out: one bit each. Looked at
+/// first, as nearly all runs are words and names.
+fn base64_phases(token: &[u8]) -> u8 {
     // UTF-16 is half zeros; gzip and zlib begin with a number.
     let zeros = memchr::memchr_iter(b'A', token).count();
-    if zeros * 4 > token.len()
-        || token.starts_with(b"H4s")
-        || token.starts_with(b"eJ")
-        || matches!(token, [b'e', b'A'..=b'N', ..])
-    {
-        return true;
+    let head = token.get(..6).unwrap_or(token);
+    let packed = head.windows(2).any(|pair| matches!(pair, b"H4" | [b'e', b'A'..=b'N']));
+    if zeros * 4 > token.len() || packed {
+        return 0b1111;
+    }
+    // Where all three bytes of a group are ASCII their highest bits are zero. Twelve of them in a row fill three groups, and
+    // all of a short text is ASCII.
+    let wanted = if token.len() < 20 { 2 } else { 3 };
+    let (mut history, mut phases) = (0u16, 0u8);
+    for (place, triple) in token.windows(3).enumerate() {
+        let [a, b, c] = triple else { break };
+        let class = |byte: &u8| ASCII_BITS[usize::from(*byte)];
+        history = history << 1 | u16::from(class(a) & class(b) >> 1 & class(c) >> 2 & 1);
+        let row = history & history >> 4 & if wanted == 3 { history >> 8 } else { 1 };
+        phases |= u8::from(row & 1 != 0) << (place % 4);
     }
     // Other UTF-8 is so from its first byte on.
+    for phase in 0..4usize {
+        if phases >> phase & 1 == 0 && token.get(phase..).is_some_and(begins_like_utf8) {
+            phases |= 1 << phase;
+        }
+    }
+    phases
+}
+
+/// For each byte of base64 whether its value allows ASCII as the first, second or third of a group: one bit each.
+static ASCII_BITS: [u8; 256] = {
+    let mut bits = [0; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        let value = BASE64[byte];
+        if value < 64 {
+            bits[byte] = (value < 32) as u8 | ((value & 8 == 0) as u8) << 1 | ((value & 2 == 0) as u8) << 2;
+        }
+        byte += 1;
+    }
+    bits
+};
+
+fn begins_like_utf8(token: &[u8]) -> bool {
+    let value = |byte: u8| BASE64[usize::from(byte)];
+    // The first byte of a character is neither of 0x80..0xc0 nor above 0xf4.
+    if token.first().is_none_or(|&first| matches!(value(first), 32..48 | 62..)) {
+        return false;
+    }
     let mut head = [0; 12];
-    for (place, &[a, b, c, d]) in head.as_chunks_mut::<3>().0.iter_mut().zip(groups) {
+    for (place, &[a, b, c, d]) in head.as_chunks_mut::<3>().0.iter_mut().zip(token.as_chunks::<4>().0) {
         let bits =
             u32::from(value(a)) << 18 | u32::from(value(b)) << 12 | u32::from(value(c)) << 6 | u32::from(value(d));
         let [_, high, middle, low] = bits.to_be_bytes();

@@ -84,15 +84,14 @@ impl Pieces {
 
     /// Blanks at equal distances, the fourth of which is in this block. Answers whether all of what they divide was there.
     fn strides(&mut self, text: Kept<'_>, blanks: u64, report: &mut impl FnMut(Joined)) -> bool {
+        if blanks == 0 {
+            return true;
+        }
         let all = u128::from(blanks) << 64 | u128::from(self.before);
         for stride in STRIDES {
             // The blanks that stood so many bytes before; the longest distance is shorter than a mask.
             let earlier = |distance: usize| blanks << distance | self.before >> (64 - distance);
-            let mut ends = blanks & earlier(stride);
-            if ends == 0 {
-                continue;
-            }
-            ends &= earlier(2 * stride) & earlier(3 * stride);
+            let mut ends = blanks & earlier(stride) & earlier(2 * stride) & earlier(3 * stride);
             while ends != 0 {
                 let last = self.at + u64::from(ends.trailing_zeros());
                 let span = (BLANKS - 1) * stride;

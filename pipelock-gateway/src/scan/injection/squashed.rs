@@ -132,7 +132,7 @@ fn looks_spaced_or_spelt(folded: &[u8]) -> bool {
     let (mut singles, mut spelt) = (0, 0);
     for word in folded.split(|&byte| byte == b' ') {
         singles = if word.len() == 1 { singles + 1 } else { 0 };
-        let inside = |triple: &[u8]| matches!(triple, [a, b, c] if a.is_ascii_alphabetic() && letter(*b) != *b && c.is_ascii_alphabetic());
+        let inside = |triple: &[u8]| matches!(triple, [a, b, c] if !b.is_ascii_alphabetic() && letter(*b) != *b && a.is_ascii_alphabetic() && c.is_ascii_alphabetic());
         spelt += usize::from(word.windows(3).any(inside));
         if singles >= SINGLES || spelt >= SPELT {
             return true;
