@@ -307,3 +307,19 @@ proptest! {
         }
     }
 }
+
+/// The verdict may excuse findings by their place. When as many are written down as there is room for, all of them excused,
+/// the next one would be the leak: that there was one is said.
+#[test]
+fn more_findings_of_a_rule_than_are_written_down_are_a_limit() {
+    let letter = |n: usize| char::from(b"kQ7vRz2mXw4HsT9bLd8J"[n % 20]);
+    let token = |n: usize| format!("glpat-{}{}7Rq2VxLm9Tz0Bw4Hs6", letter(n), letter(n / 20 + 3));
+    let text = |count: usize| (0..count).map(token).collect::<Vec<_>>().join(" ");
+    let limits = |count: usize| {
+        let findings = ENGINE.scan(Surface::RequestBody, text(count).as_bytes());
+        findings.iter().filter(|finding| finding.family == Family::Limit).count()
+    };
+    assert_eq!(limits(64), 0);
+    assert_eq!(limits(65), 1);
+    assert_eq!(limits(120), 1);
+}
