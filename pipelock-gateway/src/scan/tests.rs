@@ -164,7 +164,7 @@ fn a_flood_of_hits_is_a_limit_wherever_it_is_cut() {
     let flood = r#"{"type":"service_account"},"#.repeat(4000);
     let limits = |findings: &[Finding]| findings.iter().filter(|finding| finding.family == Family::Limit).count();
     let whole = stream(Encoding::Plain, &[flood.as_bytes()]);
-    assert_eq!(limits(&whole), 0, "150 hits in a block are many, and allowed: {:?}", names(&whole));
+    assert!(!names(&whole).contains(&"Scan Limit: trigger hits"), "150 hits in a block are many, and allowed");
 
     let mut spec = RuleSpec::default();
     spec.user.push(UserRule {
