@@ -26,6 +26,10 @@ const AHEAD_BYTES: usize = 256 * 1024;
 /// ... and how long that may take. Long enough for an answer that is sent in one go, too short to be felt.
 const AHEAD_TIME: Duration = Duration::from_millis(50);
 
+/// How long an answer of known length may take before it is judged while it passes: one that trickles, or stalls, must reach
+/// the workload as far as it goes, and not occupy the budget meanwhile.
+const HOLD_TIME: Duration = Duration::from_secs(1);
+
 /// The answer must not reach the workload; the log's verdict says why.
 pub(super) struct Withheld;
 
@@ -69,8 +73,8 @@ impl Running {
         });
         let (bytes, patience) = match declared_length(&head.headers) {
             _ if is_event_stream(&head.headers) => return Ok(ToWorkload::Judged { stream, failed: None }),
-            Some(length) if length <= limits.max_body_bytes as u64 => (limits.max_body_bytes, None),
-            _ => (AHEAD_BYTES, Some(AHEAD_TIME)),
+            Some(length) if length <= limits.max_body_bytes as u64 => (limits.max_body_bytes, HOLD_TIME),
+            _ => (AHEAD_BYTES, AHEAD_TIME),
         };
         match stream.read_ahead(bytes, patience, limits).await {
             Ok(Ahead::Ended | Ahead::More) => Ok(ToWorkload::Judged { stream, failed: None }),

@@ -19,7 +19,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body::{Body, Frame};
 use hyper::body::Incoming;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use super::body::Held;
@@ -99,25 +99,17 @@ impl JudgedStream {
     pub(super) async fn read_ahead(
         &mut self,
         limit: usize,
-        patience: Option<Duration>,
+        patience: Duration,
         limits: &Limits,
     ) -> Result<Ahead, Error> {
-        let deadline = patience.map(|patience| Instant::now() + patience);
+        let deadline = Instant::now() + patience;
         while !self.ended {
             if self.held.bytes() > limit {
                 return Ok(Ahead::More);
             }
-            let next = poll_fn(|cx| self.poll_take(cx));
-            match deadline {
-                Some(deadline) => match timeout_at(deadline, next).await {
-                    Ok(taken) => taken?,
-                    Err(_) => return Ok(Ahead::More),
-                },
-                // It may pass as it comes, then: an upstream that stalls must not occupy the budget for good.
-                None => match timeout(limits.body_idle, next).await {
-                    Ok(taken) => taken?,
-                    Err(_) => return Ok(Ahead::More),
-                },
+            match timeout_at(deadline, poll_fn(|cx| self.poll_take(cx))).await {
+                Ok(taken) => taken?,
+                Err(_) => return Ok(Ahead::More),
             }
             let held = self.held.bytes();
             if !self.held.lease.cover(held, limits.budget_patience).await {

@@ -201,3 +201,17 @@ async fn on_http2_a_blocked_answer_is_replaced_as_well() {
     assert_eq!(response.status(), 403);
     assert_eq!(response.headers()["x-pipelock-blocked"], "secret");
 }
+
+#[tokio::test]
+async fn an_answer_that_stalls_arrives_as_far_as_it_goes() {
+    let head = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 5000\r\n\r\n";
+    let mut rig = Setup::http1().start().await;
+    rig.send(GET).await;
+    rig.upstream_gets(GET).await;
+    // The upstream says no more until the workload has seen this.
+    rig.respond(format!("{head}a first line\n")).await;
+    rig.client_gets(format!("{head}a first line\n")).await;
+    rig.respond("x".repeat(5000 - 13)).await;
+    rig.client_gets("x".repeat(5000 - 13)).await;
+    assert_eq!(rig.record().await.verdict.action, Action::Allow);
+}
