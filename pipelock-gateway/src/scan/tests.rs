@@ -80,6 +80,19 @@ fn every_sample_is_found_once_inside_json_and_after_escapes() {
 }
 
 #[test]
+fn what_is_appended_to_a_token_does_not_lower_it() {
+    let token = concat!("glpat", "-k7Rq2VxLm9Tz0Bw4Hs6J");
+    for tail in ["", "_example", "EXAMPLE", "-placeholder", &"a".repeat(36), &"a".repeat(400), &"abcdefgh".repeat(40)] {
+        let findings = stream(Encoding::Plain, &[format!("say {token}{tail} now").as_bytes()]);
+        assert_eq!(names(&findings), ["GitLab PAT"], "{tail}");
+        assert_eq!(findings[0].severity, Severity::Critical, "{tail}");
+        assert_eq!(findings[0].span.end, (4 + token.len() + tail.len()) as u64, "{tail}");
+    }
+    let made_up = concat!("glpat", "-example7Rq2VxLm9Tz0B");
+    assert_eq!(stream(Encoding::Plain, &[made_up.as_bytes()])[0].severity, Severity::Low);
+}
+
+#[test]
 fn escaped_letters_hide_nothing_from_the_text_view() {
     let sample = SAMPLES.iter().find(|samples| samples.rule == "GitLab PAT").unwrap().found[0];
     let hidden = sample.bytes().map(|byte| format!("\\u{byte:04x}")).collect::<Vec<_>>().concat();

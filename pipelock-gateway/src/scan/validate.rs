@@ -22,6 +22,15 @@ impl Check {
     fn pass_if(genuine: bool) -> Self {
         if genuine { Self::Pass } else { Self::Reject }
     }
+
+    /// The better of two opinions.
+    pub(super) fn or(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Pass, _) | (_, Self::Pass) => Self::Pass,
+            (Self::Reject, check) | (check, Self::Reject) => check,
+            (Self::Doubt(one), Self::Doubt(two)) => Self::Doubt(one.max(two)),
+        }
+    }
 }
 
 /// Luhn (ISO/IEC 7812-1 annex B) over the digits of `text`; separators are skipped.
@@ -450,6 +459,13 @@ mod tests {
             assert!(!luhn(&[b"7992739871".as_slice(), &[last]].concat()));
         }
         assert!(!luhn(b"0") && !luhn(b""));
+    }
+
+    #[test]
+    fn the_better_of_two_opinions_counts() {
+        let (low, high) = (Check::Doubt(Severity::Low), Check::Doubt(Severity::High));
+        assert_eq!((low.or(high), high.or(low), low.or(Check::Reject)), (high, high, low));
+        assert_eq!((Check::Reject.or(Check::Pass), Check::Reject.or(Check::Reject)), (Check::Pass, Check::Reject));
     }
 
     #[test]

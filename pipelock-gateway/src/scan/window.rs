@@ -419,7 +419,13 @@ impl Window {
         }
         let range = start..hit.end + u64::from(hit.tail);
         let token = self.kept.get(self.index(range.start)..self.index(range.end)).unwrap_or_default();
-        match confirm.check.map_or(Check::Pass, |check| check(token)) {
+        let core = self.kept.get(self.index(range.start)..self.index(hit.end)).unwrap_or_default();
+        // What follows the core is up to whoever wrote it: it may tell more about a token, but must not talk it down.
+        let checked = confirm.check.map_or(Check::Pass, |check| match check(core) {
+            Check::Pass => Check::Pass,
+            lower => lower.or(check(token)),
+        });
+        match checked {
             Check::Pass => self.report(hit.rule, range, None, found),
             Check::Doubt(at_most) => self.report(hit.rule, range, Some(at_most.min(rule.severity)), found),
             Check::Reject => {}
