@@ -92,6 +92,60 @@ fn what_is_appended_to_a_token_does_not_lower_it() {
     assert_eq!(stream(Encoding::Plain, &[made_up.as_bytes()])[0].severity, Severity::Low);
 }
 
+/// Base64 of random bytes, in lines of `columns`.
+fn random_base64(seed: u64, columns: usize, length: usize) -> String {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut state = seed;
+    let mut text = String::new();
+    for place in 1..=length {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        text.push(char::from(ALPHABET[(state >> 58) as usize]));
+        if place % columns == 0 {
+            text.push_str("\\n");
+        }
+    }
+    text
+}
+
+#[test]
+fn documents_in_base64_hold_no_keys() {
+    let planted = [concat!("AKIA", "Q7RX2VLM9TZ5BW4H"), concat!("SK", "0f1e2d3c4b5a69788796a5b4c3d2e1f0")];
+    for (seed, columns) in [(1, usize::MAX), (2, usize::MAX), (3, 76), (4, 64)] {
+        let (mut text, after) = (random_base64(seed, columns, 7600), random_base64(seed + 10, columns, 256 << 10));
+        // What occurs by chance in megabytes occurs here on purpose, after a character that otherwise ends a word.
+        for planted in planted {
+            text = format!("{text}{}/{planted}+", &after[..2 * 76]);
+        }
+        let body = format!(r#"{{"file":"data:application/pdf;base64,{text}{after}"}}"#);
+        let findings = stream(Encoding::Json, &[body.as_bytes()]);
+        let severe: Vec<_> = findings.iter().filter(|finding| finding.severity > Severity::Low).collect();
+        assert!(severe.is_empty(), "{seed} {severe:?}");
+        // In a value of its own each is what it looks like, however much base64 stands before.
+        for planted in planted {
+            let body = format!(r#"{{"file":"{after}","key":"{planted}"}}"#);
+            let findings = stream(Encoding::Json, &[body.as_bytes()]);
+            let severe = findings.iter().filter(|finding| finding.severity > Severity::Low);
+            let place = body.find(planted).unwrap() as u64;
+            assert!(severe.clone().count() > 0, "{planted}");
+            assert!(severe.clone().all(|finding| finding.span.start == place), "{planted}: {findings:?}");
+        }
+    }
+}
+
+#[test]
+fn a_signed_token_is_found_however_long_its_claims_are() {
+    let header = concat!("eyJhbGciOiJS", "UzI1NiJ9");
+    for length in [30, 2000, 2010, 2020, 2026, 2030, 2040, 3000, 6000] {
+        let claims = random_base64(9, usize::MAX, length).replace(['+', '/'], "x");
+        let token = format!("{header}.eyJ{claims}.{}", "k7Rq2VxLm9Tz0Bw4Hs6J".repeat(17));
+        let findings = stream(Encoding::Json, &[format!(r#"{{"session":"{token}"}}"#).as_bytes()]);
+        assert!(
+            findings.iter().any(|f| &*f.rule == "JWT Token" && f.severity == Severity::High),
+            "{length} {findings:?}"
+        );
+    }
+}
+
 #[test]
 fn escaped_letters_hide_nothing_from_the_text_view() {
     let sample = SAMPLES.iter().find(|samples| samples.rule == "GitLab PAT").unwrap().found[0];

@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
+use super::base64_run;
 use super::candidates::{self, left_boundary};
 use super::context::escape_length;
 use super::decode::{LONGEST, RawLength, raw_len};
@@ -65,8 +66,8 @@ struct Seen {
     rule: u16,
     /// View offset up to which a finding of full severity reaches: a hit inside is part of it.
     covered: u64,
-    /// Findings of full severity, and of a lower one.
-    counts: [u8; 2],
+    /// Findings of full severity, and of each lower one.
+    counts: [u8; 5],
 }
 
 /// Whether a surface is something that comes in: what is secret there is not ours, except for what the floor is about.
@@ -418,6 +419,16 @@ impl Window {
             return;
         }
         let range = start..hit.end + u64::from(hit.tail);
+        if confirm.short_prefix {
+            let core = self.kept.get(self.index(start)..self.index(hit.end)).unwrap_or_default();
+            let before = self.kept.get(..self.index(start)).unwrap_or_default();
+            // A stretch of a view knows of nothing before its beginning.
+            let since = usize::try_from(start.saturating_sub(self.origin)).unwrap_or(usize::MAX);
+            let before = before.get(before.len().saturating_sub(since)..).unwrap_or_default();
+            if base64_run::is_within(before, core, self.origin > 0) {
+                return;
+            }
+        }
         let token = self.kept.get(self.index(range.start)..self.index(range.end)).unwrap_or_default();
         let core = self.kept.get(self.index(range.start)..self.index(hit.end)).unwrap_or_default();
         // What follows the core is up to whoever wrote it: it may tell more about a token, but must not talk it down.
@@ -504,8 +515,15 @@ impl Window {
         if at_most.is_none() {
             seen.covered = seen.covered.max(range.end);
         }
-        let [at_full, lowered] = &mut seen.counts;
-        let count = if at_most.is_none() { at_full } else { lowered };
+        // Counted apart, so that no number of small doubts crowds out a greater one.
+        let place = match at_most {
+            None => 0,
+            Some(Severity::Low) => 1,
+            Some(Severity::Medium) => 2,
+            Some(Severity::High) => 3,
+            Some(Severity::Critical) => 4,
+        };
+        let count = &mut seen.counts[place];
         if *count == FINDINGS_PER_RULE {
             return;
         }
