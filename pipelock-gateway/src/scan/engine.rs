@@ -125,7 +125,7 @@ pub(super) enum Start {
 }
 
 impl Start {
-    /// How long a core is that consists of letters and digits only: nothing is looked for before the expression then.
+    /// Longest core in bytes, without what is looked for before the expression.
     fn width(&self) -> u32 {
         match self {
             Self::Fixed(width) | Self::Back { width, .. } => *width,

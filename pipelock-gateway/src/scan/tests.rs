@@ -147,6 +147,41 @@ fn a_signed_token_is_found_however_long_its_claims_are() {
 }
 
 #[test]
+fn ordinary_bodies_that_name_many_secrets_reach_no_limit() {
+    let rows = |count: usize, row: &dyn Fn(usize) -> String| {
+        format!("[{}]", (0..count).map(row).collect::<Vec<_>>().join(", "))
+    };
+    let services = ["OPENAI", "STRIPE", "AWS", "PLAID", "TWILIO", "GITHUB", "SLACK", "AZURE", "MISTRAL", "SENTRY"];
+    let variables = |name: &&str| {
+        let lower = name.to_ascii_lowercase();
+        format!("{name}_API_KEY=your_{lower}_api_key_here\n{name}_SECRET_KEY=changeme_please\n")
+    };
+    for body in [
+        rows(54, &|_| {
+            r#"{"refresh_token": "[REDACTED]", "id_token": "[REDACTED]", "access_token": "[REDACTED]"}"#.to_owned()
+        }),
+        rows(160, &|i| format!(r#"{{"token_id": {}, "token_type": "ordinary{}"}}"#, 12_345_678 + i, i % 9)),
+        rows(6000, &|i| format!(r#"{{"primary_key": "record-{i:08}", "foreign_key": "parent-{i:08}"}}"#)),
+        services.iter().map(variables).collect::<String>().repeat(8),
+    ] {
+        let findings = stream(Encoding::Json, &[body.as_bytes()]);
+        let severe: Vec<_> = findings.iter().filter(|finding| finding.severity > Severity::Low).collect();
+        assert!(severe.is_empty(), "{}: {severe:?}", &body[..60]);
+    }
+}
+
+#[test]
+fn many_doubts_do_not_hide_a_greater_one() {
+    let unsigned = |claims: usize, header: &str| format!("{header}.eyJzdWIiOiIx{claims:04}In0.k7Rq2VxLm9Tz0Bw4Hs6J");
+    let mut text = (0..100).map(|i| unsigned(i, concat!("eyJmb28iO", "iJiYXIifQ")) + "\n").collect::<String>();
+    // Its beginning is too far away to be judged.
+    text += &unsigned(0, &"k7Rq2VxLm9".repeat(60));
+    let findings = stream(Encoding::Plain, &[text.as_bytes()]);
+    let medium = findings.iter().find(|f| f.severity == Severity::Medium);
+    assert!(medium.is_some_and(|f| f.span.end == text.len() as u64), "{medium:?}");
+}
+
+#[test]
 fn escaped_letters_hide_nothing_from_the_text_view() {
     let sample = SAMPLES.iter().find(|samples| samples.rule == "GitLab PAT").unwrap().found[0];
     let hidden = sample.bytes().map(|byte| format!("\\u{byte:04x}")).collect::<Vec<_>>().concat();
