@@ -10,6 +10,7 @@
 //! silence. Findings do not depend on how the bytes were cut into pieces. Matched bytes never leave this module: findings
 //! carry a length and a fingerprint. Next stop: [`crate::verdict`].
 
+mod base64_run;
 mod candidates;
 mod catalogue;
 mod context;

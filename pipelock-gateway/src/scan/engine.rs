@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use regex::bytes::{Regex, RegexBuilder};
 
+use super::base64_run::BASE64_BEHIND;
 use super::candidates;
 use super::hyperscan::{self, Database, Expression, Generation, Width};
 use super::injection;
@@ -124,6 +125,14 @@ pub(super) enum Start {
 }
 
 impl Start {
+    /// Longest core in bytes, without what is looked for before the expression.
+    fn width(&self) -> u32 {
+        match self {
+            Self::Fixed(width) | Self::Back { width, .. } => *width,
+            Self::Search { max, .. } => *max,
+        }
+    }
+
     /// How many bytes before the end of a hit its token may begin, at most.
     fn reach(&self) -> u32 {
         match self {
@@ -141,6 +150,8 @@ pub(super) struct Confirm {
     pub(super) left: Left,
     pub(super) tail: Tail,
     pub(super) check: Option<fn(&[u8]) -> Check>,
+    /// Nothing but a few letters tells its tokens from random base64.
+    pub(super) short_prefix: bool,
 }
 
 /// A rule, ready.
@@ -313,7 +324,8 @@ impl Loading {
             Begin::Expression => Start::Search { regex: searcher(rule.name, &expression)?, min, max },
         };
         let check = trigger.check.or(Some(validate::genuine));
-        let confirm = Confirm { start, left: trigger.left, tail: trigger.tail, check };
+        let short_prefix = prefix_length(trigger.expression) < TELLING_PREFIX;
+        let confirm = Confirm { start, left: trigger.left, tail: trigger.tail, check, short_prefix };
         self.trigger(rule.name, rule.severity, expression, confirm);
         Ok(())
     }
@@ -327,7 +339,7 @@ impl Loading {
         let (min, max) = bounded_width(&rule.name, &expression)?;
         let start = Start::Search { regex: searcher(&rule.name, &expression)?, min, max };
         let check = rule.validator.map(check_of);
-        let confirm = Confirm { start, left: Left::Any, tail: Tail::Exact(Class::Nothing), check };
+        let confirm = Confirm { start, left: Left::Any, tail: Tail::Exact(Class::Nothing), check, short_prefix: false };
         self.trigger(&rule.name, rule.severity, expression, confirm);
         Ok(())
     }
@@ -354,9 +366,23 @@ impl Loading {
         let reach = rules.iter().filter_map(|rule| rule.finder.confirm()).map(|confirm| confirm.start.reach() as usize);
         // A run is decided AHEAD bytes late; it may have begun its own length before that.
         let reach = reach.max().unwrap_or_default().max(candidates::AHEAD + candidates::BEHIND);
-        let reach = reach.max(LOOK_AHEAD + LOOK_BEHIND);
+        // A token found by a short prefix may turn out to be a piece of the base64 before it.
+        let in_base64 = rules.iter().filter_map(|rule| rule.finder.confirm()).filter(|confirm| confirm.short_prefix);
+        let in_base64 =
+            in_base64.map(|confirm| confirm.start.width() as usize + BASE64_BEHIND).max().unwrap_or_default();
+        let reach = reach.max(LOOK_AHEAD + LOOK_BEHIND).max(in_base64);
         Ok(Engine { set: Arc::new(RuleSet { generation, text, language, squashed, floor, rules, reach }) })
     }
+}
+
+/// A prefix of fewer letters than this occurs by chance in a few megabytes of base64.
+const TELLING_PREFIX: usize = 6;
+
+/// How many letters and digits an expression begins with.
+fn prefix_length(expression: &str) -> usize {
+    let rest = expression.trim_start_matches(|character: char| character.is_ascii_alphanumeric());
+    let repeated = rest.starts_with(['{', '?', '*', '+']);
+    (expression.len() - rest.len()).saturating_sub(usize::from(repeated))
 }
 
 fn refuse_duplicates(user: &[UserRule]) -> Result<(), Error> {

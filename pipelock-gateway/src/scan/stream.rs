@@ -19,7 +19,7 @@ use super::island::{Island, changed_stretches, foreign_stretches};
 use super::language::Language;
 use super::normalize::Normalizer;
 use super::rules;
-use super::window::{HITS_PER_BLOCK, SLICE, Window};
+use super::window::{ALL_HITS_PER_BLOCK, SLICE, Window};
 use crate::model::{Family, Finding, Severity, Surface, View};
 
 /// How a stream is to be scanned.
@@ -138,7 +138,7 @@ impl StreamScan {
         Self {
             views: None,
             opening: Opening { set, surface, encoding: options.encoding, expected, masks: Masks::NONE, blanks: 0 },
-            hits: Hits::with_capacity(HITS_PER_BLOCK),
+            hits: Hits::with_capacity(ALL_HITS_PER_BLOCK),
             found: Vec::new(),
         }
     }
@@ -171,7 +171,7 @@ impl StreamScan {
     pub(super) fn memory_bytes(&self) -> usize {
         size_of::<Self>()
             + self.views.as_ref().map_or(0, Views::heap_bytes)
-            + HITS_PER_BLOCK * size_of::<super::hyperscan::Hit>()
+            + ALL_HITS_PER_BLOCK * size_of::<super::hyperscan::Hit>()
     }
 
     /// What has been found so far, each secret once. More may follow.

@@ -80,6 +80,108 @@ fn every_sample_is_found_once_inside_json_and_after_escapes() {
 }
 
 #[test]
+fn what_is_appended_to_a_token_does_not_lower_it() {
+    let token = concat!("glpat", "-k7Rq2VxLm9Tz0Bw4Hs6J");
+    for tail in ["", "_example", "EXAMPLE", "-placeholder", &"a".repeat(36), &"a".repeat(400), &"abcdefgh".repeat(40)] {
+        let findings = stream(Encoding::Plain, &[format!("say {token}{tail} now").as_bytes()]);
+        assert_eq!(names(&findings), ["GitLab PAT"], "{tail}");
+        assert_eq!(findings[0].severity, Severity::Critical, "{tail}");
+        assert_eq!(findings[0].span.end, (4 + token.len() + tail.len()) as u64, "{tail}");
+    }
+    let made_up = concat!("glpat", "-example7Rq2VxLm9Tz0B");
+    assert_eq!(stream(Encoding::Plain, &[made_up.as_bytes()])[0].severity, Severity::Low);
+}
+
+/// Base64 of random bytes, in lines of `columns`.
+fn random_base64(seed: u64, columns: usize, length: usize) -> String {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut state = seed;
+    let mut text = String::new();
+    for place in 1..=length {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        text.push(char::from(ALPHABET[(state >> 58) as usize]));
+        if place % columns == 0 {
+            text.push_str("\\n");
+        }
+    }
+    text
+}
+
+#[test]
+fn documents_in_base64_hold_no_keys() {
+    let planted = [concat!("AKIA", "Q7RX2VLM9TZ5BW4H"), concat!("SK", "0f1e2d3c4b5a69788796a5b4c3d2e1f0")];
+    for (seed, columns) in [(1, usize::MAX), (2, usize::MAX), (3, 76), (4, 64)] {
+        let (mut text, after) = (random_base64(seed, columns, 7600), random_base64(seed + 10, columns, 256 << 10));
+        // What occurs by chance in megabytes occurs here on purpose, after a character that otherwise ends a word.
+        for planted in planted {
+            text = format!("{text}{}/{planted}+", &after[..2 * 76]);
+        }
+        let body = format!(r#"{{"file":"data:application/pdf;base64,{text}{after}"}}"#);
+        let findings = stream(Encoding::Json, &[body.as_bytes()]);
+        let severe: Vec<_> = findings.iter().filter(|finding| finding.severity > Severity::Low).collect();
+        assert!(severe.is_empty(), "{seed} {severe:?}");
+        // In a value of its own each is what it looks like, however much base64 stands before.
+        for planted in planted {
+            let body = format!(r#"{{"file":"{after}","key":"{planted}"}}"#);
+            let findings = stream(Encoding::Json, &[body.as_bytes()]);
+            let severe = findings.iter().filter(|finding| finding.severity > Severity::Low);
+            let place = body.find(planted).unwrap() as u64;
+            assert!(severe.clone().count() > 0, "{planted}");
+            assert!(severe.clone().all(|finding| finding.span.start == place), "{planted}: {findings:?}");
+        }
+    }
+}
+
+#[test]
+fn a_signed_token_is_found_however_long_its_claims_are() {
+    let header = concat!("eyJhbGciOiJS", "UzI1NiJ9");
+    for length in [30, 2000, 2010, 2020, 2026, 2030, 2040, 3000, 6000] {
+        let claims = random_base64(9, usize::MAX, length).replace(['+', '/'], "x");
+        let token = format!("{header}.eyJ{claims}.{}", "k7Rq2VxLm9Tz0Bw4Hs6J".repeat(17));
+        let findings = stream(Encoding::Json, &[format!(r#"{{"session":"{token}"}}"#).as_bytes()]);
+        assert!(
+            findings.iter().any(|f| &*f.rule == "JWT Token" && f.severity == Severity::High),
+            "{length} {findings:?}"
+        );
+    }
+}
+
+#[test]
+fn ordinary_bodies_that_name_many_secrets_reach_no_limit() {
+    let rows = |count: usize, row: &dyn Fn(usize) -> String| {
+        format!("[{}]", (0..count).map(row).collect::<Vec<_>>().join(", "))
+    };
+    let services = ["OPENAI", "STRIPE", "AWS", "PLAID", "TWILIO", "GITHUB", "SLACK", "AZURE", "MISTRAL", "SENTRY"];
+    let variables = |name: &&str| {
+        let lower = name.to_ascii_lowercase();
+        format!("{name}_API_KEY=your_{lower}_api_key_here\n{name}_SECRET_KEY=changeme_please\n")
+    };
+    for body in [
+        rows(54, &|_| {
+            r#"{"refresh_token": "[REDACTED]", "id_token": "[REDACTED]", "access_token": "[REDACTED]"}"#.to_owned()
+        }),
+        rows(160, &|i| format!(r#"{{"token_id": {}, "token_type": "ordinary{}"}}"#, 12_345_678 + i, i % 9)),
+        rows(6000, &|i| format!(r#"{{"primary_key": "record-{i:08}", "foreign_key": "parent-{i:08}"}}"#)),
+        services.iter().map(variables).collect::<String>().repeat(8),
+    ] {
+        let findings = stream(Encoding::Json, &[body.as_bytes()]);
+        let severe: Vec<_> = findings.iter().filter(|finding| finding.severity > Severity::Low).collect();
+        assert!(severe.is_empty(), "{}: {severe:?}", &body[..60]);
+    }
+}
+
+#[test]
+fn many_doubts_do_not_hide_a_greater_one() {
+    let unsigned = |claims: usize, header: &str| format!("{header}.eyJzdWIiOiIx{claims:04}In0.k7Rq2VxLm9Tz0Bw4Hs6J");
+    let mut text = (0..100).map(|i| unsigned(i, concat!("eyJmb28iO", "iJiYXIifQ")) + "\n").collect::<String>();
+    // Its beginning is too far away to be judged.
+    text += &unsigned(0, &"k7Rq2VxLm9".repeat(60));
+    let findings = stream(Encoding::Plain, &[text.as_bytes()]);
+    let medium = findings.iter().find(|f| f.severity == Severity::Medium);
+    assert!(medium.is_some_and(|f| f.span.end == text.len() as u64), "{medium:?}");
+}
+
+#[test]
 fn escaped_letters_hide_nothing_from_the_text_view() {
     let sample = SAMPLES.iter().find(|samples| samples.rule == "GitLab PAT").unwrap().found[0];
     let hidden = sample.bytes().map(|byte| format!("\\u{byte:04x}")).collect::<Vec<_>>().concat();

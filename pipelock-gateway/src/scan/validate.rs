@@ -5,6 +5,7 @@
 
 use sha2::{Digest as _, Sha256};
 
+use super::rules::MAX_TAIL;
 use crate::model::Severity;
 
 /// What a validator thinks of a candidate.
@@ -21,6 +22,15 @@ pub(super) enum Check {
 impl Check {
     fn pass_if(genuine: bool) -> Self {
         if genuine { Self::Pass } else { Self::Reject }
+    }
+
+    /// The better of two opinions.
+    pub(super) fn or(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Pass, _) | (_, Self::Pass) => Self::Pass,
+            (Self::Reject, check) | (check, Self::Reject) => check,
+            (Self::Doubt(one), Self::Doubt(two)) => Self::Doubt(one.max(two)),
+        }
     }
 }
 
@@ -201,17 +211,16 @@ fn base58check(text: &[u8]) -> Option<Vec<u8>> {
     digest.starts_with(checksum).then(|| payload.to_vec())
 }
 
-/// Tokens are followed about as far as this; one that reaches it may go on.
-const LONG_TOKEN_BYTES: usize = 4096;
+/// A token of this length may go on beyond what of it is followed.
+const LONG_TOKEN_BYTES: usize = MAX_TAIL as usize;
 
 /// A signed token by RFC 7519: three parts, the first a JSON object with `alg`. Without that it only looks like one.
 pub(super) fn jwt(token: &[u8]) -> Check {
     let mut parts = token.split(|&byte| byte == b'.');
-    let (Some(header), Some(_claims), Some(signature)) = (parts.next(), parts.next(), parts.next()) else {
-        // Claims longer than a token is followed: what was seen so far is all there is to go by.
-        return if token.len() >= LONG_TOKEN_BYTES { Check::Doubt(Severity::High) } else { Check::Reject };
-    };
-    if signature.len() < 10 {
+    let header = parts.next().unwrap_or_default();
+    // The signature of one with long claims is further away than was looked.
+    let signed = token.len() >= LONG_TOKEN_BYTES || parts.nth(1).is_some_and(|signature| signature.len() >= 10);
+    if !signed {
         return Check::Reject;
     }
     if !header.starts_with(b"ey") {
@@ -306,6 +315,11 @@ pub(super) fn varied(token: &[u8]) -> Check {
 fn distinct(text: &[u8]) -> usize {
     let mut seen = [false; 256];
     text.iter().filter(|&&byte| !std::mem::replace(&mut seen[usize::from(byte)], true)).count()
+}
+
+/// Tokens of Sanity are letters and digits, 102 to 202 of them with their prefix.
+pub(super) fn sanity(token: &[u8]) -> Check {
+    if (102..=202).contains(&token.len()) { mixed(token) } else { Check::Reject }
 }
 
 /// Slack's tokens begin with numbers of the workspace and the user.
@@ -450,6 +464,13 @@ mod tests {
             assert!(!luhn(&[b"7992739871".as_slice(), &[last]].concat()));
         }
         assert!(!luhn(b"0") && !luhn(b""));
+    }
+
+    #[test]
+    fn the_better_of_two_opinions_counts() {
+        let (low, high) = (Check::Doubt(Severity::Low), Check::Doubt(Severity::High));
+        assert_eq!((low.or(high), high.or(low), low.or(Check::Reject)), (high, high, low));
+        assert_eq!((Check::Reject.or(Check::Pass), Check::Reject.or(Check::Reject)), (Check::Pass, Check::Reject));
     }
 
     #[test]

@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
+use super::base64_run;
 use super::candidates::{self, left_boundary};
 use super::context::escape_length;
 use super::decode::{LONGEST, RawLength, raw_len};
@@ -29,11 +30,17 @@ use crate::model::{Evidence, Family, Finding, Severity, Surface, View};
 pub(super) const SLICE: usize = 1024;
 /// View bytes for which hits are counted together.
 const BLOCK: u64 = 4096;
-/// Hits allowed in one block. Benign text has fewer than one in 32 KiB; a list of nothing but keys has about a hundred.
+/// Hits on tokens allowed in one block. Benign text has fewer than one in 32 KiB; a list of nothing but keys has about a
+/// hundred.
 pub(super) const HITS_PER_BLOCK: usize = 160;
+/// Hits of all kinds allowed in one block. Names of secrets are ordinary words: a table of redacted tokens has one in
+/// twenty bytes, and each may be read in several ways.
+pub(super) const ALL_HITS_PER_BLOCK: usize = 1024;
 /// Confirmations allowed in a view: a number of them, and one more for so many bytes.
 const CONFIRMS: u64 = 4096;
 const BYTES_PER_CONFIRM: u64 = 64;
+/// The same for reading what stands around a name, of which there are more.
+const BYTES_PER_JUDGEMENT: u64 = 16;
 /// Starts tried for one hit before its shortest match is reported.
 const STARTS_PER_HIT: usize = 16;
 /// Findings of one rule, at its full severity and below it, after which more of the same say nothing new.
@@ -65,8 +72,8 @@ struct Seen {
     rule: u16,
     /// View offset up to which a finding of full severity reaches: a hit inside is part of it.
     covered: u64,
-    /// Findings of full severity, and of a lower one.
-    counts: [u8; 2],
+    /// Findings of full severity, and of each lower one.
+    counts: [u8; 5],
 }
 
 /// Whether a surface is something that comes in: what is secret there is not ours, except for what the floor is about.
@@ -101,8 +108,11 @@ pub(super) struct Window {
     lane: u64,
     /// The search for what is encoded, reversed or cut into pieces.
     disguises: Option<Disguises>,
+    /// Hits on tokens, and hits of all kinds.
     hits_in_block: usize,
+    all_hits_in_block: usize,
     confirms: u64,
+    judgements: u64,
     /// How many bytes of the view had to be seen for what is settled so far.
     settled_at: u64,
     pending: Vec<Pending>,
@@ -129,7 +139,9 @@ impl Window {
             lane: 0,
             disguises: None,
             hits_in_block: 0,
+            all_hits_in_block: 0,
             confirms: 0,
+            judgements: 0,
             settled_at: 0,
             pending: Vec::new(),
             seen: Vec::new(),
@@ -154,7 +166,7 @@ impl Window {
             lengths.clear();
         }
         (self.origin, self.first, self.fed, self.lane) = (offset, offset, offset, offset);
-        (self.first_raw, self.hits_in_block) = (raw, 0);
+        (self.first_raw, self.hits_in_block, self.all_hits_in_block) = (raw, 0, 0);
         if let Some(disguises) = &mut self.disguises {
             disguises.restart(offset);
         }
@@ -200,9 +212,10 @@ impl Window {
         self.run_lane(self.end(), found);
         self.unmask(self.end(), true, found);
         if let Some(stream) = self.stream.take() {
-            hits.clear(HITS_PER_BLOCK);
+            hits.clear(ALL_HITS_PER_BLOCK);
             let fed = stream.finish(hits);
-            self.take_hits(hits.as_slice());
+            // The view ends here anyway, so that no flood of tokens needs to end it.
+            let _flooded = self.take_hits(hits.as_slice());
             self.settle(true, found);
             if fed != Fed::All {
                 self.limit("trigger hits", self.end(), found);
@@ -279,15 +292,15 @@ impl Window {
             let block_end = (self.fed / BLOCK + 1) * BLOCK;
             let until = block_end.min(self.end());
             if self.fed.is_multiple_of(BLOCK) {
-                self.hits_in_block = 0;
+                (self.hits_in_block, self.all_hits_in_block) = (0, 0);
             }
-            hits.clear(HITS_PER_BLOCK - self.hits_in_block);
+            hits.clear(ALL_HITS_PER_BLOCK.saturating_sub(self.all_hits_in_block));
             let bytes = self.kept.get(self.index(self.fed)..self.index(until)).unwrap_or_default();
             let fed = self.stream.as_mut().map_or(Fed::Dead, |stream| stream.feed(bytes, hits));
             self.fed = until;
-            self.take_hits(hits.as_slice());
-            if fed != Fed::All {
-                let at = hits.overflow().map_or(until, |end| self.origin + end);
+            let flooded = self.take_hits(hits.as_slice());
+            let stopped = (fed != Fed::All).then(|| hits.overflow().map_or(until, |end| self.origin + end));
+            if let Some(at) = flooded.into_iter().chain(stopped).min() {
                 self.overflow(at, found);
                 return;
             }
@@ -324,14 +337,29 @@ impl Window {
         self.limit("trigger hits", at, found);
     }
 
-    fn take_hits(&mut self, hits: &[Hit]) {
-        self.hits_in_block += hits.len();
-        self.pending.extend(hits.iter().filter_map(|hit| {
+    /// Waits for what follows the hits; where the first of those on tokens ended for which there is no room in the block.
+    fn take_hits(&mut self, hits: &[Hit]) -> Option<u64> {
+        self.all_hits_in_block += hits.len();
+        let room = HITS_PER_BLOCK.saturating_sub(self.hits_in_block);
+        let set = Arc::clone(&self.set);
+        let is_token =
+            |rule: u16| set.rules.get(usize::from(rule)).is_some_and(|rule| matches!(rule.finder, Finder::Trigger(_)));
+        let hits = hits.iter().filter_map(|hit| {
             let rule = u16::try_from(hit.expression).ok()?;
             Some(Pending { end: self.origin + hit.end, tail: 0, rule })
-        }));
+        });
+        let mut tokens: Vec<u64> = Vec::new();
+        for hit in hits {
+            if is_token(hit.rule) {
+                tokens.push(hit.end);
+            }
+            self.pending.push(hit);
+        }
         // The library orders hits by their end only as far as it likes.
         self.pending.sort_by_key(|pending| (pending.end, pending.rule));
+        tokens.sort_unstable();
+        self.hits_in_block += tokens.len();
+        tokens.get(room).copied()
     }
 
     /// Lets the run lane decide everything up to `until`, which is [`candidates::AHEAD`] bytes before the newest or the very end.
@@ -375,9 +403,15 @@ impl Window {
                     break;
                 }
                 self.settled_at = self.settled_at.max(decided_at.unwrap_or(self.end()));
-                // A long tail is work, too.
-                self.confirms += 1 + u64::from(hit.tail) / 256;
-                if self.confirms > CONFIRMS + hit.end / BYTES_PER_CONFIRM {
+                if matches!(rule.finder, Finder::Words(_)) {
+                    self.judgements += 1;
+                } else {
+                    // A long tail is work, too.
+                    self.confirms += 1 + u64::from(hit.tail) / 256;
+                }
+                if self.confirms > CONFIRMS + hit.end / BYTES_PER_CONFIRM
+                    || self.judgements > CONFIRMS + hit.end / BYTES_PER_JUDGEMENT
+                {
                     self.limit("confirmations", self.settled_at, found);
                     return;
                 }
@@ -423,8 +457,24 @@ impl Window {
             return;
         }
         let range = start..hit.end + u64::from(hit.tail);
+        if confirm.short_prefix {
+            let core = self.kept.get(self.index(start)..self.index(hit.end)).unwrap_or_default();
+            let before = self.kept.get(..self.index(start)).unwrap_or_default();
+            // A stretch of a view knows of nothing before its beginning.
+            let since = usize::try_from(start.saturating_sub(self.origin)).unwrap_or(usize::MAX);
+            let before = before.get(before.len().saturating_sub(since)..).unwrap_or_default();
+            if base64_run::is_within(before, core, self.origin > 0) {
+                return;
+            }
+        }
         let token = self.kept.get(self.index(range.start)..self.index(range.end)).unwrap_or_default();
-        match confirm.check.map_or(Check::Pass, |check| check(token)) {
+        let core = self.kept.get(self.index(range.start)..self.index(hit.end)).unwrap_or_default();
+        // What follows the core is up to whoever wrote it: it may tell more about a token, but must not talk it down.
+        let checked = confirm.check.map_or(Check::Pass, |check| match check(core) {
+            Check::Pass => Check::Pass,
+            lower => lower.or(check(token)),
+        });
+        match checked {
             Check::Pass => self.report(hit.rule, range, None, found),
             Check::Doubt(at_most) => self.report(hit.rule, range, Some(at_most.min(rule.severity)), found),
             Check::Reject => {}
@@ -503,8 +553,15 @@ impl Window {
         if at_most.is_none() {
             seen.covered = seen.covered.max(range.end);
         }
-        let [at_full, lowered] = &mut seen.counts;
-        let count = if at_most.is_none() { at_full } else { lowered };
+        // Counted apart, so that no number of small doubts crowds out a greater one.
+        let place = match at_most {
+            None => 0,
+            Some(Severity::Low) => 1,
+            Some(Severity::Medium) => 2,
+            Some(Severity::High) => 3,
+            Some(Severity::Critical) => 4,
+        };
+        let count = &mut seen.counts[place];
         if *count == FINDINGS_PER_RULE {
             // What is only counted says nothing new, unless the verdict excuses findings by their place: then the ones that
             // were written down may be excused and the next one is the leak.

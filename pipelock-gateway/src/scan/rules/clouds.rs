@@ -130,7 +130,8 @@ pub(in crate::scan) static RULES: &[BuiltIn] = &[
         Tail::Exact(Class::Alnum),
         Some(validate::varied),
     ),
-    word("Databricks Token", Critical, r"d(?:api|ose|dbc|kea)[a-f0-9]{32}", Class::WordDash),
+    // With one more digit it is a piece of a hash.
+    whole("Databricks Token", Critical, r"d(?:api|ose|dbc|kea)[a-f0-9]{32}", Class::Hex),
     trigger(
         "Supabase Service Key",
         Critical,

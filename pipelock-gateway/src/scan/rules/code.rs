@@ -218,10 +218,10 @@ pub(in crate::scan) static RULES: &[BuiltIn] = &[
     trigger(
         "Sanity Token",
         High,
-        r"sk[A-Za-z0-9]{100,200}",
+        r"sk[A-Za-z0-9]{99}",
         Left::Boundary,
-        Tail::Exact(Class::Alnum),
-        Some(validate::mixed),
+        Tail::Open(Class::Alnum),
+        Some(validate::sanity),
     ),
     any("Django Insecure Key", Medium, r#"django-insecure-[^\s\"'\\]{30}"#, Class::Address),
     any("Kagi Session Link", Critical, r"kagi\.com/search\?token=[\w.-]{30}", Class::WordDashDot),

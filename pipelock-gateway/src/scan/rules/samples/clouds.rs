@@ -124,7 +124,11 @@ pub(in crate::scan) const SAMPLES: &[Samples] = &[
     samples(
         "Databricks Token",
         halves!["dapi510816" + "b056edcc2e72a5762e3728afa8"],
-        halves!["dapie60b3c" + "3faa8c06eada2ef19e16beae0", "xdapi51081" + "6b056edcc2e72a5762e3728afa8"],
+        halves![
+            "dapie60b3c" + "3faa8c06eada2ef19e16beae0",
+            "xdapi51081" + "6b056edcc2e72a5762e3728afa8",
+            "ddbc7f3a91" + "c05be2d86f41a97c3e50d8b26f14"
+        ],
     ),
     samples(
         "Supabase Service Key",
