@@ -7,6 +7,8 @@
 
 mod codecs;
 mod pieces;
+#[cfg(test)]
+mod tests;
 
 use std::ops::Range;
 use std::sync::Arc;

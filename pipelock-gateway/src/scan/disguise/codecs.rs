@@ -6,6 +6,8 @@ use std::io::Read as _;
 
 use zeroize::Zeroizing;
 
+use super::{SHORTEST, WORDY, is_word};
+
 /// Bytes that came out of one way of decoding.
 pub(super) struct Attempt {
     pub(super) bytes: Zeroizing<Vec<u8>>,
@@ -18,36 +20,62 @@ const SHORT: usize = 8;
 /// Most bytes that are inflated of one run: below this are a token and the document around it.
 const INFLATED: u64 = 8 << 10;
 
-/// Reports every way of decoding `token` that yields text. When it is `continued`, groups begin where the token does.
+/// Reports every way of decoding `token` that yields text. When it is `continued`, it did not begin where it does here.
+///
+/// What a token is joined to by a character of base64, as in a path or after a name, is decoded apart from it as well. One
+/// way is enough only where nearly everything became text: otherwise what is text may be there to hide what is not.
 pub(super) fn attempts(token: &[u8], continued: bool, mut report: impl FnMut(Attempt)) {
     let mut keep = |bytes: Vec<u8>| {
         let bytes = Zeroizing::new(bytes);
-        let accepted = accept(&bytes, continued);
-        let any = accepted.is_some();
-        if let Some(bytes) = accepted {
-            report(Attempt { bytes });
-        }
-        any
+        let Some(bytes) = accept(&bytes, continued) else { return false };
+        let all = is_nearly_all_text(&bytes);
+        report(Attempt { bytes });
+        all
     };
-    if let Some(bytes) = hex(token)
-        && keep(bytes)
-    {
+    if digits(token, &mut keep) {
         return;
     }
-    if let Some(bytes) = base32(token)
-        && keep(bytes)
-    {
+    let phases = base64_phases(token);
+    let mut decoded = 0;
+    let mut start = 0;
+    for part in token.split(|&byte| joins(byte)) {
+        let own = part.len() >= SHORTEST && part.len() < token.len();
+        let phase = phases >> (start % 4) & 1 != 0;
+        if own
+            && ((part.len() >= WORDY || !is_word(part)) && digits(part, &mut keep)
+                || phase && base64(part).is_some_and(&mut keep))
+        {
+            decoded += part.len();
+        }
+        start += part.len() + 1;
+    }
+    if decoded * 8 >= token.len() * 7 {
         return;
     }
     // A token in front may have joined the run, so that it does not begin with a group.
-    let phases = base64_phases(token);
-    for phase in (0..if continued { 1 } else { 4 }).filter(|phase| phases >> phase & 1 != 0) {
-        if let Some(bytes) = token.get(phase..).and_then(base64)
-            && keep(bytes)
-        {
+    for phase in (0..4).filter(|phase| phases >> phase & 1 != 0) {
+        if token.get(phase..).and_then(base64).is_some_and(&mut keep) {
             return;
         }
     }
+}
+
+/// Tries hex, which may begin with a half byte that is not its own, and base32.
+fn digits(token: &[u8], keep: &mut impl FnMut(Vec<u8>) -> bool) -> bool {
+    hex(token).is_some_and(&mut *keep)
+        || token.get(1..).and_then(hex).is_some_and(&mut *keep)
+        || base32(token).is_some_and(keep)
+}
+
+/// Whether a character of base64 also stands between words.
+fn joins(byte: u8) -> bool {
+    matches!(byte, b'/' | b'+' | b'-' | b'_')
+}
+
+/// Whether at most one byte in eight is no text.
+fn is_nearly_all_text(bytes: &[u8]) -> bool {
+    let text = bytes.iter().filter(|byte| matches!(byte, b' '..=b'~' | b'\n' | b'\r' | b'\t')).count();
+    text * 8 >= bytes.len() * 7 || std::str::from_utf8(bytes).is_ok()
 }
 
 /// What of decoded bytes is text: all, or what is left without the zeros of UTF-16, or inflated.

@@ -1,0 +1,92 @@
+//! Claims about secrets that are encoded in places where the encoding does not stand alone.
+
+use std::sync::LazyLock;
+
+use super::super::engine::{Engine, RuleSpec};
+use super::super::stream::{Encoding, StreamOptions};
+use crate::model::{Finding, Surface, View};
+
+static ENGINE: LazyLock<Engine> = LazyLock::new(|| Engine::compile(&RuleSpec::default()).unwrap());
+
+const KEY: &[u8] = concat!("glpat", "-Wd83nVq5TzKx1PbM7sYc").as_bytes();
+
+/// What is found, which has to be the same in whatever pieces the text arrives.
+fn scan(text: &[u8]) -> Vec<Finding> {
+    let stream = |size: usize| {
+        let mut scan = ENGINE.stream(Surface::RequestBody, StreamOptions { encoding: Encoding::Plain });
+        text.chunks(size).for_each(|piece| drop(scan.push(piece)));
+        scan.finish()
+    };
+    let whole = stream(text.len().max(1));
+    for size in [7, 64, 1000] {
+        assert_eq!(stream(size), whole, "pieces of {size}");
+    }
+    whole
+}
+
+fn is_found(text: &str) -> bool {
+    scan(text.as_bytes()).iter().any(|finding| &*finding.rule == "GitLab PAT" && finding.view == View::Decoded)
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn base32(bytes: &[u8]) -> String {
+    let bits: String = bytes.iter().map(|byte| format!("{byte:08b}")).collect();
+    bits.as_bytes()
+        .chunks(5)
+        .map(|five| {
+            let value = five.iter().fold(0, |value, &bit| value << 1 | usize::from(bit == b'1')) << (5 - five.len());
+            char::from(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"[value])
+        })
+        .collect()
+}
+
+fn base64(bytes: &[u8]) -> String {
+    let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    bytes
+        .chunks(3)
+        .flat_map(|group| {
+            let bits = (0..3).fold(0, |bits, at| bits << 8 | usize::from(group.get(at).copied().unwrap_or_default()));
+            (0..=group.len()).map(move |at| char::from(alphabet[bits >> (18 - 6 * at) & 63]))
+        })
+        .collect()
+}
+
+#[test]
+fn hex_and_base32_are_undone_where_a_path_or_a_name_joins_them() {
+    for code in [hex(KEY), base32(KEY)] {
+        for text in [
+            format!("https://collect.example/c/{code}/x"),
+            format!("data_{code}"),
+            format!("id-{code}-2"),
+            format!("see {code} now"),
+        ] {
+            assert!(is_found(&text), "{text}");
+        }
+    }
+    assert!(is_found(&format!("f{}", hex(KEY))), "half a byte in front");
+}
+
+#[test]
+fn text_that_decodes_first_does_not_hide_what_decodes_behind_it() {
+    let decoy = base64(b"nothing but a greeting");
+    for cut in 0..4 {
+        for joint in ["/", "_", "-", "+"] {
+            let text = format!("{}{joint}{}", &decoy[..decoy.len() - cut], base64(KEY));
+            assert!(is_found(&text), "{text}");
+        }
+    }
+}
+
+#[test]
+fn long_base64_is_undone_at_every_place_wherever_its_groups_begin() {
+    let text = b"every line says what the last one said\n".repeat(80);
+    for front in ["", "/", "x/", "ab/"] {
+        for at in [0, 1100, 1450, 2400, 3000] {
+            let long = [&text[..at], b"\n", KEY, b"\n", &text[at..]].concat();
+            assert!(is_found(&format!("{front}{}", base64(&long))), "after {front:?}, at {at}");
+        }
+    }
+}
