@@ -199,12 +199,13 @@ impl Disguises {
             }
         }
         self.at = text.first + begin as u64;
-        let most = bytes.len().min(begin + LOOK);
-        let length = text.get(begin..most).iter().take_while(|&&byte| in_run(byte)).count();
+        let length = run_length(text, begin)?;
         let end = begin + length;
         if length == LOOK {
             let run = Run { range: begin..end, continued: self.inside, goes_on: true };
-            (self.at, self.inside) = (self.at + STEP as u64, true);
+            // Line breaks do not count, so that groups go on where they would without them.
+            let step = text.get(begin..end).iter().enumerate().filter(|&(_, &byte)| in_run(byte)).nth(STEP);
+            (self.at, self.inside) = (self.at + step.map_or(STEP, |(step, _)| step) as u64, true);
             return Some(run);
         }
         // The word around the run has to be known as well.
@@ -225,6 +226,36 @@ impl Disguises {
         }
         None
     }
+}
+
+/// How long the run at `begin` is, at most [`LOOK`], line breaks within wrapped base64 included. `None` when that depends on
+/// what is not here yet.
+fn run_length(text: Kept<'_>, begin: usize) -> Option<usize> {
+    let most = begin + LOOK;
+    let mut end = begin;
+    loop {
+        let rest = text.get(end..text.bytes.len().min(most));
+        end += rest.iter().take_while(|&&byte| in_run(byte)).count();
+        let (width, next) = match *text.get(end..text.bytes.len()) {
+            [b'\n', next, ..] => (1, next),
+            [b'\r', b'\n', next, ..] => (2, next),
+            [b'\n' | b'\r'] | [b'\r', b'\n'] if !text.last && is_wrapped(text, end) => return None,
+            _ => return Some(end - begin),
+        };
+        if end == most || !in_run(next) || !is_wrapped(text, end) {
+            return Some(end - begin);
+        }
+        end += width;
+        if end >= most {
+            return Some(LOOK);
+        }
+    }
+}
+
+/// Whether the line that ends at `end` is as long as those of encoders: MIME and PEM for base64, `xxd` for hex.
+fn is_wrapped(text: Kept<'_>, end: usize) -> bool {
+    let line = text.get(end.saturating_sub(80)..end).iter().rev().take_while(|&&byte| in_run(byte)).count();
+    matches!(line, 60 | 64 | 76)
 }
 
 /// A run in what is kept of a view.
@@ -255,6 +286,14 @@ impl Search<'_> {
         if token.len() < WORDY && is_word(token) {
             return;
         }
+        let unwrapped: Zeroizing<Vec<u8>>;
+        let wrapped = token.contains(&b'\n');
+        let token = if wrapped {
+            unwrapped = Zeroizing::new(token.iter().copied().filter(|&byte| in_run(byte)).collect());
+            &unwrapped
+        } else {
+            token
+        };
         let mut decoded = Vec::new();
         codecs::attempts(token, run.continued, |attempt| decoded.push(attempt));
         let any = !decoded.is_empty();
@@ -266,6 +305,7 @@ impl Search<'_> {
             && !is_answer(self.surface)
             && !run.continued
             && !run.goes_on
+            && !wrapped
             && may_be_reversed(token)
         {
             self.reverse(&run.range, reversed);

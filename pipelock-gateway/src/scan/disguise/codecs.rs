@@ -185,15 +185,16 @@ fn base64_phases(token: &[u8]) -> u8 {
     if zeros * 4 > token.len() || packed {
         return 0b1111;
     }
-    // Where all three bytes of a group are ASCII their highest bits are zero. Twelve of them in a row fill three groups, and
-    // all of a short text is ASCII.
-    let wanted = if token.len() < 20 { 2 } else { 3 };
-    let (mut history, mut phases) = (0u16, 0u8);
+    // Twelve printable bytes in a row fill three groups and the last byte before them at least; a short text is printable as
+    // a whole.
+    let short = token.len() < 20;
+    let (mut full, mut last, mut phases) = (0u16, 0u16, 0u8);
     for (place, triple) in token.windows(3).enumerate() {
         let [a, b, c] = triple else { break };
-        let class = |byte: &u8| ASCII_BITS[usize::from(*byte)];
-        history = history << 1 | u16::from(class(a) & class(b) >> 1 & class(c) >> 2 & 1);
-        let row = history & history >> 4 & if wanted == 3 { history >> 8 } else { 1 };
+        let class = |byte: &u8| PRINTABLE_BITS[usize::from(*byte)];
+        full = full << 1 | u16::from(class(a) & class(b) >> 1 & class(c) >> 2 & 1);
+        last = last << 1 | u16::from(class(c) >> 2 & 1);
+        let row = full & full >> 4 & if short { 1 } else { full >> 8 & last >> 12 };
         phases |= u8::from(row & 1 != 0) << (place % 4);
     }
     // Other UTF-8 is so from its first byte on.
@@ -205,14 +206,17 @@ fn base64_phases(token: &[u8]) -> u8 {
     phases
 }
 
-/// For each byte of base64 whether its value allows ASCII as the first, second or third of a group: one bit each.
-static ASCII_BITS: [u8; 256] = {
+/// For each byte of base64 whether its value allows printable bytes as the first, second or third of a group: one bit each.
+static PRINTABLE_BITS: [u8; 256] = {
     let mut bits = [0; 256];
     let mut byte = 0;
     while byte < 256 {
         let value = BASE64[byte];
         if value < 64 {
-            bits[byte] = (value < 32) as u8 | ((value & 8 == 0) as u8) << 1 | ((value & 2 == 0) as u8) << 2;
+            // High bits of the first byte, of the second and of the third; tabs and line breaks begin with four zeros.
+            let first = matches!(value, 2..=3 | 8..=31);
+            let second = matches!(value & 15, 0 | 2..=7);
+            bits[byte] = first as u8 | (second as u8) << 1 | ((value & 2 == 0) as u8) << 2;
         }
         byte += 1;
     }

@@ -14,7 +14,9 @@ const KEY: &[u8] = concat!("glpat", "-Wd83nVq5TzKx1PbM7sYc").as_bytes();
 fn scan(text: &[u8]) -> Vec<Finding> {
     let stream = |size: usize| {
         let mut scan = ENGINE.stream(Surface::RequestBody, StreamOptions { encoding: Encoding::Plain });
-        text.chunks(size).for_each(|piece| drop(scan.push(piece)));
+        for piece in text.chunks(size) {
+            scan.push(piece);
+        }
         scan.finish()
     };
     let whole = stream(text.len().max(1));
@@ -87,6 +89,27 @@ fn long_base64_is_undone_at_every_place_wherever_its_groups_begin() {
         for at in [0, 1100, 1450, 2400, 3000] {
             let long = [&text[..at], b"\n", KEY, b"\n", &text[at..]].concat();
             assert!(is_found(&format!("{front}{}", base64(&long))), "after {front:?}, at {at}");
+        }
+    }
+}
+
+#[test]
+fn base64_and_hex_that_are_wrapped_are_undone_over_the_line_breaks() {
+    let wrapped = |code: &str, columns: usize, joint: &str| {
+        let lines: Vec<_> = code.as_bytes().chunks(columns).map(|line| std::str::from_utf8(line).unwrap()).collect();
+        lines.join(joint)
+    };
+    for at in (0..90).step_by(7).chain([1400, 3000]) {
+        let text = b"a line of this and that, and another\n".repeat(90);
+        let long = [&text[..at], b"\n", KEY, b"\n", &text[at..]].concat();
+        for columns in [60, 64, 76] {
+            for joint in ["\n", "\r\n"] {
+                let text = wrapped(&base64(&long), columns, joint);
+                assert!(is_found(&format!("{{\"{text}=\"}}")), "at {at}, {columns} columns");
+            }
+        }
+        if at < 90 {
+            assert!(is_found(&wrapped(&hex(&long), 60, "\n")), "at {at}, hex");
         }
     }
 }
