@@ -286,6 +286,19 @@ impl Search<'_> {
         if token.len() < WORDY && is_word(token) {
             return;
         }
+        // A line of such a length and the next one need not belong together.
+        let mut lines = token.split(|byte| matches!(byte, b'\r' | b'\n')).filter(|line| !line.is_empty());
+        if let (Some(first), Some(second), None) = (lines.next(), lines.next(), lines.next())
+            && !run.continued
+            && !run.goes_on
+        {
+            let (start, end) = (run.range.start, run.range.end);
+            for range in [start..start + first.len(), end - second.len()..end] {
+                if range.len() >= SHORTEST {
+                    self.run(&Run { range, continued: false, goes_on: false }, reversed);
+                }
+            }
+        }
         let unwrapped: Zeroizing<Vec<u8>>;
         let wrapped = token.contains(&b'\n');
         let token = if wrapped {
