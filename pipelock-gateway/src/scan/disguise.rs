@@ -345,15 +345,18 @@ impl Search<'_> {
 
     /// Scans what was below a disguise, as if it stood there undisguised.
     fn scan(&mut self, place: &Range<usize>, plain: &[u8], view: View) {
-        let Some(left) = self.left.checked_sub(plain.len() as u64) else {
+        // To look whether it is worth it costs about half of that.
+        let half = plain.len() as u64 / 2;
+        if self.left < plain.len() as u64 {
             self.exhausted = true;
             return;
-        };
-        self.left = left;
+        }
+        self.left -= half;
         let context = self.text.get(place.start.saturating_sub(CONTEXT)..place.start);
         if !self.promises(context, plain, view) {
             return;
         }
+        self.left -= plain.len() as u64 - half;
         let mut scan =
             StreamScan::nested(Arc::clone(self.set), self.surface, self.masks.and(view), context.len() + plain.len());
         scan.push(context);

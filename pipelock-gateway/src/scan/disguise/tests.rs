@@ -130,3 +130,31 @@ fn a_flood_before_an_order_that_is_spaced_out_is_told() {
     let found = ENGINE.scan(Surface::Response, text.as_bytes());
     assert!(found.iter().any(|finding| &*finding.rule == "Scan Limit: trigger hits"), "{found:?}");
 }
+
+#[test]
+fn columns_of_numbers_are_neither_cards_nor_a_limit() {
+    let mut state = 1u64;
+    let mut number = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        state >> 33
+    };
+    let row = |count: usize, number: &mut dyn FnMut() -> u64| -> String {
+        (0..count).map(|_| format!("{:3} ", number() % 1000)).collect::<String>() + "\n"
+    };
+    let matrix: String = (0..3000).map(|_| row(20, &mut number)).collect();
+    assert_eq!(scan(matrix.as_bytes()), [], "matrix");
+    let column: String = (0..5000).map(|at| format!("{:016}\n", 7 * at + 3)).collect();
+    let found = scan(column.as_bytes());
+    assert!(found.iter().all(|finding| !finding.rule.starts_with("Scan Limit")), "column: {found:?}");
+}
+
+#[test]
+fn a_key_in_pieces_is_found_where_a_long_stretch_of_pieces_is_cut() {
+    let filler = "ab7Cd2Ef".repeat(160);
+    for cut in 990..1040 {
+        let joined = [&filler.as_bytes()[..cut], b".", KEY, b".", &filler.as_bytes()[..60]].concat();
+        let pieces: Vec<_> = joined.chunks(2).map(|piece| std::str::from_utf8(piece).unwrap()).collect();
+        let found = ENGINE.scan(Surface::RequestBody, format!("x {}", pieces.join(" ")).as_bytes());
+        assert!(found.iter().any(|finding| &*finding.rule == "GitLab PAT"), "{cut}: {found:?}");
+    }
+}
