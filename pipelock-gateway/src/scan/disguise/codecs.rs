@@ -262,3 +262,46 @@ fn base64(token: &[u8]) -> Option<Vec<u8>> {
     }
     (!out.is_empty()).then_some(out)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn encode(text: &[u8]) -> String {
+        let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+        let mut encoded = String::new();
+        for group in text.chunks(3) {
+            let bits = group.iter().chain([&0, &0]).take(3).fold(0usize, |bits, &byte| bits << 8 | usize::from(byte));
+            for place in 0..=group.len() {
+                encoded.push(char::from(alphabet[bits >> (18 - 6 * place) & 63]));
+            }
+        }
+        encoded
+    }
+
+    fn decoded(token: &str) -> Vec<Vec<u8>> {
+        let mut all = Vec::new();
+        attempts(token.as_bytes(), false, |attempt| all.push(attempt.bytes.to_vec()));
+        all
+    }
+
+    #[test]
+    fn text_in_base64_is_found_wherever_its_groups_begin() {
+        let wide: Vec<u8> = "password=Tr0ub4dor".bytes().flat_map(|byte| [byte, 0]).collect();
+        let mixed = [&[0xff, 0x00, 0x9c, 0xfe, 0x81][..], b"pin: 4921 for the safe", &[0xf9, 0x88]].concat();
+        for text in [b"078-05-1120".as_slice(), "пароль от сейфа".as_bytes(), b"user:hunter2-and-more", &wide, &mixed]
+        {
+            for before in ["", "x", "xy", "xyz"] {
+                let token = format!("{before}{}", encode(text));
+                assert!(!decoded(&token).is_empty(), "{token}");
+            }
+        }
+    }
+
+    #[test]
+    fn names_and_numbers_are_not_decoded() {
+        for token in ["2026-11-21T21", "7f3a9c21-0026-4fa6-8b79-273b10a6d4af", "created_at_timestamp_2026"] {
+            assert_eq!(decoded(token), Vec::<Vec<u8>>::new(), "{token}");
+        }
+    }
+}
