@@ -44,7 +44,7 @@ mod url;
 mod validate;
 mod window;
 
-pub use catalogue::{RuleFacts, RuleFinder, catalogue, keeps_promise, reaction};
+pub use catalogue::{RuleFacts, RuleFinder, catalogue, is_floor_rule, keeps_promise, reaction};
 pub use cost::{Probe, probes};
 pub use engine::{Engine, Error, RuleSpec, UserRule};
 pub use environment::{EnvironmentSecret, environment_secrets};

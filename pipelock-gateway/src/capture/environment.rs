@@ -55,7 +55,9 @@ pub(super) fn read(workload: &Workload, known: &dyn Fn(Process) -> bool) -> Resu
         return Ok(Vec::new());
     }
     let directory = cgroup_of(workload)?;
-    let mut environments = vec![Environment { process: own, bytes: environ(workload.pid)? }];
+    // That its own cannot be read is no reason to leave its neighbours unread.
+    let mut environments: Vec<_> =
+        environ(workload.pid).into_iter().map(|bytes| Environment { process: own, bytes }).collect();
     let path = directory.join("cgroup.procs");
     let list = fs::read_to_string(&path).map_err(|e| Error::io("reading", &path, e))?;
     let neighbours = list.lines().filter_map(|line| line.parse().ok()).filter(|pid| *pid != workload.pid);

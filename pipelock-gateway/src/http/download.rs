@@ -48,7 +48,9 @@ impl Running {
         let limits = &connection.limits;
         // What is decoded is looked at and forgotten, so that only the ratio needs a bound.
         let Ok(decoder) = Decoder::for_answer(&head.headers, u64::MAX, limits.max_decode_ratio) else {
-            return if self.cannot_show(BlockReason::BodyUndecodable) { Err(Withheld) } else { Ok(relayed(body)) };
+            let (exchange, reason) = (&connection.exchange, BlockReason::BodyUndecodable);
+            let verdict = connection.inspect.uninspectable_answer(exchange, self.id, reason);
+            return if self.log.judged(verdict).is_block() { Err(Withheld) } else { Ok(relayed(body)) };
         };
         let mut stream = Box::new(JudgedStream {
             direction: Direction::Response,

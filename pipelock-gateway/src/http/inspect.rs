@@ -47,6 +47,11 @@ pub trait Inspect: Send + Sync + 'static {
     /// not shown pass unjudged; audit mode answers [`crate::model::Action::Warn`].
     fn uninspectable(&self, exchange: &Exchange, id: RequestId, reason: BlockReason) -> Verdict;
 
+    /// The same for an answer.
+    fn uninspectable_answer(&self, exchange: &Exchange, id: RequestId, reason: BlockReason) -> Verdict {
+        self.uninspectable(exchange, id, reason)
+    }
+
     /// Takes the record of a finished exchange: exactly one for each request, also for one whose head could not be parsed
     /// (no method, no path) or whose client vanished. Called while values are dropped, so it must neither block nor panic:
     /// a slow sink loses records and never delays traffic.
@@ -97,6 +102,10 @@ impl<T: Inspect + ?Sized> Inspect for Arc<T> {
 
     fn uninspectable(&self, exchange: &Exchange, id: RequestId, reason: BlockReason) -> Verdict {
         (**self).uninspectable(exchange, id, reason)
+    }
+
+    fn uninspectable_answer(&self, exchange: &Exchange, id: RequestId, reason: BlockReason) -> Verdict {
+        (**self).uninspectable_answer(exchange, id, reason)
     }
 
     fn exchange_done(&self, record: RequestRecord) {

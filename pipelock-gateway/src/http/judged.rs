@@ -19,7 +19,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body::{Body, Frame};
 use hyper::body::Incoming;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use super::body::Held;
@@ -113,7 +113,11 @@ impl JudgedStream {
                     Ok(taken) => taken?,
                     Err(_) => return Ok(Ahead::More),
                 },
-                None => next.await?,
+                // It may pass as it comes, then: an upstream that stalls must not occupy the budget for good.
+                None => match timeout(limits.body_idle, next).await {
+                    Ok(taken) => taken?,
+                    Err(_) => return Ok(Ahead::More),
+                },
             }
             let held = self.held.bytes();
             if !self.held.lease.cover(held, limits.budget_patience).await {
@@ -210,7 +214,10 @@ impl JudgedStream {
 
     fn give_up(&mut self, reason: BlockReason) -> Result<(), Error> {
         self.decoder = None;
-        let verdict = self.inspect.uninspectable(&self.exchange, self.id, reason);
+        let verdict = match self.direction {
+            Direction::Request => self.inspect.uninspectable(&self.exchange, self.id, reason),
+            Direction::Response => self.inspect.uninspectable_answer(&self.exchange, self.id, reason),
+        };
         if self.log.judged(verdict).is_block() {
             return Err(Error::Stopped);
         }

@@ -40,7 +40,10 @@ impl Judge {
 impl Scanner {
     /// The same for an answer, where configuration may ask for warnings only.
     fn fold_answer(&self, findings: Vec<Finding>) -> Verdict {
-        let mut verdict = self.0.fold(findings);
+        self.soften_answer(self.0.fold(findings))
+    }
+
+    fn soften_answer(&self, mut verdict: Verdict) -> Verdict {
         if self.0.responses.warn_only {
             verdict.action = verdict.action.min(Action::Warn);
         }
@@ -174,6 +177,10 @@ impl Inspect for Judge {
 
     fn uninspectable(&self, _exchange: &Exchange, _id: RequestId, reason: BlockReason) -> Verdict {
         verdict::uninspectable(self.scanner.0.verdict, reason)
+    }
+
+    fn uninspectable_answer(&self, _exchange: &Exchange, _id: RequestId, reason: BlockReason) -> Verdict {
+        self.scanner.soften_answer(verdict::uninspectable(self.scanner.0.verdict, reason))
     }
 
     fn exchange_done(&self, record: RequestRecord) {

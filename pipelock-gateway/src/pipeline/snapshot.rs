@@ -45,8 +45,10 @@ pub struct PatternNotes {
 
 impl PatternNotes {
     fn new(patterns: &[DlpPattern]) -> Self {
-        let warn_only = patterns.iter().filter(|p| p.warn_only).map(|p| p.name.clone()).collect();
-        let exempt = patterns.iter().map(|p| (p.name.clone(), p.exempt_domains.clone())).collect();
+        // Findings are told apart by name, and the floor does not bend to a pattern that borrows one of its names.
+        let own = || patterns.iter().filter(|pattern| !is_reserved(&pattern.name));
+        let warn_only = own().filter(|p| p.warn_only).map(|p| p.name.clone()).collect();
+        let exempt = own().map(|p| (p.name.clone(), p.exempt_domains.clone())).collect();
         Self { warn_only, exempt }
     }
 
@@ -61,6 +63,14 @@ impl PatternNotes {
     pub fn is_exempt(&self, rule: &str, host: &PeerName) -> bool {
         self.exempt.get(rule).is_some_and(|domains| domains.matches(host))
     }
+}
+
+/// Names whose findings no pattern of the file may soften.
+fn is_reserved(name: &str) -> bool {
+    name == KNOWN_SECRET_RULE
+        || name.starts_with(CANARY_RULE)
+        || name.starts_with("Environment Variable Leak")
+        || scan::is_floor_rule(name)
 }
 
 impl Snapshot {

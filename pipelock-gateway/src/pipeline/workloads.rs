@@ -52,6 +52,8 @@ impl Sender {
 #[derive(Debug, Default)]
 pub(super) struct Known {
     state: Mutex<State>,
+    /// Held while its environments are read.
+    turn: Arc<tokio::sync::Mutex<()>>,
     ring: Mutex<Option<Ring>>,
 }
 
@@ -99,7 +101,16 @@ impl Workloads {
         metrics: &Metrics,
     ) -> Arc<Literals> {
         let (datapath, workload, shared) = (Arc::clone(&self.datapath), workload.clone(), Arc::clone(known));
-        let reading = tokio::task::spawn_blocking(move || shared.read(&*datapath, &workload, min_length));
+        // One reading at a time: a process that makes its own environment slow to read must not occupy a thread for each of its
+        // connections. The turn is given back by the reading itself, also when nobody waits for it any more.
+        let reading = async {
+            let turn = Arc::clone(&known.turn).lock_owned().await;
+            tokio::task::spawn_blocking(move || {
+                let _turn = turn;
+                shared.read(&*datapath, &workload, min_length)
+            })
+            .await
+        };
         match tokio::time::timeout(READ_TIMEOUT, reading).await {
             Ok(Ok(outcome)) => metrics.environment_read(outcome),
             Ok(Err(_)) | Err(_) => metrics.environment_read(EnvironmentRead::Timeout),

@@ -97,6 +97,12 @@ fn behaviour(rule: &Behaviour) -> RuleFacts {
     }
 }
 
+/// Whether a rule of this name is built in and part of the floor, which no configuration can switch off.
+#[must_use]
+pub fn is_floor_rule(name: &str) -> bool {
+    rules::built_in().any(|rule| rule.floor && rule.name == name)
+}
+
 fn secret(rule: &BuiltIn) -> RuleFacts {
     let (finder, checked) = match &rule.lane {
         Lane::Trigger(trigger) => (RuleFinder::Expression(trigger.expression), trigger.check.is_some()),

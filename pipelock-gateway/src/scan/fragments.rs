@@ -247,7 +247,12 @@ impl Ring {
             if scan(&piece.value).iter().any(counts) {
                 continue;
             }
-            found.extend(lane.completed_by(&piece, &scan));
+            let completed = lane.completed_by(&piece, &scan);
+            if !completed.is_empty() {
+                // Not kept: it is stopped, and must complete the secret again when the client tries again.
+                found.extend(completed);
+                continue;
+            }
             self.bytes += piece.value.len() + OVERHEAD;
             if let Some(lane) = self.lanes.last_mut() {
                 lane.pieces.push_back(Kept { number: piece.number, at: now, value: piece.value });
@@ -424,6 +429,14 @@ mod tests {
             KEY.as_bytes().chunks(5).map(|part| format!("d={}", String::from_utf8_lossy(part))).collect();
         let six: Vec<&str> = six.iter().map(String::as_str).collect();
         assert_eq!(send(&mut ring(), Syntax::Form, &six).len(), 1, "five bytes at a time");
+    }
+
+    #[test]
+    fn a_piece_that_was_stopped_is_stopped_again_when_the_client_tries_again() {
+        let (a, b) = halves();
+        let (first, second) = (format!("d={a}"), format!("d={b}"));
+        let found = send(&mut ring(), Syntax::Form, &[&first, &second, &second, &second]);
+        assert_eq!(found.iter().map(|(at, _)| *at).collect::<Vec<_>>(), [1, 2, 3]);
     }
 
     #[test]

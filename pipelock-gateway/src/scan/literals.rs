@@ -418,6 +418,12 @@ impl LiteralScan {
         if self.found.len() < MAX_FINDINGS {
             let surface = self.surface;
             self.found.push(Finding { rule, family, severity, surface, view, span, evidence });
+        } else if self.found.len() == MAX_FINDINGS {
+            // Those before may all be excused by their place, so that this one is the leak.
+            let (rule, family) = ("Scan Limit: known values".into(), Family::Limit);
+            let finding =
+                Finding { rule, family, severity: Severity::High, surface: self.surface, view, span, evidence };
+            self.found.push(finding);
         }
     }
 }

@@ -85,6 +85,8 @@ pub(super) struct Window {
     capacity: usize,
     /// Set once a limit was reported.
     ended: bool,
+    /// A rule found more than is written down, and that was said.
+    overflowed: bool,
     /// View offset at which the stretch begins that the matcher sees; anything but zero is a cut.
     origin: u64,
     /// The newest bytes of the view.
@@ -117,6 +119,7 @@ impl Window {
             stream: None,
             capacity: expected.saturating_mul(2).saturating_add(SLACK).min(CAPACITY),
             ended: false,
+            overflowed: false,
             origin: 0,
             kept: Zeroizing::new(Vec::new()),
             raw_lengths: mapped.then(Vec::new),
@@ -361,7 +364,9 @@ impl Window {
                 Finder::Run(_) | Finder::Service => break,
             };
             let seen = self.seen(hit.rule);
-            if seen.covered < hit.end && seen.counts[0] < limit {
+            // One more than is written down is still looked at, so that it can be said that there is one.
+            let wanted = seen.counts[0] < limit || (!self.overflowed && rule.severity >= Severity::High);
+            if seen.covered < hit.end && wanted {
                 let decided_at = self.decided_at(&mut hit, tail);
                 if decided_at.is_none() && !last {
                     if let Some(pending) = self.pending.get_mut(decided) {
@@ -501,6 +506,11 @@ impl Window {
         let [at_full, lowered] = &mut seen.counts;
         let count = if at_most.is_none() { at_full } else { lowered };
         if *count == FINDINGS_PER_RULE {
+            // What is only counted says nothing new, unless the verdict excuses findings by their place: then the ones that
+            // were written down may be excused and the next one is the leak.
+            if at_most.is_none() && full >= Severity::High && !std::mem::replace(&mut self.overflowed, true) {
+                found.push(self.more_than_written(range));
+            }
             return;
         }
         *count += 1;
@@ -514,6 +524,19 @@ impl Window {
             span: self.raw_offset(range.start)..self.raw_offset(range.end),
             evidence: evidence(token),
         });
+    }
+
+    /// Said once, when a rule found more that blocks than is written down.
+    fn more_than_written(&self, range: Range<u64>) -> Finding {
+        Finding {
+            rule: "Scan Limit: findings of one rule".into(),
+            family: Family::Limit,
+            severity: Severity::High,
+            surface: self.surface,
+            view: self.view,
+            span: self.raw_offset(range.start)..self.raw_offset(range.end),
+            evidence: evidence(&[]),
+        }
     }
 
     /// Ends the view after `at` bytes of it: a limit was reached, and what lies behind is not judged.

@@ -6,7 +6,9 @@
 //! is data (`credential_binding` of the configuration and its built-in default); it knows nothing of how findings are made.
 
 use super::place::Place;
-use crate::model::{BodyPlace, BoundHosts, BoundRules, CredentialBinding, Family, Finding, PeerName, Placement};
+use crate::model::{
+    BodyPlace, BoundHosts, BoundRules, CredentialBinding, Family, Finding, KNOWN_SECRET_RULE, PeerName, Placement,
+};
 
 /// The table in force.
 #[derive(Clone, Debug, Default)]
@@ -80,18 +82,53 @@ impl Bindings {
             for place in places_of(finding) {
                 for entry in self.entries_for(finding, place, host) {
                     expected = true;
-                    if matches!(entry.hosts, BoundHosts::Listed(_)) {
-                        own.push(finding.span.clone());
+                    if matches!(entry.hosts, BoundHosts::Listed(_)) && identifies(finding) {
+                        own.push((finding.span.clone(), entry));
                     }
                 }
             }
             !expected
         });
         findings.retain(|finding| {
-            let covered = own.iter().any(|span| span.start <= finding.span.start && finding.span.end <= span.end);
+            let covered = own.iter().any(|(span, entry)| {
+                let inside = span.start <= finding.span.start && finding.span.end <= span.end;
+                inside && !self.belongs_elsewhere(finding, entry)
+            });
             !covered || finding.family != Family::Dlp || finding.is_canary()
         });
     }
+}
+
+impl Bindings {
+    /// Whether a finding names a credential that is not the entry's: a value of the configuration, or a rule that the table
+    /// lists for others only.
+    fn belongs_elsewhere(&self, finding: &Finding, entry: &CredentialBinding) -> bool {
+        if *finding.rule == *KNOWN_SECRET_RULE {
+            return true;
+        }
+        // Whatever variable holds it: by its own format it is the provider's.
+        if finding.variable().is_some() {
+            return false;
+        }
+        let named =
+            |other: &CredentialBinding| speaks_of(other, finding) && matches!(other.rules, BoundRules::Named(_));
+        identifies(finding) && !named(entry) && self.0.iter().any(named)
+    }
+}
+
+/// Rules that say only that something is a secret, not whose: by the words around it, or by the way it is sent.
+const NAMELESS: &[&str] = &[
+    "Bearer Token",
+    "HTTP Basic Credentials",
+    "Credential in URL",
+    "Environment Variable Secret",
+    "JWT Token",
+    "Command Line Credentials",
+];
+
+/// Whether a finding says whose credential it is.
+fn identifies(finding: &Finding) -> bool {
+    *finding.rule != *KNOWN_SECRET_RULE && !NAMELESS.contains(&&*finding.rule) && !finding.rule.ends_with(" Assignment")
 }
 
 fn speaks_of(entry: &CredentialBinding, finding: &Finding) -> bool {
@@ -202,6 +239,35 @@ mod tests {
         assert_eq!(left(&[("A Key", 10..40), (env, 12..41)]), [env], "it goes beyond the key");
         assert_eq!(left(&[("A Key", 10..40), ("Canary Token (trap)", 10..40)]), ["Canary Token (trap)"]);
         assert_eq!(left(&[(env, 12..40)]), [env]);
+    }
+
+    /// Words and schemes say that something is a secret, and not whose: sent to a tenant's own host, they excuse nothing else.
+    #[test]
+    fn a_rule_that_does_not_say_whose_it_is_covers_nothing_but_itself() {
+        for nameless in ["Secret Assignment", "HTTP Basic Credentials", "Bearer Token", "Credential in URL"] {
+            let table = Bindings::new(vec![
+                entry(&[nameless], &["tenant.example.com"], &["header x-key"]),
+                entry(&["B Key"], &["b.example.com"], &["header x-key"]),
+            ]);
+            let place = Place::Header { name: b"x-key", scheme: None };
+            for other in [KNOWN_SECRET_RULE, "Environment Variable Leak (DB_PASSWORD)", "B Key"] {
+                let mut findings = vec![finding(nameless, 0..40), finding(other, 4..40)];
+                table.retain_leaks(&mut findings, Some(&host("tenant.example.com")), |_| [place]);
+                assert_eq!(findings, [finding(other, 4..40)], "{nameless} and {other}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_key_of_another_provider_is_not_covered_by_one_around_it() {
+        let table = Bindings::new(vec![
+            entry(&["A Key"], &["a.example.com"], &["header x-key"]),
+            entry(&["B Key"], &["b.example.com"], &["header x-key"]),
+        ]);
+        let place = Place::Header { name: b"x-key", scheme: None };
+        let mut findings = vec![finding("A Key", 0..40), finding("B Key", 4..40), finding("C Key", 4..40)];
+        table.retain_leaks(&mut findings, Some(&host("a.example.com")), |_| [place]);
+        assert_eq!(findings, [finding("B Key", 4..40)]);
     }
 
     #[test]

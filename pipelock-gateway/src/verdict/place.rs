@@ -32,7 +32,10 @@ pub fn in_target<'a>(line: &'a [u8], span: &Range<u64>) -> Option<Place<'a>> {
     let span = local(span)?;
     // No method, for those who have only a URL.
     let target = memchr::memchr(b' ', line).map_or(0, |blank| blank + 1);
-    let authority = memchr::memmem::find(line.get(target..)?, b"://").map_or(target, |at| target + at + 3);
+    // Only a target that begins with a scheme has an authority; further on `://` is part of a value.
+    let head = line.get(target..)?.split(|byte| b"/?".contains(byte)).next()?;
+    let absolute = head.ends_with(b":") && line.get(target + head.len()..)?.starts_with(b"//");
+    let authority = if absolute { target + head.len() + 2 } else { target };
     let rest = line.get(authority..)?;
     let ends = |mark: u8, from: usize| {
         memchr::memchr(mark, line.get(from..).unwrap_or_default()).map_or(line.len(), |at| from + at)
@@ -98,6 +101,9 @@ mod tests {
             ("GET https://h.test/services/KEY", "https://h.test/services/KEY", Some(Place::Path(b"/services/KEY"))),
             ("https://h.test/p?k=KEY", "KEY", Some(Place::Query(b"k"))),
             ("GET https://KEY.test/p", "KEY", Some(Place::Path(b"/p"))),
+            ("GET /botKEY/setWebhook?url=https://h.test/x", "KEY", Some(Place::Path(b"/botKEY/setWebhook"))),
+            ("GET /bot1/send?text=KEY&u=://x/bot", "KEY", Some(Place::Query(b"text"))),
+            ("GET /auth?redirect_uri=https://h.test/cb&k=KEY", "KEY", Some(Place::Query(b"k"))),
             ("KEY /p?k=v", "KEY", None),
             ("GET /p?k=v", "p?k=v", None),
             ("GET *", "*", None),

@@ -14,7 +14,7 @@ pub(super) static FAMILIES: &[Family] = &[
         triggers: &[
             "(?:your|the user.{1,6}s|user|my|all|any|every|stored|saved|available) (?:[a-z]{1,12} ){0,2}(?:passwords?|api keys?|api_keys?|credentials|private keys?|seed phrase|secret keys?|secrets|access tokens?|session (?:token|cookie)s?|ssh keys?|environment variables|env vars|credit card|card number|bank account|passport|social security|ssn|2fa|security code|verification code|recovery phrase)",
             "(?:security|verification|2fa|otp|one-time|confirmation|login) codes? ?(?:received|from|sent|to|in|that)",
-            "(?:/etc/passwd|/etc/shadow|id_rsa|\\.ssh/|\\.aws/credentials|[^a-z0-9_)]\\.env\\b|environment variables)",
+            "(?:/etc/passwd|/etc/shadow|id_rsa|\\.ssh/|\\.aws/credentials|\\.env file)",
         ],
         patterns: &[
             (
