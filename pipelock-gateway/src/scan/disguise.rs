@@ -7,6 +7,8 @@
 
 mod codecs;
 mod pieces;
+#[cfg(test)]
+mod tests;
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -197,12 +199,13 @@ impl Disguises {
             }
         }
         self.at = text.first + begin as u64;
-        let most = bytes.len().min(begin + LOOK);
-        let length = text.get(begin..most).iter().take_while(|&&byte| in_run(byte)).count();
+        let length = run_length(text, begin)?;
         let end = begin + length;
         if length == LOOK {
             let run = Run { range: begin..end, continued: self.inside, goes_on: true };
-            (self.at, self.inside) = (self.at + STEP as u64, true);
+            // Line breaks do not count, so that groups go on where they would without them.
+            let step = text.get(begin..end).iter().enumerate().filter(|&(_, &byte)| in_run(byte)).nth(STEP);
+            (self.at, self.inside) = (self.at + step.map_or(STEP, |(step, _)| step) as u64, true);
             return Some(run);
         }
         // The word around the run has to be known as well.
@@ -223,6 +226,36 @@ impl Disguises {
         }
         None
     }
+}
+
+/// How long the run at `begin` is, at most [`LOOK`], line breaks within wrapped base64 included. `None` when that depends on
+/// what is not here yet.
+fn run_length(text: Kept<'_>, begin: usize) -> Option<usize> {
+    let most = begin + LOOK;
+    let mut end = begin;
+    loop {
+        let rest = text.get(end..text.bytes.len().min(most));
+        end += rest.iter().take_while(|&&byte| in_run(byte)).count();
+        let (width, next) = match *text.get(end..text.bytes.len()) {
+            [b'\n', next, ..] => (1, next),
+            [b'\r', b'\n', next, ..] => (2, next),
+            [b'\n' | b'\r'] | [b'\r', b'\n'] if !text.last && is_wrapped(text, end) => return None,
+            _ => return Some(end - begin),
+        };
+        if end == most || !in_run(next) || !is_wrapped(text, end) {
+            return Some(end - begin);
+        }
+        end += width;
+        if end >= most {
+            return Some(LOOK);
+        }
+    }
+}
+
+/// Whether the line that ends at `end` is as long as those of encoders: MIME and PEM for base64, `xxd` for hex.
+fn is_wrapped(text: Kept<'_>, end: usize) -> bool {
+    let line = text.get(end.saturating_sub(80)..end).iter().rev().take_while(|&&byte| in_run(byte)).count();
+    matches!(line, 60 | 64 | 76)
 }
 
 /// A run in what is kept of a view.
@@ -253,6 +286,27 @@ impl Search<'_> {
         if token.len() < WORDY && is_word(token) {
             return;
         }
+        // A line of such a length and the next one need not belong together.
+        let mut lines = token.split(|byte| matches!(byte, b'\r' | b'\n')).filter(|line| !line.is_empty());
+        if let (Some(first), Some(second), None) = (lines.next(), lines.next(), lines.next())
+            && !run.continued
+            && !run.goes_on
+        {
+            let (start, end) = (run.range.start, run.range.end);
+            for range in [start..start + first.len(), end - second.len()..end] {
+                if range.len() >= SHORTEST {
+                    self.run(&Run { range, continued: false, goes_on: false }, reversed);
+                }
+            }
+        }
+        let unwrapped: Zeroizing<Vec<u8>>;
+        let wrapped = token.contains(&b'\n');
+        let token = if wrapped {
+            unwrapped = Zeroizing::new(token.iter().copied().filter(|&byte| in_run(byte)).collect());
+            &unwrapped
+        } else {
+            token
+        };
         let mut decoded = Vec::new();
         codecs::attempts(token, run.continued, |attempt| decoded.push(attempt));
         let any = !decoded.is_empty();
@@ -264,6 +318,7 @@ impl Search<'_> {
             && !is_answer(self.surface)
             && !run.continued
             && !run.goes_on
+            && !wrapped
             && may_be_reversed(token)
         {
             self.reverse(&run.range, reversed);
@@ -290,15 +345,18 @@ impl Search<'_> {
 
     /// Scans what was below a disguise, as if it stood there undisguised.
     fn scan(&mut self, place: &Range<usize>, plain: &[u8], view: View) {
-        let Some(left) = self.left.checked_sub(plain.len() as u64) else {
+        // To look whether it is worth it costs about half of that.
+        let half = plain.len() as u64 / 2;
+        if self.left < plain.len() as u64 {
             self.exhausted = true;
             return;
-        };
-        self.left = left;
+        }
+        self.left -= half;
         let context = self.text.get(place.start.saturating_sub(CONTEXT)..place.start);
         if !self.promises(context, plain, view) {
             return;
         }
+        self.left -= plain.len() as u64 - half;
         let mut scan =
             StreamScan::nested(Arc::clone(self.set), self.surface, self.masks.and(view), context.len() + plain.len());
         scan.push(context);

@@ -44,6 +44,8 @@ pub(super) struct Language {
     pending: Vec<(u64, u32)>,
     /// Up to where blocks have been looked at without blanks.
     squashed: u64,
+    /// Whether there were more hits without blanks than can be looked at.
+    flooded: bool,
     matches: Vec<Known>,
 }
 
@@ -72,6 +74,7 @@ impl Language {
             hits_in_block: 0,
             pending: Vec::new(),
             squashed: 0,
+            flooded: false,
             matches: Vec::new(),
         }
     }
@@ -202,7 +205,8 @@ impl Language {
         let text = Zeroizing::new(text);
         let mut hits = Hits::with_capacity(HITS_PER_BLOCK);
         let mut stream = self.set.generation.open(&self.set.squashed);
-        if stream.feed(&text, &mut hits) == Fed::All {
+        let fed = stream.feed(&text, &mut hits);
+        if fed == Fed::All {
             let _ = stream.finish(&mut hits);
         }
         for hit in hits.as_slice() {
@@ -214,6 +218,10 @@ impl Language {
                 let place = self.first + place.start as u64..self.first + place.end as u64;
                 self.report(&matched, place, View::Squashed, found);
             }
+        }
+        // A flood of hits that come to nothing may stand before one that counts.
+        if fed != Fed::All && !std::mem::replace(&mut self.flooded, true) {
+            self.report_limit(until, View::Squashed, found);
         }
     }
 
@@ -249,13 +257,17 @@ impl Language {
         self.pending.clear();
         self.stream = None;
         self.ended = true;
+        self.report_limit(at, View::Folded, found);
+    }
+
+    fn report_limit(&self, at: u64, view: View, found: &mut Vec<Finding>) {
         let place = self.raw_offset(at);
         found.push(Finding {
             rule: "Scan Limit: trigger hits".into(),
             family: Family::Limit,
             severity: Severity::High,
             surface: self.surface,
-            view: View::Folded,
+            view,
             span: place..place,
             evidence: Evidence { len: 0, fingerprint: 0 },
         });

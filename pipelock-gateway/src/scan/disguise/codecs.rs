@@ -6,6 +6,8 @@ use std::io::Read as _;
 
 use zeroize::Zeroizing;
 
+use super::{SHORTEST, WORDY, is_word};
+
 /// Bytes that came out of one way of decoding.
 pub(super) struct Attempt {
     pub(super) bytes: Zeroizing<Vec<u8>>,
@@ -18,36 +20,62 @@ const SHORT: usize = 8;
 /// Most bytes that are inflated of one run: below this are a token and the document around it.
 const INFLATED: u64 = 8 << 10;
 
-/// Reports every way of decoding `token` that yields text. When it is `continued`, groups begin where the token does.
+/// Reports every way of decoding `token` that yields text. When it is `continued`, it did not begin where it does here.
+///
+/// What a token is joined to by a character of base64, as in a path or after a name, is decoded apart from it as well. One
+/// way is enough only where nearly everything became text: otherwise what is text may be there to hide what is not.
 pub(super) fn attempts(token: &[u8], continued: bool, mut report: impl FnMut(Attempt)) {
     let mut keep = |bytes: Vec<u8>| {
         let bytes = Zeroizing::new(bytes);
-        let accepted = accept(&bytes, continued);
-        let any = accepted.is_some();
-        if let Some(bytes) = accepted {
-            report(Attempt { bytes });
-        }
-        any
+        let Some(bytes) = accept(&bytes, continued) else { return false };
+        let all = is_nearly_all_text(&bytes);
+        report(Attempt { bytes });
+        all
     };
-    if let Some(bytes) = hex(token)
-        && keep(bytes)
-    {
+    if digits(token, &mut keep) {
         return;
     }
-    if let Some(bytes) = base32(token)
-        && keep(bytes)
-    {
+    let phases = base64_phases(token);
+    let mut decoded = 0;
+    let mut start = 0;
+    for part in token.split(|&byte| joins(byte)) {
+        let own = part.len() >= SHORTEST && part.len() < token.len();
+        let phase = phases >> (start % 4) & 1 != 0;
+        if own
+            && ((part.len() >= WORDY || !is_word(part)) && digits(part, &mut keep)
+                || phase && base64(part).is_some_and(&mut keep))
+        {
+            decoded += part.len();
+        }
+        start += part.len() + 1;
+    }
+    if decoded * 8 >= token.len() * 7 {
         return;
     }
     // A token in front may have joined the run, so that it does not begin with a group.
-    let phases = base64_phases(token);
-    for phase in (0..if continued { 1 } else { 4 }).filter(|phase| phases >> phase & 1 != 0) {
-        if let Some(bytes) = token.get(phase..).and_then(base64)
-            && keep(bytes)
-        {
+    for phase in (0..4).filter(|phase| phases >> phase & 1 != 0) {
+        if token.get(phase..).and_then(base64).is_some_and(&mut keep) {
             return;
         }
     }
+}
+
+/// Tries hex, which may begin with a half byte that is not its own, and base32.
+fn digits(token: &[u8], keep: &mut impl FnMut(Vec<u8>) -> bool) -> bool {
+    hex(token).is_some_and(&mut *keep)
+        || token.get(1..).and_then(hex).is_some_and(&mut *keep)
+        || base32(token).is_some_and(keep)
+}
+
+/// Whether a character of base64 also stands between words.
+fn joins(byte: u8) -> bool {
+    matches!(byte, b'/' | b'+' | b'-' | b'_')
+}
+
+/// Whether at most one byte in eight is no text.
+fn is_nearly_all_text(bytes: &[u8]) -> bool {
+    let text = bytes.iter().filter(|byte| matches!(byte, b' '..=b'~' | b'\n' | b'\r' | b'\t')).count();
+    text * 8 >= bytes.len() * 7 || std::str::from_utf8(bytes).is_ok()
 }
 
 /// What of decoded bytes is text: all, or what is left without the zeros of UTF-16, or inflated.
@@ -157,15 +185,16 @@ fn base64_phases(token: &[u8]) -> u8 {
     if zeros * 4 > token.len() || packed {
         return 0b1111;
     }
-    // Where all three bytes of a group are ASCII their highest bits are zero. Twelve of them in a row fill three groups, and
-    // all of a short text is ASCII.
-    let wanted = if token.len() < 20 { 2 } else { 3 };
-    let (mut history, mut phases) = (0u16, 0u8);
+    // Twelve printable bytes in a row fill three groups and the last byte before them at least; a short text is printable as
+    // a whole.
+    let short = token.len() < 20;
+    let (mut full, mut last, mut phases) = (0u16, 0u16, 0u8);
     for (place, triple) in token.windows(3).enumerate() {
         let [a, b, c] = triple else { break };
-        let class = |byte: &u8| ASCII_BITS[usize::from(*byte)];
-        history = history << 1 | u16::from(class(a) & class(b) >> 1 & class(c) >> 2 & 1);
-        let row = history & history >> 4 & if wanted == 3 { history >> 8 } else { 1 };
+        let class = |byte: &u8| PRINTABLE_BITS[usize::from(*byte)];
+        full = full << 1 | u16::from(class(a) & class(b) >> 1 & class(c) >> 2 & 1);
+        last = last << 1 | u16::from(class(c) >> 2 & 1);
+        let row = full & full >> 4 & if short { 1 } else { full >> 8 & last >> 12 };
         phases |= u8::from(row & 1 != 0) << (place % 4);
     }
     // Other UTF-8 is so from its first byte on.
@@ -177,14 +206,17 @@ fn base64_phases(token: &[u8]) -> u8 {
     phases
 }
 
-/// For each byte of base64 whether its value allows ASCII as the first, second or third of a group: one bit each.
-static ASCII_BITS: [u8; 256] = {
+/// For each byte of base64 whether its value allows printable bytes as the first, second or third of a group: one bit each.
+static PRINTABLE_BITS: [u8; 256] = {
     let mut bits = [0; 256];
     let mut byte = 0;
     while byte < 256 {
         let value = BASE64[byte];
         if value < 64 {
-            bits[byte] = (value < 32) as u8 | ((value & 8 == 0) as u8) << 1 | ((value & 2 == 0) as u8) << 2;
+            // High bits of the first byte, of the second and of the third; tabs and line breaks begin with four zeros.
+            let first = matches!(value, 2..=3 | 8..=31);
+            let second = matches!(value & 15, 0 | 2..=7);
+            bits[byte] = first as u8 | (second as u8) << 1 | ((value & 2 == 0) as u8) << 2;
         }
         byte += 1;
     }

@@ -25,6 +25,10 @@ const WORDS: usize = 40;
 const NAMES: [&[u8]; 8] = [b"card", b"visa", b"amex", b"iban", b"routing", b"aba", b"ssn", b"social"];
 /// Longest stretch of pieces. What is longer is cut.
 const LONGEST: usize = 1536;
+/// How far a stretch that was cut begins again before its end: a key in pieces of two.
+const OVERLAP: usize = 384;
+/// Most digits of a number, with some to spare.
+const DIGITS: usize = 24;
 /// Bytes of the mask.
 const BLOCK: usize = 64;
 /// Equal distances that no sentence has, so that what is in between need not look like a token.
@@ -163,9 +167,7 @@ impl Pieces {
         let bytes: Zeroizing<Vec<u8>> =
             Zeroizing::new(text.get(range.clone()).iter().copied().filter(|&byte| byte != b'\n').collect());
         let digits = bytes.iter().filter(|byte| byte.is_ascii_digit()).count();
-        let words = text.get(range.start.saturating_sub(WORDS)..range.start).to_ascii_lowercase();
-        let named = NAMES.iter().any(|name| memchr::memmem::find(&words, name).is_some());
-        if named && (9..=19).contains(&digits) {
+        if is_named(text, range.start) && (9..=19).contains(&digits) {
             report(Joined { place: range, bytes });
         }
         true
@@ -197,11 +199,17 @@ impl Pieces {
         }
         let end = end.min(text.bytes.len());
         if let Some(done) = self.done.get_mut(slot) {
-            *done = text.first + last as u64;
+            let cut = last - begin >= LONGEST;
+            *done = text.first + if cut { last - OVERLAP / stride * stride } else { last } as u64;
         }
         let count = (last - begin) / stride + 1;
         let pieces = text.get(begin.saturating_sub(stride - 1)..end);
         if count < MANY && !is_mixed(pieces) {
+            return true;
+        }
+        // Every matrix is full of cards when its columns are joined.
+        let numeric = !pieces.iter().any(u8::is_ascii_alphabetic);
+        if numeric && pieces.iter().filter(|byte| byte.is_ascii_digit()).count() > DIGITS && !is_named(text, begin) {
             return true;
         }
         // The white space before the first piece, or behind the last, may be there in any case.
@@ -226,6 +234,12 @@ impl Pieces {
         }
         true
     }
+}
+
+/// Whether words before `start` say that a number follows.
+fn is_named(text: Kept<'_>, start: usize) -> bool {
+    let words = text.get(start.saturating_sub(WORDS)..start).to_ascii_lowercase();
+    NAMES.iter().any(|name| memchr::memmem::find(&words, name).is_some())
 }
 
 /// Whether pieces have what [`may_be_a_token`] asks for, however they are joined: looked at first, as nearly all are words.
