@@ -139,7 +139,8 @@ async fn read_chunks<S: AsyncRead + Unpin>(wire: &mut Wire<S>, mut at: usize, bo
 async fn hold<S: AsyncRead + AsyncWrite + Unpin>(wire: &mut Wire<S>) -> io::Result<()> {
     let head = format!("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: {HOLD_LENGTH}\r\n\r\n");
     wire.stream.write_all(head.as_bytes()).await?;
-    wire.stream.write_all(&[b'.'; 1024]).await?;
+    // A whole line: of text that has not ended its line, the gateway holds back what a match could still begin in.
+    wire.stream.write_all(&[&[b'.'; 1023][..], b"\n"].concat()).await?;
     wire.stream.flush().await?;
     while wire.more().await? {}
     Ok(())
