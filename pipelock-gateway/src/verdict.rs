@@ -86,7 +86,7 @@ impl Weight {
 
 /// One verdict on everything that was found in a message part.
 ///
-/// The order of `findings` does not matter; in the verdict the worst stand first, and the reason is that of [`Weight`]. A policy
+/// The order of `findings` does not matter; in the verdict the worst stand first, and the reason is that of `Weight`. A policy
 /// that only watches answers [`Action::Warn`] and still names the reason it would have blocked for.
 #[must_use]
 pub fn fold(policy: Policy, mut findings: Vec<Finding>) -> Verdict {

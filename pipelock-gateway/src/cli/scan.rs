@@ -5,7 +5,7 @@
 //! ```
 //!
 //! One verdict a line, in the order of the input whatever the number of workers. A bad line is answered with an error and
-//! the rest is still judged. Memory is bounded: a line has a greatest length, and no more than [`IN_FLIGHT`] bytes are
+//! the rest is still judged. Memory is bounded: a line has a greatest length, and no more than `IN_FLIGHT` bytes are
 //! between reader and writer. Rules, mode and samples come from the same snapshot a gateway would run on.
 
 mod lines;

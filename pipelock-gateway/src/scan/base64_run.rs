@@ -52,10 +52,9 @@ fn is_run(text: &[u8]) -> bool {
 /// Length of a line break at the start, as it stands in text or in a string of JSON.
 fn line_break(text: &[u8]) -> usize {
     match text {
-        [b'\r', b'\n', ..] => 2,
         [b'\n', ..] => 1,
         [b'\\', b'r', b'\\', b'n', ..] => 4,
-        [b'\\', b'n', ..] => 2,
+        [b'\r', b'\n', ..] | [b'\\', b'n', ..] => 2,
         // The end of one that the cut went through.
         _ => 0,
     }

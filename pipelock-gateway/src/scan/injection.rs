@@ -5,9 +5,9 @@
 //!                                                                      + what stands around them + classifier ─► score
 //! ```
 //!
-//! Everything here looks at *folded* text ([`super::normalize::fold`]): small letters, one blank for any white space, invisible
+//! Everything here looks at *folded* text (`normalize::fold`): small letters, one blank for any white space, invisible
 //! characters and look-alikes undone. A trigger costs something on every byte, so it is a rare fragment and says little; a
-//! hit is judged with [`REACH`] bytes on both sides and nothing else, so that the result depends neither on how the text was
+//! hit is judged with `REACH` bytes on both sides and nothing else, so that the result depends neither on how the text was
 //! cut nor on what came before. Talk about injection, manuals and bank letters pass by score, not by a list of exceptions.
 //!
 //! It does not decode and does not fold; the views do. Requests are never judged here: an application's own system prompt

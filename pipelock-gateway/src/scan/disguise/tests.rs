@@ -31,11 +31,11 @@ fn is_found(text: &str) -> bool {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat()
 }
 
 fn base32(bytes: &[u8]) -> String {
-    let bits: String = bytes.iter().map(|byte| format!("{byte:08b}")).collect();
+    let bits = bytes.iter().map(|byte| format!("{byte:08b}")).collect::<Vec<_>>().concat();
     bits.as_bytes()
         .chunks(5)
         .map(|five| {
@@ -139,11 +139,11 @@ fn columns_of_numbers_are_neither_cards_nor_a_limit() {
         state >> 33
     };
     let row = |count: usize, number: &mut dyn FnMut() -> u64| -> String {
-        (0..count).map(|_| format!("{:3} ", number() % 1000)).collect::<String>() + "\n"
+        (0..count).map(|_| format!("{:3} ", number() % 1000)).collect::<Vec<_>>().concat() + "\n"
     };
     let matrix: String = (0..3000).map(|_| row(20, &mut number)).collect();
     assert_eq!(scan(matrix.as_bytes()), [], "matrix");
-    let column: String = (0..5000).map(|at| format!("{:016}\n", 7 * at + 3)).collect();
+    let column = (0..5000).map(|at| format!("{:016}\n", 7 * at + 3)).collect::<Vec<_>>().concat();
     let found = scan(column.as_bytes());
     assert!(found.iter().all(|finding| !finding.rule.starts_with("Scan Limit")), "column: {found:?}");
 }

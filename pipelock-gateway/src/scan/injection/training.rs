@@ -10,7 +10,7 @@ use super::{REACH, TABLES, classifier, expressions, hits, judge};
 pub use super::whole::folded_body;
 use crate::model::Severity;
 
-/// A sentence as [`classifier`] would be asked about it.
+/// A sentence as `classifier` would be asked about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Example {
     /// The folded bytes.
