@@ -297,7 +297,7 @@ fn judge_parameter(parameter: &str, about: &[String], report: &mut Report) {
 
 /// Whether a tool is about a subject beyond naming and describing this one parameter.
 fn concerned_with(about: &[String], subject: &[&str], parameter: &[String]) -> bool {
-    // The parameter's own line in a docstring repeats its words: `llm_model_name: The name of the llm model that calls this tool`.
+    // The parameter's own line in a docstring repeats its words: `page_title: The page title that is shown`.
     let mentions = about.iter().filter(|word| subject.contains(&word.as_str())).count();
     let documents =
         about.windows(parameter.len().max(1)).any(|window| window.iter().zip(parameter).all(|(word, own)| word == own));
