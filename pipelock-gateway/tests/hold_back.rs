@@ -18,8 +18,9 @@ const SLICE: usize = 16 << 10;
 const SLICES: usize = if cfg!(debug_assertions) { 100 } else { 6100 };
 /// Most heap that one stream may use between two pieces: what a connection costs.
 const MOST: usize = 64 << 10;
-/// Most heap while a piece is looked at: what a thread needs beside it, for what is unwrapped and scanned on the spot.
-const MOST_AT_WORK: usize = 96 << 10;
+/// Most heap while a piece is looked at: what a thread needs beside it, for what is unwrapped and scanned on the spot. Each
+/// guess below a disguise has a stream of its own, with room for its hits: they are not pooled yet.
+const MOST_AT_WORK: usize = 160 << 10;
 
 /// What became of an upload.
 struct Upload {
