@@ -22,7 +22,7 @@ pub struct Message<'a> {
 }
 
 /// The content of a message.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub enum Payload<'a> {
     /// The exact body, header line or URL.
     Bytes(&'a [u8]),
@@ -42,6 +42,16 @@ fn structured(surface: Surface, value: &Value, len: usize) -> Vec<Finding> {
         finding.span = 0..u64::try_from(len).unwrap_or(u64::MAX);
     }
     found
+}
+
+impl std::fmt::Debug for Payload<'_> {
+    /// Never the content: it may be the secret.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Bytes(bytes) => write!(f, "Bytes({})", bytes.len()),
+            Self::Json(_) => f.write_str("Json"),
+        }
+    }
 }
 
 impl Engine {
@@ -73,5 +83,19 @@ impl Engine {
             stream.finish()
         };
         encodings.into_iter().flatten().flat_map(scan).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_in_a_log_does_not_show_what_it_holds() {
+        let value = serde_json::json!({ "password": "hunter2" });
+        for payload in [Payload::Bytes(b"hunter2"), Payload::Json(&value)] {
+            let message = Message { surface: Surface::RequestBody, payload, content_type: None };
+            assert!(!format!("{message:?}").contains("hunter2") && !format!("{message:?}").contains("104, 117"));
+        }
     }
 }
