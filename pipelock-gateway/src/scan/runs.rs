@@ -113,7 +113,7 @@ impl Runs {
     }
 
     /// The token that was still going on at the last byte fed, shorter than what is reported or not.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the decoders of long runs read it"))]
+    #[cfg_attr(not(test), expect(dead_code, reason = "meant for the decoders, which look for runs themselves so far"))]
     pub(super) fn open_token(&self) -> Option<Range<u64>> {
         (self.token < self.at).then_some(self.token..self.at)
     }
