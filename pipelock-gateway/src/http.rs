@@ -25,6 +25,7 @@ mod judged;
 mod log;
 mod server;
 mod settings;
+pub mod sse;
 mod tasks;
 mod upgrade;
 mod upload;
