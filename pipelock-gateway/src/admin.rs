@@ -28,6 +28,7 @@ const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 
 /// What is switched on, as `/health` tells it.
 #[derive(Clone, Copy, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own in the answer")]
 pub struct Facts {
     /// The version of this build.
     pub version: &'static str,
@@ -37,6 +38,8 @@ pub struct Facts {
     pub dlp_patterns: usize,
     /// Whether request bodies are scanned.
     pub request_body_scan_enabled: bool,
+    /// Whether answers are scanned.
+    pub response_scan_enabled: bool,
     /// Whether TLS is opened.
     pub tls_interception_enabled: bool,
     /// Whether CONNECT is offered.
@@ -102,7 +105,7 @@ impl AdminState {
             mode: self.facts.mode,
             uptime_seconds: self.started.elapsed().as_secs_f64(),
             dlp_patterns: self.facts.dlp_patterns,
-            response_scan_enabled: false,
+            response_scan_enabled: self.facts.response_scan_enabled,
             git_protection_enabled: false,
             rate_limit_enabled: false,
             forward_proxy_enabled: self.facts.forward_proxy_enabled,

@@ -27,12 +27,14 @@ mod run;
 mod sys;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+mod uncaptured;
 
 pub use denials::{Denial, Denials};
 pub use environment::{Environment, Process};
 pub use local::{LocalDatapath, verify_object};
 pub use pipelock_common::DenialReason;
 pub use run::{Layout, Run, Swept, sweep_stale};
+pub use uncaptured::Uncaptured;
 
 /// What is to be captured, and how.
 #[derive(Clone, Debug)]
@@ -154,6 +156,9 @@ pub enum Error {
         /// That cgroup.
         path: PathBuf,
     },
+    /// This gateway was started without the kernel side.
+    #[error("this gateway was started without targets, so it captures nothing")]
+    NothingCaptured,
     /// The target is armed already.
     #[error("{path} is captured already")]
     AlreadyArmed {

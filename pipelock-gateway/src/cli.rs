@@ -8,7 +8,10 @@ pub mod check;
 pub mod exec;
 mod privilege;
 pub mod rules;
+pub mod run;
 pub mod scan;
+mod serve;
+mod startup;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -37,6 +40,8 @@ pub struct Cli {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Run the gateway as a daemon: explicit proxy, /health and /metrics on one port, until SIGTERM or SIGINT.
+    Run(RunArgs),
     /// Run a command with every outbound connection of it, and of all it starts, going through the gateway.
     Exec(ExecArgs),
     /// Check a configuration file and print the policy in force.
@@ -51,6 +56,26 @@ pub enum Command {
     Healthcheck(HealthcheckArgs),
     /// What this kernel and this user can do, need by need, with the remedy for what is missing.
     Probe,
+}
+
+/// Arguments of `pipelock run`.
+#[derive(Clone, Debug, Args)]
+pub struct RunArgs {
+    /// Configuration file (pipelock.yaml). Without one: the defaults, with TLS relayed unopened.
+    #[arg(short, long, value_name = "FILE", env = "PIPELOCK_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// Overrides `mode` of the configuration.
+    #[arg(short, long, value_name = "MODE", value_parser = parse_mode)]
+    pub mode: Option<Mode>,
+    /// Where the proxy, /health and /metrics listen. Default: `fetch_proxy.listen`, 127.0.0.1:8888.
+    #[arg(short, long, value_name = "ADDR", value_parser = parse_listen)]
+    pub listen: Option<SocketAddr>,
+    /// Where the MCP reverse proxy listens.
+    #[arg(long, value_name = "ADDR", value_parser = parse_listen)]
+    pub mcp_listen: Option<SocketAddr>,
+    /// The MCP endpoint behind it, for example `http://web:3000/mcp`.
+    #[arg(long, value_name = "URL")]
+    pub mcp_upstream: Option<String>,
 }
 
 /// Arguments of `pipelock exec`.
@@ -145,6 +170,7 @@ pub struct HealthcheckArgs {
 #[must_use]
 pub fn run(cli: Cli) -> ExitCode {
     match cli.command {
+        Command::Run(args) => run::run(&args),
         Command::Exec(args) => exec::run(&args),
         Command::Check(args) => {
             ExitCode::from(check::check(args.config.as_deref(), &mut io::stdout(), &mut io::stderr()))
@@ -182,4 +208,9 @@ fn probe() -> ExitCode {
 
 fn parse_mode(text: &str) -> Result<Mode, String> {
     text.parse().map_err(|e: crate::model::InvalidMode| e.to_string())
+}
+
+fn parse_listen(text: &str) -> Result<SocketAddr, String> {
+    crate::config::parse_listen(text)
+        .ok_or_else(|| "write an IP address and a port, for example 127.0.0.1:8888".to_owned())
 }

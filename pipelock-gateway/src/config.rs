@@ -44,7 +44,7 @@ pub use credential_binding::CredentialBindings;
 pub use cross_request::CrossRequest;
 pub use dlp::{Dlp, DlpPattern, PatternSamples};
 pub use error::{Error, Hint, Place, Problem, Warning};
-pub use fetch_proxy::FetchProxy;
+pub use fetch_proxy::{FetchProxy, parse_listen};
 pub use logging::{LogFormat, LogOutput, Logging};
 pub use response_scanning::ResponseScanning;
 pub use tls_interception::{CaFiles, TlsInterception};

@@ -13,6 +13,7 @@ fn state() -> AdminState {
         mode: "balanced",
         dlp_patterns: 25,
         request_body_scan_enabled: true,
+        response_scan_enabled: true,
         tls_interception_enabled: true,
         forward_proxy_enabled: true,
     };
@@ -35,7 +36,7 @@ fn health_has_the_keys_monitoring_reads() {
             body,
             serde_json::json!({
                 "status": "healthy", "version": "1.2.3", "mode": "balanced", "dlp_patterns": 25,
-                "response_scan_enabled": false, "git_protection_enabled": false, "rate_limit_enabled": false,
+                "response_scan_enabled": true, "git_protection_enabled": false, "rate_limit_enabled": false,
                 "forward_proxy_enabled": true, "websocket_proxy_enabled": false, "request_body_scan_enabled": true,
                 "tls_interception_enabled": true, "kill_switch_active": false,
             })

@@ -8,9 +8,9 @@ mod command;
 mod session;
 mod setup;
 
-use std::io::Write;
 use std::process::ExitCode;
 
+use super::startup::say;
 use super::{EXIT_CONFIG, ExecArgs};
 
 /// Runs the command; the exit code is the command's own, a shell's 126 or 127 when it could not be started, or
@@ -25,9 +25,4 @@ pub fn run(args: &ExecArgs) -> ExitCode {
             ExitCode::from(code)
         }
     }
-}
-
-/// One line on stderr; a closed stderr is no reason to fail.
-fn say(line: &str) {
-    let _ = writeln!(std::io::stderr(), "pipelock: {line}");
 }

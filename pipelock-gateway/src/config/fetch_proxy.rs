@@ -42,7 +42,8 @@ impl FetchProxy {
 
 /// `ip:port`, and two forms Go programs take: `localhost:port`, and `:port` for every interface. No other name, because
 /// what it resolves to is not known here.
-fn parse_listen(text: &str) -> Option<SocketAddr> {
+#[must_use]
+pub fn parse_listen(text: &str) -> Option<SocketAddr> {
     if let Ok(address) = text.parse() {
         return Some(address);
     }

@@ -165,6 +165,7 @@ impl World {
             mode: "balanced",
             dlp_patterns: 1,
             request_body_scan_enabled: true,
+            response_scan_enabled: true,
             tls_interception_enabled: true,
             forward_proxy_enabled: true,
         };

@@ -1,7 +1,6 @@
 //! Everything before the command: each step fails with one line that says what to do, and leaves nothing attached.
 
 use std::fs;
-use std::hash::{BuildHasher, Hasher};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::Path;
@@ -9,18 +8,16 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use anyhow::Context;
-use rustix::process::{DumpableBehavior, Resource, Rlimit, getrlimit, set_dumpable_behavior, setrlimit};
-
 use tokio::runtime::Runtime;
 
 use super::command::Limits;
-use super::say;
 use crate::capture::probe::{self, Need, ThisKernel};
 use crate::capture::{Armed, Datapath, Layout, LocalDatapath, Run, TargetSpec, sweep_stale};
+use crate::cli::startup::{self, say};
 use crate::cli::{ExecArgs, privilege};
-use crate::config::{Config, LogFormat, LogOutput};
+use crate::config::{Config, LogOutput};
 use crate::pipeline::{Gateway, Snapshot, SnapshotOptions};
-use crate::report::{AuditFormat, AuditOptions, AuditOutput, Options, Report, SummaryOptions};
+use crate::report::{AuditOutput, Options, Report, SummaryOptions};
 use crate::tls::RootLocations;
 use crate::tls::trust::{self, TrustBundle};
 
@@ -40,14 +37,14 @@ pub(super) struct Prepared {
 
 /// Does all that can fail before the command may run.
 pub(super) fn prepare(args: &ExecArgs) -> anyhow::Result<(Runtime, Prepared)> {
-    let config = configuration(args)?;
+    let config = startup::configuration(args.config.as_deref(), args.mode)?;
     let probed = capabilities()?;
     let layout = Layout::system()?;
     for run in sweep_stale(&layout).context("cleaning up after an earlier run")?.runs {
         say(&format!("cleaned up after run {run}, which was killed"));
     }
     let limits = Limits::now();
-    harden();
+    startup::harden();
     // TLS is opened unless the file says no: `exec` makes the trust for it, too.
     let open_tls = config.tls_interception.enabled.unwrap_or(true);
     let locations = RootLocations::from_variables(|name| std::env::var_os(name));
@@ -61,11 +58,12 @@ pub(super) fn prepare(args: &ExecArgs) -> anyhow::Result<(Runtime, Prepared)> {
         Some(opener) => Some(trust::render(&run.directory().join("trust"), &opener.ca, &locations)?),
         None => None,
     };
-    let runtime = runtime().context("starting the runtime")?;
+    let runtime = startup::runtime()?;
     // What watches descriptors of the kernel's side registers with the runtime as soon as it is made.
     let inside = runtime.enter();
     let datapath = Arc::new(LocalDatapath::load(run.pins(), &probed).context("loading the kernel programs")?);
-    let gateway = Gateway::new(Arc::clone(&datapath) as Arc<dyn Datapath>, snapshot, report.clone(), random_instance());
+    let gateway =
+        Gateway::new(Arc::clone(&datapath) as Arc<dyn Datapath>, snapshot, report.clone(), startup::random_instance());
     let target = TargetSpec {
         cgroup: run.cgroup().path().to_owned(),
         bypass: config.capture.cidr_bypass.clone(),
@@ -81,32 +79,6 @@ pub(super) fn prepare(args: &ExecArgs) -> anyhow::Result<(Runtime, Prepared)> {
     Ok((runtime, prepared))
 }
 
-/// One worker a processor, at most four: the work is short, and the command needs processors too.
-fn runtime() -> io::Result<Runtime> {
-    let workers = std::thread::available_parallelism().map_or(1, usize::from).min(4);
-    tokio::runtime::Builder::new_multi_thread().worker_threads(workers).enable_all().build()
-}
-
-/// The file's configuration, or the defaults, with the command line on top.
-fn configuration(args: &ExecArgs) -> anyhow::Result<Config> {
-    let (config, mut warnings) = match &args.config {
-        Some(path) => Config::load(path)?,
-        None => (Config::default(), Vec::new()),
-    };
-    let config = match args.mode {
-        Some(mode) => {
-            let (config, more) = config.with_mode(mode)?;
-            warnings.extend(more);
-            config
-        }
-        None => config,
-    };
-    for warning in warnings {
-        say(&format!("warning: {warning}"));
-    }
-    Ok(config)
-}
-
 /// Makes sure of the privileges that the kernel side needs, by sudo if it must be.
 fn capabilities() -> anyhow::Result<probe::Report> {
     let report = probe::probe(&ThisKernel);
@@ -118,28 +90,14 @@ fn capabilities() -> anyhow::Result<probe::Report> {
     Ok(report)
 }
 
-/// No core dump may hold the CA key or a body, and a busy command may need many descriptors. Both are best effort.
-fn harden() {
-    let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
-    let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), ..getrlimit(Resource::Core) });
-    let files = getrlimit(Resource::Nofile);
-    let _ = setrlimit(Resource::Nofile, Rlimit { current: files.maximum, ..files });
-}
-
 fn report_options(args: &ExecArgs, config: &Config) -> Options {
-    let logging = &config.logging;
-    let format = match logging.format {
-        LogFormat::Json => AuditFormat::Json,
-        LogFormat::Text => AuditFormat::Text,
-    };
     // The command owns stdout here, so only files count: the one named on the command line, or in the configuration.
-    let file = args.audit_log.clone().or_else(|| match &logging.output {
+    let file = args.audit_log.clone().or_else(|| match &config.logging.output {
         LogOutput::Stdout => None,
         LogOutput::File(path) | LogOutput::Both(path) => Some(path.clone()),
     });
     let output = file.map_or(AuditOutput::Nowhere, AuditOutput::File);
-    let (include_allowed, include_blocked) = (logging.include_allowed, logging.include_blocked);
-    let audit = AuditOptions { format, output, include_allowed, include_blocked };
+    let audit = startup::audit_options(config, output);
     let summary = (!args.quiet).then(SummaryOptions::for_stderr);
     Options { version: env!("CARGO_PKG_VERSION"), audit, summary }
 }
@@ -171,12 +129,6 @@ fn has_global_ipv6(table: &Path) -> bool {
         let mut fields = line.split_whitespace().skip(3);
         matches!((fields.next(), fields.nth(1)), (Some("00"), Some(device)) if device != "lo")
     })
-}
-
-/// Random enough to tell runs apart in one log: the standard library seeds its hashers from the kernel.
-fn random_instance() -> u32 {
-    let [a, b, c, d, ..] = std::hash::RandomState::new().build_hasher().finish().to_ne_bytes();
-    u32::from_ne_bytes([a, b, c, d])
 }
 
 #[cfg(test)]

@@ -1,0 +1,205 @@
+//! `pipelock run`: the gateway as a daemon, until a signal ends it.
+//!
+//! The explicit proxy and admin port is always open. Nothing is captured unless the configuration names targets, and without
+//! one no privilege is needed: the process may be uid 1000 in a container without capabilities. Audit records go where
+//! `logging` says, by default to standard output; messages for people go to standard error.
+
+use std::io::ErrorKind;
+use std::net::TcpListener;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use anyhow::Context;
+use tokio::runtime::Runtime;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use super::serve::{self, Loops};
+use super::startup::{self, say};
+use super::{EXIT_CONFIG, RunArgs};
+use crate::admin::{AdminState, Phase};
+use crate::capture::{Datapath, Uncaptured};
+use crate::config::{Config, LogOutput};
+use crate::pipeline::{Gateway, Snapshot, SnapshotOptions};
+use crate::report::{AuditOutput, Options, Report};
+use crate::tls::RootLocations;
+
+/// From the first signal on, what is open gets this long to finish (gateway.md §11). A pod's
+/// `terminationGracePeriodSeconds` must be longer.
+const DRAIN: Duration = Duration::from_secs(25);
+/// Time for the last records to be written.
+const CLOSE_REPORT: Duration = Duration::from_secs(5);
+
+/// A gateway that is ready to serve.
+struct Prepared {
+    config: Config,
+    datapath: Arc<dyn Datapath>,
+    gateway: Arc<Gateway>,
+    report: Report,
+    door: TcpListener,
+}
+
+/// Serves until SIGTERM or SIGINT; exit code 0 then, 1 when it failed while serving, [`EXIT_CONFIG`] when it could not begin.
+#[must_use]
+pub fn run(args: &RunArgs) -> ExitCode {
+    let failed = |error: anyhow::Error, code| {
+        say(&format!("{error:#}"));
+        ExitCode::from(code)
+    };
+    match prepare(args) {
+        Ok((runtime, prepared)) => {
+            let report = prepared.report.clone();
+            let served = runtime.block_on(serve(prepared));
+            runtime.shutdown_timeout(Duration::from_secs(1));
+            if let Err(error) = report.close(CLOSE_REPORT) {
+                say(&crate::model::error_chain(&error));
+            }
+            served.map_or_else(|error| failed(error, 1), |()| ExitCode::SUCCESS)
+        }
+        Err(error) => failed(error, EXIT_CONFIG),
+    }
+}
+
+fn prepare(args: &RunArgs) -> anyhow::Result<(Runtime, Prepared)> {
+    let config = startup::configuration(args.config.as_deref(), args.mode)?;
+    refuse_mcp(args)?;
+    startup::harden();
+    let snapshot = Snapshot::build(&config, &snapshot_options(&config)?)?;
+    if snapshot.tls.is_none() {
+        say(
+            "warning: TLS is relayed unopened, so that only its names are judged; set tls_interception.enabled with a CA that clients trust",
+        );
+    }
+    let report = Report::open(report_options(&config))?;
+    let door = door_listener(args, &config)?;
+    let runtime = startup::runtime()?;
+    let inside = runtime.enter();
+    let datapath: Arc<dyn Datapath> = Arc::new(Uncaptured);
+    let gateway = Gateway::new(Arc::clone(&datapath), snapshot, report.clone(), startup::random_instance());
+    gateway.add_own_listener(door.local_addr().context("reading a listener's address")?);
+    drop(inside);
+    Ok((runtime, Prepared { config, datapath, gateway, report, door }))
+}
+
+/// TLS is opened only where the file says so: clients of a daemon must have been given the CA before.
+fn snapshot_options(config: &Config) -> anyhow::Result<SnapshotOptions> {
+    let open_tls = config.tls_interception.enabled == Some(true);
+    anyhow::ensure!(
+        !open_tls || config.tls_interception.ca.is_some(),
+        "tls_interception.enabled: true needs ca_cert and ca_key in `pipelock run`: no client could trust a CA made for one run"
+    );
+    let roots = RootLocations::from_variables(|name| std::env::var_os(name));
+    Ok(SnapshotOptions { open_tls, roots, now: SystemTime::now() })
+}
+
+fn refuse_mcp(args: &RunArgs) -> anyhow::Result<()> {
+    let flag = args.mcp_listen.map(|_| "--mcp-listen").or(args.mcp_upstream.as_ref().map(|_| "--mcp-upstream"));
+    match flag {
+        Some(flag) => {
+            anyhow::bail!("{flag}: the MCP listener is not built yet; leave --mcp-listen and --mcp-upstream out")
+        }
+        None => Ok(()),
+    }
+}
+
+fn report_options(config: &Config) -> Options {
+    let output = match &config.logging.output {
+        LogOutput::Stdout => AuditOutput::Stdout,
+        LogOutput::File(path) => AuditOutput::File(path.clone()),
+        LogOutput::Both(path) => AuditOutput::Both(path.clone()),
+    };
+    Options { version: env!("CARGO_PKG_VERSION"), audit: startup::audit_options(config, output), summary: None }
+}
+
+fn door_listener(args: &RunArgs, config: &Config) -> anyhow::Result<TcpListener> {
+    let address = args.listen.unwrap_or(config.fetch_proxy.listen);
+    let listener = TcpListener::bind(address).map_err(|error| {
+        let remedy = match error.kind() {
+            ErrorKind::AddrInUse => " (another process has this port; choose one with --listen or fetch_proxy.listen)",
+            _ => "",
+        };
+        anyhow::Error::new(error).context(format!("listening on {address}{remedy}"))
+    })?;
+    listener.set_nonblocking(true).context("preparing the listener")?;
+    Ok(listener)
+}
+
+async fn serve(prepared: Prepared) -> anyhow::Result<()> {
+    let Prepared { config, datapath, gateway, report, door } = prepared;
+    let shutdown = CancellationToken::new();
+    let mut loops = Loops::new();
+    let mut door_task = Loops::new();
+    let mut signals = Signals::listen()?;
+    let listening = door.local_addr().context("reading the listener's address")?;
+    let admin = Arc::new(AdminState::new(serve::facts(&config, &gateway), report.metrics().clone()));
+    serve::watch_kernel(&report, &datapath)?;
+    serve::open_door(&mut door_task, &gateway, &admin, door, &shutdown)?;
+    serve::beat(&mut loops, &datapath, &shutdown);
+    admin.enter(Phase::Ready);
+    say(&format!(
+        "ready: proxy, /health, /ready and /metrics on {listening}, mode {}",
+        config.effective_mode().as_str()
+    ));
+    let served = loop {
+        tokio::select! {
+            asked = signals.next() => match asked {
+                Asked::Stop(name) => {
+                    say(&format!("{name}: finishing what is open, at most {} s; once more to stop at once", DRAIN.as_secs()));
+                    break Ok(());
+                }
+                Asked::Reload => say("SIGHUP: reloading is not built yet; the configuration stays as it is"),
+            },
+            Some(ended) = loops.join_next() => serve::complain_about(ended),
+            Some(ended) = door_task.join_next() => {
+                serve::complain_about(ended);
+                break Err(anyhow::anyhow!("the proxy port has closed"));
+            }
+        }
+    };
+    admin.enter(Phase::Draining);
+    tokio::select! {
+        () = serve::drain(&gateway, &mut door_task, &shutdown, DRAIN) => {}
+        () = signals.stop() => say("stopping at once"),
+    }
+    served
+}
+
+/// What somebody asks of the daemon by a signal.
+enum Asked {
+    /// SIGTERM or SIGINT.
+    Stop(&'static str),
+    /// SIGHUP.
+    Reload,
+}
+
+/// The signals a daemon answers to.
+struct Signals {
+    term: Signal,
+    int: Signal,
+    hup: Signal,
+}
+
+impl Signals {
+    fn listen() -> anyhow::Result<Self> {
+        let on = |kind| signal(kind).context("listening for signals");
+        Ok(Self {
+            term: on(SignalKind::terminate())?,
+            int: on(SignalKind::interrupt())?,
+            hup: on(SignalKind::hangup())?,
+        })
+    }
+
+    async fn next(&mut self) -> Asked {
+        tokio::select! {
+            _ = self.term.recv() => Asked::Stop("SIGTERM"),
+            _ = self.int.recv() => Asked::Stop("SIGINT"),
+            _ = self.hup.recv() => Asked::Reload,
+        }
+    }
+
+    /// Waits for the next request to stop, whatever else comes.
+    async fn stop(&mut self) {
+        while !matches!(self.next().await, Asked::Stop(_)) {}
+    }
+}

@@ -1,0 +1,140 @@
+//! The loops of a gateway that serves: accept on steering listeners, beat, open the door, and wait for what is open at the end.
+//!
+//! Used by `exec` and `run`, which differ in what is captured and in what ends them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use tokio::net::TcpListener;
+use tokio::task::{JoinError, JoinSet};
+use tokio::time::MissedTickBehavior;
+use tokio_util::sync::CancellationToken;
+
+use super::startup::say;
+use crate::admin::{AdminState, Facts};
+use crate::capture::{Armed, Datapath};
+use crate::config::Config;
+use crate::connection::{Acceptor, Gate};
+use crate::forward::{self, AnswerLocal, Door, SystemResolver};
+use crate::pipeline::{Entrance, Gateway};
+use crate::report::Report;
+
+/// How often the programs are told that the accept loops live (kernel-datapath.md §3).
+const HEARTBEAT: Duration = Duration::from_millis(500);
+/// gateway.md §11: connections in total, and for one workload.
+const CONNECTIONS: (usize, usize) = (16_384, 2_048);
+
+/// Tasks that go on for as long as the gateway serves.
+pub(super) type Loops = JoinSet<anyhow::Result<()>>;
+
+/// A loop that ends while the gateway serves is a defect worth a line; connections are refused from then on, not let out.
+pub(super) fn complain_about(ended: Result<anyhow::Result<()>, JoinError>) {
+    match ended {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => say(&format!("{error:#}")),
+        Err(error) => say(&format!("a task of the gateway failed: {error}")),
+    }
+}
+
+/// Serves the steering listeners of a captured target. All targets of a process share one gate.
+pub(super) fn accept_on(
+    loops: &mut Loops,
+    gateway: &Arc<Gateway>,
+    datapath: &Arc<dyn Datapath>,
+    gate: &Arc<Gate>,
+    armed: Armed,
+    shutdown: &CancellationToken,
+) -> anyhow::Result<()> {
+    for listener in armed.listeners {
+        let acceptor = Acceptor {
+            datapath: Arc::clone(datapath),
+            netns: armed.netns,
+            gate: Arc::clone(gate),
+            ids: gateway.ids(),
+            accepted: Arc::new(Arc::clone(gateway)),
+        };
+        let listener = TcpListener::from_std(listener).context("watching a listener")?;
+        let shutdown = shutdown.clone();
+        loops.spawn(async move { Ok(acceptor.run(listener, shutdown).await?) });
+    }
+    Ok(())
+}
+
+/// The bound on captured connections.
+pub(super) fn gate() -> Arc<Gate> {
+    Gate::new(CONNECTIONS.0, CONNECTIONS.1)
+}
+
+/// Tells the programs that the accept loops live.
+pub(super) fn beat(loops: &mut Loops, datapath: &Arc<dyn Datapath>, shutdown: &CancellationToken) {
+    let (datapath, shutdown) = (Arc::clone(datapath), shutdown.clone());
+    loops.spawn(async move {
+        let mut beat = tokio::time::interval(HEARTBEAT);
+        beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                () = shutdown.cancelled() => return Ok(()),
+                _ = beat.tick() => datapath.beat().context("writing the heartbeat")?,
+            }
+        }
+    });
+}
+
+/// Opens the explicit proxy and admin port. The task ends when the shutdown came and the last tunnel closed.
+pub(super) fn open_door(
+    door_task: &mut Loops,
+    gateway: &Arc<Gateway>,
+    admin: &Arc<AdminState>,
+    listener: std::net::TcpListener,
+    shutdown: &CancellationToken,
+) -> anyhow::Result<()> {
+    let entrance = Entrance::new(Arc::clone(gateway));
+    let listener = TcpListener::from_std(listener).context("watching the admin listener")?;
+    let door = Door::new(
+        forward::Options::default(),
+        entrance.clone(),
+        Arc::new(SystemResolver),
+        Arc::new(entrance),
+        Arc::clone(admin) as Arc<dyn AnswerLocal>,
+        gateway.metrics().clone(),
+    );
+    let shutdown = shutdown.clone();
+    door_task.spawn(async move {
+        door.serve(listener, shutdown).await;
+        Ok(())
+    });
+    Ok(())
+}
+
+/// Shows the kernel's counters among the metrics.
+pub(super) fn watch_kernel(report: &Report, datapath: &Arc<dyn Datapath>) -> anyhow::Result<()> {
+    let kernel = Arc::clone(datapath);
+    let counters = move || {
+        kernel
+            .counters()
+            .inspect_err(|e| tracing::warn!(error = %crate::model::error_chain(e), "reading kernel counters"))
+            .ok()
+    };
+    report.metrics().watch_kernel(Box::new(counters)).context("registering kernel metrics")
+}
+
+/// What `/health` tells of this gateway.
+pub(super) fn facts(config: &Config, gateway: &Gateway) -> Facts {
+    Facts {
+        version: env!("CARGO_PKG_VERSION"),
+        mode: config.effective_mode().as_str(),
+        dlp_patterns: gateway.rule_count(),
+        request_body_scan_enabled: true,
+        response_scan_enabled: config.response_scanning.enabled,
+        tls_interception_enabled: gateway.opens_tls(),
+        forward_proxy_enabled: true,
+    }
+}
+
+/// Accepts nothing new and waits for what is open, connections and tunnels alike, at most for `within`.
+pub(super) async fn drain(gateway: &Gateway, door_task: &mut Loops, shutdown: &CancellationToken, within: Duration) {
+    shutdown.cancel();
+    // Tunnels of the explicit door are the door's tasks; they get the same time.
+    tokio::join!(gateway.drain(within), async { tokio::time::timeout(within, door_task.join_next()).await.ok() });
+}

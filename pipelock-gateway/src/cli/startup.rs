@@ -1,0 +1,72 @@
+//! What every command that is a gateway does before it serves: configuration, limits, log, runtime, the door's listener.
+//!
+//! Each step fails with one line that says what to do. Nothing here captures; `exec` and `run` differ in that.
+
+use std::hash::{BuildHasher, Hasher};
+use std::io::{self, Write};
+use std::path::Path;
+
+use anyhow::Context;
+use rustix::process::{DumpableBehavior, Resource, Rlimit, getrlimit, set_dumpable_behavior, setrlimit};
+use tokio::runtime::Runtime;
+
+use crate::config::{Config, LogFormat};
+use crate::model::Mode;
+use crate::report::{AuditFormat, AuditOptions, AuditOutput};
+
+/// One line on stderr; a closed stderr is no reason to fail.
+pub(super) fn say(line: &str) {
+    let _ = writeln!(io::stderr(), "pipelock: {line}");
+}
+
+/// The file's configuration, or the defaults, with the mode of the command line on top; warnings are said.
+pub(super) fn configuration(path: Option<&Path>, mode: Option<Mode>) -> anyhow::Result<Config> {
+    let (config, mut warnings) = match path {
+        Some(path) => Config::load(path)?,
+        None => (Config::default(), Vec::new()),
+    };
+    let config = match mode {
+        Some(mode) => {
+            let (config, more) = config.with_mode(mode)?;
+            warnings.extend(more);
+            config
+        }
+        None => config,
+    };
+    for warning in warnings {
+        say(&format!("warning: {warning}"));
+    }
+    Ok(config)
+}
+
+/// One worker a processor, at most four: the work is short, and what is judged needs processors too.
+pub(super) fn runtime() -> anyhow::Result<Runtime> {
+    let workers = std::thread::available_parallelism().map_or(1, usize::from).min(4);
+    let built = tokio::runtime::Builder::new_multi_thread().worker_threads(workers).enable_all().build();
+    built.context("starting the runtime")
+}
+
+/// No core dump may hold the CA key or a body, and a busy gateway may need many descriptors. Both are best effort.
+pub(super) fn harden() {
+    let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
+    let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), ..getrlimit(Resource::Core) });
+    let files = getrlimit(Resource::Nofile);
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: files.maximum, ..files });
+}
+
+/// The audit log as the file describes it, to where the command says.
+pub(super) fn audit_options(config: &Config, output: AuditOutput) -> AuditOptions {
+    let logging = &config.logging;
+    let format = match logging.format {
+        LogFormat::Json => AuditFormat::Json,
+        LogFormat::Text => AuditFormat::Text,
+    };
+    let (include_allowed, include_blocked) = (logging.include_allowed, logging.include_blocked);
+    AuditOptions { format, output, include_allowed, include_blocked }
+}
+
+/// Random enough to tell runs apart in one log: the standard library seeds its hashers from the kernel.
+pub(super) fn random_instance() -> u32 {
+    let [a, b, c, d, ..] = std::hash::RandomState::new().build_hasher().finish().to_ne_bytes();
+    u32::from_ne_bytes([a, b, c, d])
+}
