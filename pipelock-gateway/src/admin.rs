@@ -6,6 +6,7 @@
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -71,7 +72,7 @@ impl Phase {
 /// What the answers are made from.
 #[derive(Debug)]
 pub struct AdminState {
-    facts: Facts,
+    facts: RwLock<Facts>,
     metrics: Metrics,
     started: Instant,
     phase: AtomicU8,
@@ -81,7 +82,17 @@ impl AdminState {
     /// A gateway that is starting; its uptime counts from here.
     #[must_use]
     pub fn new(facts: Facts, metrics: Metrics) -> Self {
-        Self { facts, metrics, started: Instant::now(), phase: AtomicU8::new(Phase::Starting as u8) }
+        Self {
+            facts: RwLock::new(facts),
+            metrics,
+            started: Instant::now(),
+            phase: AtomicU8::new(Phase::Starting as u8),
+        }
+    }
+
+    /// Tells `/health` of a configuration that has come into force.
+    pub fn changed(&self, facts: Facts) {
+        *self.facts.write().unwrap_or_else(PoisonError::into_inner) = facts;
     }
 
     /// Tells `/ready` where the gateway is. Draining is final: no later call makes it ready again.
@@ -99,19 +110,20 @@ impl AdminState {
     }
 
     fn health(&self) -> Health {
+        let facts = *self.facts.read().unwrap_or_else(PoisonError::into_inner);
         Health {
             status: "healthy",
-            version: self.facts.version,
-            mode: self.facts.mode,
+            version: facts.version,
+            mode: facts.mode,
             uptime_seconds: self.started.elapsed().as_secs_f64(),
-            dlp_patterns: self.facts.dlp_patterns,
-            response_scan_enabled: self.facts.response_scan_enabled,
+            dlp_patterns: facts.dlp_patterns,
+            response_scan_enabled: facts.response_scan_enabled,
             git_protection_enabled: false,
             rate_limit_enabled: false,
-            forward_proxy_enabled: self.facts.forward_proxy_enabled,
+            forward_proxy_enabled: facts.forward_proxy_enabled,
             websocket_proxy_enabled: false,
-            request_body_scan_enabled: self.facts.request_body_scan_enabled,
-            tls_interception_enabled: self.facts.tls_interception_enabled,
+            request_body_scan_enabled: facts.request_body_scan_enabled,
+            tls_interception_enabled: facts.tls_interception_enabled,
             kill_switch_active: false,
         }
     }

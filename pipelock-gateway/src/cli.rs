@@ -7,6 +7,7 @@
 pub mod check;
 pub mod exec;
 mod privilege;
+mod reload;
 pub mod rules;
 pub mod run;
 pub mod scan;

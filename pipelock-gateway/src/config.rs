@@ -27,6 +27,7 @@ mod dlp;
 mod duration;
 mod error;
 mod fetch_proxy;
+mod files;
 mod keys;
 mod logging;
 mod no_proxy;

@@ -15,14 +15,15 @@ mod first_bytes;
 mod heard;
 mod intercept;
 mod judge;
+mod live;
 mod snapshot;
 mod workloads;
 
+use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use arc_swap::ArcSwap;
 use bytes::Bytes;
 use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
@@ -45,6 +46,7 @@ use draft::Draft;
 use first_bytes::{FirstBytes, first_bytes};
 use heard::{Greeting, Heard};
 use intercept::Opening;
+use live::{Live, Named, Question};
 pub use snapshot::{Error, Opener, Snapshot, SnapshotOptions, user_rule};
 use workloads::Workloads;
 
@@ -57,7 +59,7 @@ const RELAY_IDLE: Duration = Duration::from_mins(10);
 /// Everything connections share.
 pub struct Gateway {
     dialer: Dialer,
-    snapshot: ArcSwap<Snapshot>,
+    live: Arc<Live>,
     bindings: NameBindings,
     report: Report,
     ids: Arc<ConnIds>,
@@ -78,10 +80,14 @@ impl Gateway {
     /// A gateway that serves nothing yet; give it to acceptors and doors.
     #[must_use]
     pub fn new(datapath: Arc<dyn Datapath>, snapshot: Snapshot, report: Report, instance: u32) -> Arc<Self> {
+        report.metrics().snapshot_replaced(1, 0);
+        if let Some(opener) = &snapshot.tls {
+            report.metrics().ca_in_force(opener.ca.not_after(), true);
+        }
         Arc::new(Self {
             workloads: Arc::new(Workloads::new(Arc::clone(&datapath))),
             dialer: Dialer::new(datapath),
-            snapshot: ArcSwap::from_pointee(snapshot),
+            live: Arc::new(Live::new(snapshot)),
             bindings: NameBindings::default(),
             report,
             ids: Arc::default(),
@@ -111,12 +117,37 @@ impl Gateway {
 
     /// Detection rules in force.
     pub fn rule_count(&self) -> usize {
-        self.snapshot.load().engine.rule_count()
+        self.live.pin().engine.rule_count()
     }
 
     /// Whether TLS is opened.
     pub fn opens_tls(&self) -> bool {
-        self.snapshot.load().tls.is_some()
+        self.live.pin().tls.is_some()
+    }
+
+    /// The snapshot in force; what is built from a changed file may take over parts of it.
+    #[must_use]
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        self.live.pin()
+    }
+
+    /// How many snapshots there were, from 1.
+    #[must_use]
+    pub fn epoch(&self) -> u64 {
+        self.live.epoch()
+    }
+
+    /// Puts a snapshot in force for every connection and request that begins from now on, and cuts connections that are
+    /// relayed unopened and would not be any more. Returns how many were cut.
+    pub fn replace(&self, snapshot: Snapshot) -> usize {
+        if let Some(opener) = &snapshot.tls {
+            let before = self.live.pin();
+            let new = !before.tls.as_ref().is_some_and(|before| before.ca.is_same(&opener.ca));
+            self.metrics().ca_in_force(opener.ca.not_after(), new);
+        }
+        let (epoch, cut) = self.live.replace(snapshot, &self.own_listeners());
+        self.metrics().snapshot_replaced(epoch, cut);
+        cut
     }
 
     fn own_listeners(&self) -> Arc<[SocketAddr]> {
@@ -134,7 +165,7 @@ impl Gateway {
 
     /// The life of a captured connection.
     async fn captured(self: &Arc<Self>, connection: Connection) {
-        let snapshot = self.snapshot.load_full();
+        let snapshot = self.live.pin();
         let Connection { id, stream, peer, original_dst, workload, accepted, permit } = connection;
         let mut draft = Draft::new(self.report.clone(), id, FrontDoor::Captured, peer, accepted);
         draft.steered(original_dst, workload);
@@ -147,8 +178,10 @@ impl Gateway {
             }
             AddressDecision::Passthrough(reason) => {
                 draft.decide(Decision::Passthrough(reason));
+                let front_door = FrontDoor::Captured;
+                let question = Question { front_door, dst: original_dst, connect_host: None, heard: None };
                 match self.dial(original_dst.socket_addr()).await {
-                    Ok(upstream) => relayed(downstream, upstream).await,
+                    Ok(upstream) => self.relayed(question, Prefixed::new(Bytes::new(), downstream), upstream).await,
                     Err(error) => upstream_unreachable(downstream, &error),
                 }
             }
@@ -193,7 +226,6 @@ impl Gateway {
         parties: Parties,
     ) -> ConnectionEnd {
         let Parties { dst, connect_host, mut downstream, read, mut upstream } = parties;
-        let connect_host = connect_host.as_ref();
         let first = tokio::select! {
             first = first_bytes(&mut downstream, &mut upstream, read) => first,
             () = self.drain.cancelled() => {
@@ -218,33 +250,40 @@ impl Gateway {
             dst,
             binding: Binding::Unknown,
             ech: heard.encrypted_client_hello,
-            connect_host,
+            connect_host: connect_host.as_ref(),
         };
         let peer = input.peer();
         draft.heard(heard.protocol, peer.clone());
-        let decision = self.decide(snapshot, input).await;
+        let (decision, binding) = self.decide(snapshot, input).await;
         draft.decide(decision);
+        let named =
+            Named { protocol: heard.protocol, name: heard.name.clone(), binding, ech: heard.encrypted_client_hello };
+        let question = Question { front_door: draft.front_door(), dst, connect_host, heard: Some(named) };
         let downstream = Prefixed::new(from_downstream, downstream);
         match (decision, heard.greeting) {
             (Decision::Deny(_), _) => {
                 reset(downstream.into_parts().1.into_inner());
                 ConnectionEnd::Denied
             }
-            (Decision::Passthrough(_), _) => relayed(downstream, Prefixed::new(from_upstream, upstream)).await,
+            (Decision::Passthrough(_), _) => {
+                self.relayed(question, downstream, Prefixed::new(from_upstream, upstream)).await
+            }
             (Decision::Intercept(_), Greeting::Tls(hello)) => {
                 let upstream = Prefixed::new(from_upstream, upstream);
-                let opening = Opening { snapshot, draft, name: Some(peer), dst, downstream, upstream };
+                let name = Some(peer);
+                let opening = Opening { snapshot, draft, question, name, dst, downstream, upstream };
                 self.intercept_tls(opening, &hello).await
             }
             (Decision::Intercept(_), Greeting::Http(version)) => {
                 let upstream = Prefixed::new(from_upstream, upstream);
-                let opening = Opening { snapshot, draft, name: heard.name, dst, downstream, upstream };
+                let name = heard.name;
+                let opening = Opening { snapshot, draft, question, name, dst, downstream, upstream };
                 self.intercept_http(opening, version).await
             }
             // Broken TLS: policy means it to be opened, and it cannot be. Only where nothing is enforced may it pass.
             (Decision::Intercept(_), Greeting::Other) if !snapshot.verdict.enforce => {
                 draft.decide(Decision::Passthrough(PassthroughReason::Audit));
-                relayed(downstream, Prefixed::new(from_upstream, upstream)).await
+                self.relayed(question, downstream, Prefixed::new(from_upstream, upstream)).await
             }
             (Decision::Intercept(_), Greeting::Other) => {
                 draft.decide(Decision::Deny(DenyReason::Opaque));
@@ -255,9 +294,9 @@ impl Gateway {
     }
 
     /// Asks policy; where only a missing binding of name to address stands against a rule, finds out and asks again.
-    async fn decide(&self, snapshot: &Snapshot, input: NameInput<'_>) -> Decision {
+    async fn decide(&self, snapshot: &Snapshot, input: NameInput<'_>) -> (Decision, Binding) {
         let peer = input.peer();
-        let PeerName::Dns(name) = &peer else { return snapshot.rules.name(&input) };
+        let PeerName::Dns(name) = &peer else { return (snapshot.rules.name(&input), input.binding) };
         // The explicit door resolved the host of a CONNECT itself and dialled what it got; a name inside that differs from
         // it, or one inside a CONNECT to an address, has no such proof.
         let resolved_here = input.connect_host == Some(&peer);
@@ -268,10 +307,32 @@ impl Gateway {
             Decision::Intercept(InterceptReason::NameNotBound) | Decision::Deny(DenyReason::NameNotBound)
         );
         if resolved_here || !hangs_on_binding {
-            return decision;
+            return (decision, binding);
         }
         let bound = self.bindings.is_bound(name, input.dst.ip()).await;
-        snapshot.rules.name(&NameInput { binding: if bound { Binding::Bound } else { Binding::NotBound }, ..input })
+        let binding = if bound { Binding::Bound } else { Binding::NotBound };
+        (snapshot.rules.name(&NameInput { binding, ..input }), binding)
+    }
+
+    /// Relays both ways until the ends are done or the rules in force would not relay any more; says how that ended.
+    async fn relayed<U>(&self, question: Question, mut downstream: Prefixed<Downstream>, upstream: U) -> ConnectionEnd
+    where
+        U: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
+    {
+        let watched = self.live.watch(question, &self.own_listeners());
+        let ended = tokio::select! {
+            biased;
+            () = watched.cut() => None,
+            ended = relay(&mut downstream, upstream, RELAY_IDLE) => Some(ended),
+        };
+        match ended {
+            Some(Ok(())) => ConnectionEnd::Closed,
+            Some(Err((side, error))) => failed(side, &error),
+            None => {
+                reset(downstream.into_parts().1.into_inner());
+                failed(Side::Gateway, &io::Error::other("the configuration now in force does not relay it unopened"))
+            }
+        }
     }
 }
 
@@ -305,18 +366,6 @@ impl Accepted for Arc<Gateway> {
         }
         draft.decide(Decision::Deny(reason));
         draft.finish(ConnectionEnd::Denied);
-    }
-}
-
-/// Relays both ways and says how that ended.
-async fn relayed<D, U>(downstream: D, upstream: U) -> ConnectionEnd
-where
-    D: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
-    U: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
-{
-    match relay(downstream, upstream, RELAY_IDLE).await {
-        Ok(()) => ConnectionEnd::Closed,
-        Err((side, error)) => failed(side, &error),
     }
 }
 

@@ -15,6 +15,7 @@ use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
+use super::reload::ReloadFrom;
 use super::serve::{self, Loops};
 use super::startup::{self, say};
 use super::{EXIT_CONFIG, RunArgs};
@@ -34,6 +35,7 @@ const CLOSE_REPORT: Duration = Duration::from_secs(5);
 /// A gateway that is ready to serve.
 struct Prepared {
     config: Config,
+    from: ReloadFrom,
     datapath: Arc<dyn Datapath>,
     gateway: Arc<Gateway>,
     report: Report,
@@ -65,7 +67,8 @@ fn prepare(args: &RunArgs) -> anyhow::Result<(Runtime, Prepared)> {
     let config = startup::configuration(args.config.as_deref(), args.mode)?;
     refuse_mcp(args)?;
     startup::harden();
-    let snapshot = Snapshot::build(&config, &snapshot_options(&config)?)?;
+    let options = snapshot_options(&config)?;
+    let snapshot = Snapshot::build(&config, &options)?;
     if snapshot.tls.is_none() {
         say(
             "warning: TLS is relayed unopened, so that only its names are judged; set tls_interception.enabled with a CA that clients trust",
@@ -79,7 +82,9 @@ fn prepare(args: &RunArgs) -> anyhow::Result<(Runtime, Prepared)> {
     let gateway = Gateway::new(Arc::clone(&datapath), snapshot, report.clone(), startup::random_instance());
     gateway.add_own_listener(door.local_addr().context("reading a listener's address")?);
     drop(inside);
-    Ok((runtime, Prepared { config, datapath, gateway, report, door }))
+    let (path, mode) = (args.config.clone(), args.mode);
+    let from = ReloadFrom { path, mode, roots: options.roots, open_tls: false };
+    Ok((runtime, Prepared { config, from, datapath, gateway, report, door }))
 }
 
 /// TLS is opened only where the file says so: clients of a daemon must have been given the CA before.
@@ -126,7 +131,7 @@ fn door_listener(args: &RunArgs, config: &Config) -> anyhow::Result<TcpListener>
 }
 
 async fn serve(prepared: Prepared) -> anyhow::Result<()> {
-    let Prepared { config, datapath, gateway, report, door } = prepared;
+    let Prepared { config, from, datapath, gateway, report, door } = prepared;
     let shutdown = CancellationToken::new();
     let mut loops = Loops::new();
     let mut door_task = Loops::new();
@@ -136,11 +141,10 @@ async fn serve(prepared: Prepared) -> anyhow::Result<()> {
     serve::watch_kernel(&report, &datapath)?;
     serve::open_door(&mut door_task, &gateway, &admin, door, &shutdown)?;
     serve::beat(&mut loops, &datapath, &shutdown);
+    let mode = config.effective_mode();
+    let reload = serve::follow(&mut loops, &gateway, &admin, config, from, &shutdown);
     admin.enter(Phase::Ready);
-    say(&format!(
-        "ready: proxy, /health, /ready and /metrics on {listening}, mode {}",
-        config.effective_mode().as_str()
-    ));
+    say(&format!("ready: proxy, /health, /ready and /metrics on {listening}, mode {mode}"));
     let served = loop {
         tokio::select! {
             asked = signals.next() => match asked {
@@ -148,7 +152,7 @@ async fn serve(prepared: Prepared) -> anyhow::Result<()> {
                     say(&format!("{name}: finishing what is open, at most {} s; once more to stop at once", DRAIN.as_secs()));
                     break Ok(());
                 }
-                Asked::Reload => say("SIGHUP: reloading is not built yet; the configuration stays as it is"),
+                Asked::Reload => reload.reload(),
             },
             Some(ended) = loops.join_next() => serve::complain_about(ended),
             Some(ended) = door_task.join_next() => {

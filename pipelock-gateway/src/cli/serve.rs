@@ -11,6 +11,7 @@ use tokio::task::{JoinError, JoinSet};
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
+use super::reload::{ReloadFrom, Reloader, Trigger};
 use super::startup::say;
 use crate::admin::{AdminState, Facts};
 use crate::capture::{Armed, Datapath};
@@ -117,6 +118,31 @@ pub(super) fn watch_kernel(report: &Report, datapath: &Arc<dyn Datapath>) -> any
             .ok()
     };
     report.metrics().watch_kernel(Box::new(counters)).context("registering kernel metrics")
+}
+
+/// Follows the files of the configuration; the trigger is for SIGHUP.
+pub(super) fn follow(
+    loops: &mut Loops,
+    gateway: &Arc<Gateway>,
+    admin: &Arc<AdminState>,
+    config: Config,
+    from: ReloadFrom,
+    shutdown: &CancellationToken,
+) -> Trigger {
+    let (told, admin) = (Arc::clone(gateway), Arc::clone(admin));
+    let reloader = Reloader {
+        gateway: Arc::clone(gateway),
+        config,
+        from,
+        tell: Box::new(say),
+        applied: Box::new(move |config| admin.changed(facts(config, &told))),
+    };
+    let (trigger, watching) = reloader.start(shutdown.clone());
+    loops.spawn(async {
+        watching.await;
+        Ok(())
+    });
+    trigger
 }
 
 /// What `/health` tells of this gateway.

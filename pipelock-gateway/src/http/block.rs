@@ -119,7 +119,8 @@ pub(super) fn status(reason: BlockReason) -> StatusCode {
         | BlockReason::BodyUndecodable
         | BlockReason::ScanLimit
         | BlockReason::UpgradeUninspectable
-        | BlockReason::NotInAllowlist => StatusCode::FORBIDDEN,
+        | BlockReason::NotInAllowlist
+        | BlockReason::DestinationDenied => StatusCode::FORBIDDEN,
     }
 }
 
@@ -134,6 +135,7 @@ fn explanation(reason: BlockReason) -> &'static str {
         BlockReason::ScanLimit => "inspection reached a limit",
         BlockReason::AuthorityMismatch => "host differs from the name the connection was opened for",
         BlockReason::NotInAllowlist => "host is not in the allowlist",
+        BlockReason::DestinationDenied => "destination is refused by the configuration in force",
         BlockReason::Framing => "request is malformed or ambiguous",
         BlockReason::UpgradeUninspectable => "switching to a protocol that cannot be inspected yet",
         BlockReason::UpstreamTls => "upstream certificate did not verify",

@@ -47,6 +47,8 @@ pub enum BlockReason {
     AuthorityMismatch,
     /// `mode: strict` and the host is not in `api_allowlist`.
     NotInAllowlist,
+    /// The configuration has changed since the connection was opened, and would not have it opened now.
+    DestinationDenied,
     /// The message is malformed in a way that two parsers could read differently (RFC 9112 §11.2).
     Framing,
     /// The request asks to switch to a protocol (WebSocket, for one) whose bytes cannot be shown to the judge yet.
@@ -73,6 +75,7 @@ impl BlockReason {
             Self::ScanLimit => "scan_limit",
             Self::AuthorityMismatch => "authority_mismatch",
             Self::NotInAllowlist => "not_in_allowlist",
+            Self::DestinationDenied => "destination_denied",
             Self::Framing => "framing",
             Self::UpgradeUninspectable => "upgrade_uninspectable",
             Self::UpstreamTls => "upstream_tls",

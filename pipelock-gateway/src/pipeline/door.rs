@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::draft::Draft;
+use super::live::Question;
 use super::{Gateway, Parties, Snapshot, failed};
 use crate::connection::{self, Counted};
 use crate::forward::{ConnectRequest, Opened, RefusedConnect, Rules, Tunnel, TunnelError, Tunnelled};
@@ -48,7 +49,7 @@ impl Tunnel for Entrance {
 
     async fn open(&self, request: ConnectRequest) -> Result<Dialled, TunnelError> {
         let ConnectRequest { host, port: _, addrs, peer } = request;
-        let snapshot = self.0.snapshot.load_full();
+        let snapshot = self.0.live.pin();
         let own = self.0.own_listeners();
         let mut draft = self.draft(peer);
         draft.asked_for(host.clone());
@@ -103,7 +104,8 @@ impl Opened for Dialled {
         counts.add_up(client.read.len());
         let downstream = Counted::new(client.stream, counts);
         let end = if relay_unopened {
-            super::relayed(crate::tls::Prefixed::new(client.read, downstream), upstream).await
+            let question = Question { front_door: FrontDoor::Explicit, dst, connect_host: Some(host), heard: None };
+            gateway.relayed(question, crate::tls::Prefixed::new(client.read, downstream), upstream).await
         } else {
             let parties = Parties { dst, connect_host: Some(host), downstream, read: client.read, upstream };
             gateway.converse(&snapshot, &mut draft, parties).await
@@ -114,12 +116,12 @@ impl Opened for Dialled {
 
 impl Rules for Entrance {
     fn admit(&self, host: &PeerName, _port: u16) -> Result<(), DenyReason> {
-        if self.0.snapshot.load().rules.admits_host(host) { Ok(()) } else { Err(DenyReason::NotInAllowlist) }
+        if self.0.live.pin().rules.admits_host(host) { Ok(()) } else { Err(DenyReason::NotInAllowlist) }
     }
 
     fn check_address(&self, host: &PeerName, address: SocketAddr) -> Result<(), DenyReason> {
-        let rules = &self.0.snapshot.load().rules;
-        match rules.connect_address(host, OriginalDst::new(address), &self.0.own_listeners()) {
+        let snapshot = self.0.live.pin();
+        match snapshot.rules.connect_address(host, OriginalDst::new(address), &self.0.own_listeners()) {
             AddressDecision::Deny(reason) => Err(reason),
             AddressDecision::Continue | AddressDecision::Passthrough(_) => Ok(()),
         }

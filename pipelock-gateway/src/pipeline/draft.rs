@@ -61,6 +61,10 @@ impl Draft {
         self.id
     }
 
+    pub(super) fn front_door(&self) -> FrontDoor {
+        self.front_door
+    }
+
     pub(super) fn counts(&self) -> Arc<ByteCounts> {
         Arc::clone(&self.counts)
     }

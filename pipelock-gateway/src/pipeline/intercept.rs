@@ -8,7 +8,8 @@ use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 
 use super::draft::Draft;
-use super::judge::{Judge, RefuseAll};
+use super::judge::RefuseAll;
+use super::live::{LiveJudge, Question};
 use super::workloads::Sender;
 use super::{Downstream, Gateway, Snapshot, failed};
 use crate::connection::reset;
@@ -25,6 +26,8 @@ const REFUSAL_LIFETIME: Duration = Duration::from_secs(30);
 pub(super) struct Opening<'a> {
     pub(super) snapshot: &'a Arc<Snapshot>,
     pub(super) draft: &'a mut Draft,
+    /// What policy was asked, to ask again when the rules change.
+    pub(super) question: Question,
     /// Whom the workload believes it talks to; `None` on cleartext that has not said so yet.
     pub(super) name: Option<PeerName>,
     pub(super) dst: OriginalDst,
@@ -50,7 +53,7 @@ impl Scheme {
 impl Gateway {
     /// Upstream TLS first, so that its choice of ALPN can be given to the workload, then downstream TLS, then HTTP.
     pub(super) async fn intercept_tls(&self, opening: Opening<'_>, hello: &ClientHello) -> ConnectionEnd {
-        let Opening { snapshot, draft, name, dst, downstream, upstream } = opening;
+        let Opening { snapshot, draft, question, name, dst, downstream, upstream } = opening;
         let metrics = self.report.metrics();
         let name = name.unwrap_or(PeerName::Ip(dst.ip()));
         let Some(opener) = &snapshot.tls else {
@@ -115,7 +118,7 @@ impl Gateway {
             (Some(leg), _) => {
                 let redial = self.redial_tls(Arc::clone(snapshot), name.clone(), dst, leg.alpn);
                 let session = self.session(draft, version, Scheme::Https, Some(name), Some(redial));
-                self.serve_http(snapshot, draft, session, downstream, leg.stream).await
+                self.serve_http((snapshot, question), draft, session, downstream, leg.stream).await
             }
             (None, error) => {
                 let session = self.session(draft, version, Scheme::Https, Some(name), None);
@@ -127,22 +130,24 @@ impl Gateway {
 
     /// Cleartext HTTP: nothing to open, everything to judge.
     pub(super) async fn intercept_http(&self, opening: Opening<'_>, version: HttpVersion) -> ConnectionEnd {
-        let Opening { snapshot, draft, name, dst, downstream, upstream } = opening;
+        let Opening { snapshot, draft, question, name, dst, downstream, upstream } = opening;
         let session = self.session(draft, version, Scheme::Http, name, Some(self.redial_tcp(dst)));
-        self.serve_http(snapshot, draft, session, downstream, upstream).await
+        self.serve_http((snapshot, question), draft, session, downstream, upstream).await
     }
 
     /// Serves HTTP between two opened legs.
     async fn serve_http(
         &self,
-        snapshot: &Arc<Snapshot>,
+        (snapshot, question): (&Arc<Snapshot>, Question),
         draft: &mut Draft,
         session: Opened,
         downstream: impl Io + 'static,
         upstream: impl Io + 'static,
     ) -> ConnectionEnd {
         let sender = self.sender(snapshot, draft).await;
-        let judge = Arc::new(Judge::new(Arc::clone(snapshot), sender, self.report.clone()));
+        let asked = (question, self.own_listeners());
+        let judge = LiveJudge::new(Arc::clone(&self.live), snapshot, asked, sender, self.report.clone());
+        let judge = Arc::new(judge);
         let session = session.before(Arc::clone(&judge) as _);
         // Boxed: the HTTP state machines are tens of KiB that a relayed or refused connection must not carry.
         let served = Box::pin(http::serve(downstream, upstream, session)).await;

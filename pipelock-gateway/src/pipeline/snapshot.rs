@@ -86,7 +86,10 @@ pub struct Opener {
     /// Signs leaves.
     pub ca: Arc<tls::CertificateAuthority>,
     /// Leaves minted so far.
-    pub leaves: tls::Leaves,
+    pub leaves: Arc<tls::Leaves>,
+    /// Whether the authority was made by this process and is not on disk.
+    made_here: bool,
+    leaf_settings: tls::LeafSettings,
     /// Towards the original destination.
     pub upstream: tls::Upstream,
     /// Towards the workload.
@@ -143,6 +146,19 @@ impl Snapshot {
     /// # Errors
     /// What a person has to mend in the configuration, by section.
     pub fn build(config: &Config, options: &SnapshotOptions) -> Result<Self, Error> {
+        Self::build_after(config, options, None)
+    }
+
+    /// The same for a changed configuration. Takes over from `before` what clients would miss: an authority that was made
+    /// and not loaded, leaves as long as the authority is the same, and session tickets.
+    ///
+    /// # Errors
+    /// As [`Snapshot::build`]; `before` stays as it is.
+    pub fn rebuild(config: &Config, options: &SnapshotOptions, before: &Self) -> Result<Self, Error> {
+        Self::build_after(config, options, Some(before))
+    }
+
+    fn build_after(config: &Config, options: &SnapshotOptions, before: Option<&Self>) -> Result<Self, Error> {
         let mode = config.effective_mode();
         let rules = policy::Rules::new(policy::Spec {
             mode: config.mode,
@@ -160,7 +176,9 @@ impl Snapshot {
         check_rules(&config.credential_binding, &engine)?;
         let known_secrets = Arc::new(known_secrets(config)?);
         let verdict = verdict::Policy { mode, enforce: config.enforces() };
-        let tls = options.open_tls.then(|| Opener::build(config, options)).transpose().map_err(Error::Tls)?;
+        let opened_before = before.and_then(|snapshot| snapshot.tls.as_ref());
+        let build = || Opener::build(config, options, opened_before);
+        let tls = options.open_tls.then(build).transpose().map_err(Error::Tls)?;
         Ok(Self {
             rules,
             engine,
@@ -189,18 +207,27 @@ impl Snapshot {
 }
 
 impl Opener {
-    fn build(config: &Config, options: &SnapshotOptions) -> Result<Self, tls::Error> {
+    fn build(config: &Config, options: &SnapshotOptions, before: Option<&Self>) -> Result<Self, tls::Error> {
         let settings = &config.tls_interception;
-        let ca = Arc::new(match &settings.ca {
-            Some(files) => tls::CertificateAuthority::load(&files.cert, &files.key, options.now)?,
-            None => tls::CertificateAuthority::generate(options.now)?,
-        });
+        let ca = match (&settings.ca, before) {
+            (Some(files), _) => Arc::new(tls::CertificateAuthority::load(&files.cert, &files.key, options.now)?),
+            // Clients were told to trust the one that was made; another would be unknown to all of them.
+            (None, Some(before)) if before.made_here => Arc::clone(&before.ca),
+            (None, _) => Arc::new(tls::CertificateAuthority::generate(options.now)?),
+        };
         let leaf_settings = tls::LeafSettings { ttl: settings.cert_ttl, capacity: settings.cert_cache_size.get() };
         let roots = tls::Roots::load(&options.roots, &settings.upstream_ca_files, &ca)?;
+        let same = |before: &&Self| before.ca.is_same(&ca) && before.leaf_settings == leaf_settings;
         Ok(Self {
-            leaves: tls::Leaves::with_settings(Arc::clone(&ca), leaf_settings),
+            leaves: match before.filter(same) {
+                Some(before) => Arc::clone(&before.leaves),
+                None => Arc::new(tls::Leaves::with_settings(Arc::clone(&ca), leaf_settings)),
+            },
             upstream: tls::Upstream::new(&roots)?,
-            downstream: tls::Downstream::new()?,
+            // Tickets name no authority: a session that was opened under the last one goes on.
+            downstream: before.map_or_else(tls::Downstream::new, |before| Ok(before.downstream.clone()))?,
+            made_here: settings.ca.is_none(),
+            leaf_settings,
             ca,
         })
     }

@@ -11,7 +11,7 @@ mod tests;
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use prometheus::core::Collector;
 use prometheus::{
@@ -75,6 +75,12 @@ struct Families {
     environment_reads: IntCounterVec,
     records_lost: IntCounterVec,
     panics: IntCounter,
+    config_reloads: IntCounterVec,
+    config_stale: IntGauge,
+    snapshot_epoch: IntGauge,
+    policy_cut: IntCounter,
+    ca_not_after: IntGauge,
+    ca_epoch: IntGauge,
     rules_seen: Mutex<HashSet<Arc<str>>>,
 }
 
@@ -239,6 +245,29 @@ impl Metrics {
                 &["cause"],
             )?,
             panics: counter(&r, "pipelock_panics_total", "Tasks that panicked; each took only its own connection.")?,
+            config_reloads: counters(
+                &r,
+                "pipelock_config_reloads_total",
+                "Attempts to put a changed configuration in force, by result.",
+                &["result"],
+            )?,
+            config_stale: gauge(
+                &r,
+                "pipelock_config_stale",
+                "1 while the files on disk are not what is in force, because they are wrong.",
+            )?,
+            snapshot_epoch: gauge(&r, "pipelock_snapshot_epoch", "How many configurations were in force so far.")?,
+            policy_cut: counter(
+                &r,
+                "pipelock_policy_cut_total",
+                "Relayed connections that were cut because a changed configuration does not relay them.",
+            )?,
+            ca_not_after: gauge(
+                &r,
+                "pipelock_ca_not_after_timestamp_seconds",
+                "When the certificate that signs leaves ends, in seconds since 1970.",
+            )?,
+            ca_epoch: gauge(&r, "pipelock_ca_epoch", "How many authorities have signed leaves so far.")?,
             rules_seen: Mutex::default(),
             registry: r,
         })))
@@ -379,6 +408,34 @@ impl Metrics {
     /// Counts records that were not written.
     pub fn records_lost(&self, cause: RecordLoss, records: u64) {
         self.0.records_lost.with_label_values(&[cause.as_str()]).inc_by(records);
+    }
+
+    /// Counts an attempt to put a changed configuration in force; one that failed leaves what is in force stale.
+    pub fn config_reloaded(&self, succeeded: bool) {
+        let result = if succeeded { "success" } else { "failure" };
+        self.0.config_reloads.with_label_values(&[result]).inc();
+        self.0.config_stale.set(i64::from(!succeeded));
+    }
+
+    /// Whether the last attempt failed.
+    #[must_use]
+    pub fn config_is_stale(&self) -> bool {
+        self.0.config_stale.get() != 0
+    }
+
+    /// Sets which configuration is in force, and counts the relayed connections that it ended.
+    pub fn snapshot_replaced(&self, epoch: u64, cut: usize) {
+        self.0.snapshot_epoch.set(i64::try_from(epoch).unwrap_or(i64::MAX));
+        self.0.policy_cut.inc_by(cut as u64);
+    }
+
+    /// Sets when the signing certificate ends, and counts another one when it is `new`.
+    pub fn ca_in_force(&self, not_after: SystemTime, new: bool) {
+        let seconds = not_after.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
+        self.0.ca_not_after.set(i64::try_from(seconds).unwrap_or(i64::MAX));
+        if new {
+            self.0.ca_epoch.inc();
+        }
     }
 
     /// Counts a task that panicked.

@@ -206,6 +206,12 @@ impl CertificateAuthority {
         &self.anchor
     }
 
+    /// Whether another one has the same certificate and sends the same chain: leaves of one pass for leaves of the other.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.certificate == other.certificate && self.intermediates == other.intermediates
+    }
+
     /// The fingerprint of the signing certificate.
     #[must_use]
     pub fn fingerprint(&self) -> Fingerprint {

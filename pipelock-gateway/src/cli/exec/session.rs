@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use rustix::process::Signal;
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
 
@@ -12,6 +13,7 @@ use super::command;
 use super::setup::Prepared;
 use crate::admin::{AdminState, Phase};
 use crate::capture::{Datapath, LocalDatapath, Run};
+use crate::cli::reload::ReloadFrom;
 use crate::cli::serve::{self, Loops};
 use crate::cli::startup::say;
 use crate::pipeline::Gateway;
@@ -37,7 +39,7 @@ pub(super) fn run(runtime: Runtime, prepared: Prepared) -> anyhow::Result<u8> {
 }
 
 async fn serve(prepared: Prepared) -> anyhow::Result<u8> {
-    let Prepared { args, config, run, datapath, gateway, report, trust, door, armed, limits } = prepared;
+    let Prepared { args, config, roots, run, datapath, gateway, report, trust, door, armed, limits } = prepared;
     let target = armed.id;
     let shutdown = CancellationToken::new();
     let mut loops = Loops::new();
@@ -51,6 +53,8 @@ async fn serve(prepared: Prepared) -> anyhow::Result<u8> {
         serve::open_door(&mut door_task, &gateway, &admin, door, &shutdown)?;
         tell_denials(&mut loops, &datapath)?;
         let mut signals = command::signals()?;
+        let file = ReloadFrom { path: args.config.clone(), mode: args.mode, roots, open_tls: true };
+        let reload = serve::follow(&mut loops, &gateway, &admin, config, file, &shutdown);
         admin.enter(Phase::Ready);
         let java = std::env::var_os("JAVA_TOOL_OPTIONS");
         let environment = trust.map(|trust| trust.environment(java.as_deref())).unwrap_or_default();
@@ -58,7 +62,12 @@ async fn serve(prepared: Prepared) -> anyhow::Result<u8> {
         let status = loop {
             tokio::select! {
                 status = child.wait() => break status.context("waiting for the command")?,
-                Some(signal) = signals.recv() => command::forward(signal, &child),
+                Some(signal) = signals.recv() => {
+                    if signal == Signal::HUP {
+                        reload.reload();
+                    }
+                    command::forward(signal, &child);
+                }
                 Some(ended) = loops.join_next() => serve::complain_about(ended),
             }
         };

@@ -25,6 +25,8 @@ use crate::tls::trust::{self, TrustBundle};
 pub(super) struct Prepared {
     pub(super) args: ExecArgs,
     pub(super) config: Config,
+    /// Where the user's own variables say that roots are.
+    pub(super) roots: RootLocations,
     pub(super) run: Run,
     pub(super) datapath: Arc<LocalDatapath>,
     pub(super) gateway: Arc<Gateway>,
@@ -75,7 +77,8 @@ pub(super) fn prepare(args: &ExecArgs) -> anyhow::Result<(Runtime, Prepared)> {
         gateway.add_own_listener(listener.local_addr().context("reading a listener's address")?);
     }
     drop(inside);
-    let prepared = Prepared { args: args.clone(), config, run, datapath, gateway, report, trust, door, armed, limits };
+    let (args, roots) = (args.clone(), locations);
+    let prepared = Prepared { args, config, roots, run, datapath, gateway, report, trust, door, armed, limits };
     Ok((runtime, prepared))
 }
 

@@ -46,6 +46,7 @@ fn touch_all(metrics: &Metrics) {
     let mut warned = request(1, 2);
     warned.verdict = Verdict { action: Action::Warn, reason: None, findings: vec![header.clone(), header] };
     metrics.request(&warned);
+    metrics.config_reloaded(true);
     metrics.upstream_connected(Duration::from_micros(400));
     metrics.upstream_error(UpstreamError::Refused);
     metrics.tls_intercept(TlsIntercept::Intercepted);

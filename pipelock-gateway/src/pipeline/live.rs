@@ -1,0 +1,249 @@
+//! The snapshot in force, and what becomes of connections that were admitted under an earlier one.
+//!
+//! A connection pins the snapshot it was opened under for everything that must not change under it: keys, roots, the name it
+//! was opened for. Two things follow the latest one all the same, because an operator who forbids something means now:
+//! a connection that is relayed unopened is cut when the rules in force would not relay it any more, and each request on an
+//! opened one is judged by the rules in force when its head comes. Shutdown is another signal: it never cuts what may go on.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arc_swap::ArcSwap;
+use http::request::Parts;
+use tokio_util::sync::CancellationToken;
+
+use super::judge::Judge;
+use super::snapshot::Snapshot;
+use super::workloads::Sender;
+use crate::http::{BodyInspect, Exchange, Inspect};
+use crate::model::{
+    BlockReason, Decision, DenyReason, FrontDoor, InterceptReason, OriginalDst, PeerName, Protocol, RequestId,
+    RequestRecord, Verdict,
+};
+use crate::policy::{AddressDecision, Binding, NameInput, Rules};
+use crate::report::Report;
+
+/// The snapshot in force and the connections that depend on it.
+pub(super) struct Live {
+    current: ArcSwap<Snapshot>,
+    epoch: AtomicU64,
+    relays: Mutex<HashMap<u64, Relay>>,
+    last_relay: AtomicU64,
+}
+
+struct Relay {
+    question: Question,
+    cut: CancellationToken,
+}
+
+/// A place among the relayed connections; given back when dropped.
+pub(super) struct Watched<'a> {
+    live: &'a Live,
+    id: u64,
+    cut: CancellationToken,
+}
+
+impl Live {
+    pub(super) fn new(snapshot: Snapshot) -> Self {
+        Self {
+            current: ArcSwap::from_pointee(snapshot),
+            epoch: AtomicU64::new(1),
+            relays: Mutex::default(),
+            last_relay: AtomicU64::new(0),
+        }
+    }
+
+    /// The snapshot for a connection to pin.
+    pub(super) fn pin(&self) -> Arc<Snapshot> {
+        self.current.load_full()
+    }
+
+    /// How many snapshots there were, from 1.
+    pub(super) fn epoch(&self) -> u64 {
+        self.epoch.load(Ordering::Acquire)
+    }
+
+    /// Puts a snapshot in force and cuts relayed connections that it would not relay. Returns its number and how many were cut.
+    pub(super) fn replace(&self, snapshot: Snapshot, own_listeners: &[SocketAddr]) -> (u64, usize) {
+        // Under the lock, so that a connection which registers meanwhile is asked about by somebody: by us, or by itself
+        // against what we have stored.
+        let relays = self.relays.lock().unwrap_or_else(PoisonError::into_inner);
+        let snapshot = Arc::new(snapshot);
+        self.current.store(Arc::clone(&snapshot));
+        let epoch = self.epoch.fetch_add(1, Ordering::AcqRel) + 1;
+        let forbidden = relays.values().filter(|relay| !relay.question.still_relays(&snapshot.rules, own_listeners));
+        (epoch, forbidden.inspect(|relay| relay.cut.cancel()).count())
+    }
+
+    /// Registers a connection that is about to be relayed unopened.
+    pub(super) fn watch(&self, question: Question, own_listeners: &[SocketAddr]) -> Watched<'_> {
+        let (id, cut) = (self.last_relay.fetch_add(1, Ordering::Relaxed), CancellationToken::new());
+        let mut relays = self.relays.lock().unwrap_or_else(PoisonError::into_inner);
+        // It was decided under a snapshot that may have gone since.
+        if !question.still_relays(&self.current.load().rules, own_listeners) {
+            cut.cancel();
+        }
+        relays.insert(id, Relay { question, cut: cut.clone() });
+        Watched { live: self, id, cut }
+    }
+}
+
+impl Watched<'_> {
+    /// Completes when the connection must end.
+    pub(super) async fn cut(&self) {
+        self.cut.cancelled().await;
+    }
+}
+
+impl Drop for Watched<'_> {
+    fn drop(&mut self) {
+        self.live.relays.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.id);
+    }
+}
+
+/// What policy was asked about a connection, kept so that it can be asked again.
+#[derive(Clone, Debug)]
+pub(super) struct Question {
+    pub(super) front_door: FrontDoor,
+    pub(super) dst: OriginalDst,
+    /// What a CONNECT asked for.
+    pub(super) connect_host: Option<PeerName>,
+    /// Absent where the address alone decided and nobody listened.
+    pub(super) heard: Option<Named>,
+}
+
+/// What was heard, as far as policy asks for it.
+#[derive(Clone, Debug)]
+pub(super) struct Named {
+    pub(super) protocol: Protocol,
+    pub(super) name: Option<PeerName>,
+    pub(super) binding: Binding,
+    pub(super) ech: bool,
+}
+
+impl Question {
+    /// What these rules answer.
+    pub(super) fn ask(&self, rules: &Rules, own_listeners: &[SocketAddr]) -> Decision {
+        let by_address = match self.front_door {
+            FrontDoor::Captured => rules.address(self.dst, own_listeners),
+            FrontDoor::Explicit => {
+                let host = self.connect_host.clone().unwrap_or(PeerName::Ip(self.dst.ip()));
+                rules.connect_address(&host, self.dst, own_listeners)
+            }
+        };
+        match (by_address, &self.heard) {
+            (AddressDecision::Deny(reason), _) => Decision::Deny(reason),
+            (AddressDecision::Passthrough(reason), _) => Decision::Passthrough(reason),
+            (AddressDecision::Continue, None) => Decision::Intercept(InterceptReason::Default),
+            (AddressDecision::Continue, Some(Named { protocol, name, binding, ech })) => rules.name(&NameInput {
+                protocol: *protocol,
+                name: name.as_ref(),
+                dst: self.dst,
+                binding: *binding,
+                ech: *ech,
+                connect_host: self.connect_host.as_ref(),
+            }),
+        }
+    }
+
+    fn still_relays(&self, rules: &Rules, own_listeners: &[SocketAddr]) -> bool {
+        matches!(self.ask(rules, own_listeners), Decision::Passthrough(_))
+    }
+}
+
+/// Judges each request of one connection by the rules that are in force when its head comes.
+pub(super) struct LiveJudge {
+    live: Arc<Live>,
+    question: Question,
+    own_listeners: Arc<[SocketAddr]>,
+    sender: Sender,
+    report: Report,
+    /// Writes the records, whichever snapshot judged.
+    first: Judge,
+    latest: ArcSwap<Judging>,
+}
+
+/// A snapshot and its answer about this connection.
+struct Judging {
+    snapshot: Arc<Snapshot>,
+    /// `None` under the snapshot that the connection was admitted by: [`LiveJudge::first`] judges.
+    judge: Option<Judge>,
+    refused: Option<BlockReason>,
+}
+
+impl LiveJudge {
+    pub(super) fn new(
+        live: Arc<Live>,
+        snapshot: &Arc<Snapshot>,
+        (question, own_listeners): (Question, Arc<[SocketAddr]>),
+        sender: Sender,
+        report: Report,
+    ) -> Self {
+        let first = Judge::new(Arc::clone(snapshot), sender.clone(), report.clone());
+        let judging = Judging { snapshot: Arc::clone(snapshot), judge: None, refused: None };
+        Self { live, question, own_listeners, sender, report, first, latest: ArcSwap::from_pointee(judging) }
+    }
+
+    /// Requests that have ended so far.
+    pub(super) fn judged(&self) -> u32 {
+        self.first.judged()
+    }
+
+    /// Takes note of a snapshot that has come into force since the last request.
+    fn follow(&self) {
+        let current = self.live.current.load();
+        if Arc::ptr_eq(&current, &self.latest.load().snapshot) {
+            return;
+        }
+        let snapshot = Arc::clone(&current);
+        let refused = match self.question.ask(&snapshot.rules, &self.own_listeners) {
+            Decision::Deny(DenyReason::NotInAllowlist) => Some(BlockReason::NotInAllowlist),
+            Decision::Deny(_) => Some(BlockReason::DestinationDenied),
+            Decision::Intercept(_) | Decision::Passthrough(_) => None,
+        };
+        let judge = Some(Judge::new(Arc::clone(&snapshot), self.sender.clone(), self.report.clone()));
+        self.latest.store(Arc::new(Judging { snapshot, judge, refused }));
+    }
+
+    fn with<R>(&self, ask: impl FnOnce(&Judge) -> R) -> R {
+        let latest = self.latest.load();
+        ask(latest.judge.as_ref().unwrap_or(&self.first))
+    }
+}
+
+impl Inspect for LiveJudge {
+    fn request_head(&self, exchange: &Exchange, id: RequestId, head: &Parts) -> Verdict {
+        self.follow();
+        match self.latest.load().refused {
+            Some(reason) => Verdict::block(reason),
+            None => self.with(|judge| judge.request_head(exchange, id, head)),
+        }
+    }
+
+    fn request_body(&self, exchange: &Exchange, id: RequestId, head: &Parts) -> Box<dyn BodyInspect> {
+        self.with(|judge| judge.request_body(exchange, id, head))
+    }
+
+    fn response_body(
+        &self,
+        exchange: &Exchange,
+        id: RequestId,
+        head: &http::response::Parts,
+    ) -> Option<Box<dyn BodyInspect>> {
+        self.with(|judge| judge.response_body(exchange, id, head))
+    }
+
+    fn uninspectable(&self, exchange: &Exchange, id: RequestId, reason: BlockReason) -> Verdict {
+        self.with(|judge| judge.uninspectable(exchange, id, reason))
+    }
+
+    fn uninspectable_answer(&self, exchange: &Exchange, id: RequestId, reason: BlockReason) -> Verdict {
+        self.with(|judge| judge.uninspectable_answer(exchange, id, reason))
+    }
+
+    fn exchange_done(&self, record: RequestRecord) {
+        self.first.exchange_done(record);
+    }
+}
