@@ -6,6 +6,7 @@
 
 pub mod check;
 pub mod exec;
+pub mod generate;
 mod privilege;
 mod reload;
 pub mod rules;
@@ -53,6 +54,9 @@ pub enum Command {
     /// What is looked for: every rule with its severity and samples.
     #[command(subcommand)]
     Rules(RulesCommand),
+    /// Write a configuration to begin with, its JSON Schema, the reference, shell completions or manual pages.
+    #[command(subcommand)]
+    Generate(GenerateCommand),
     /// Ask a running gateway whether it is healthy: exit code 0 if so, 1 if not.
     Healthcheck(HealthcheckArgs),
     /// What this kernel and this user can do, need by need, with the remedy for what is missing.
@@ -159,6 +163,45 @@ pub enum RulesCommand {
     },
 }
 
+/// What `pipelock generate` writes.
+#[derive(Clone, Debug, Subcommand)]
+pub enum GenerateCommand {
+    /// A pipelock.yaml to begin with.
+    Config {
+        /// How strict.
+        #[arg(long, value_enum, default_value_t = Preset::Balanced)]
+        preset: Preset,
+        /// The file to write; it must not exist. Default: standard output.
+        #[arg(short, long, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
+    /// The JSON Schema of pipelock.yaml, for editors.
+    Schema,
+    /// The reference of every key, in Markdown.
+    Reference,
+    /// Completions for a shell.
+    Completions {
+        /// Which.
+        shell: clap_complete::Shell,
+    },
+    /// Manual pages, one a command.
+    Man {
+        /// The directory to write them to.
+        directory: PathBuf,
+    },
+}
+
+/// A configuration to begin with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Preset {
+    /// Only listed hosts.
+    Strict,
+    /// Every host; credentials are stopped.
+    Balanced,
+    /// Nothing is stopped.
+    Audit,
+}
+
 /// Arguments of `pipelock healthcheck`.
 #[derive(Clone, Debug, Args)]
 pub struct HealthcheckArgs {
@@ -178,6 +221,9 @@ pub fn run(cli: Cli) -> ExitCode {
         }
         Command::Scan(args) => ExitCode::from(scan::run(&args)),
         Command::Rules(command) => ExitCode::from(rules::run(&command, &mut io::stdout(), &mut io::stderr())),
+        Command::Generate(command) => {
+            ExitCode::from(generate::generate(&command, &mut io::stdout(), &mut io::stderr()))
+        }
         Command::Healthcheck(args) => healthcheck(&args),
         Command::Probe => probe(),
     }

@@ -19,6 +19,7 @@ use sha2::{Digest, Sha256};
 
 use crate::model::{DomainList, Mode, NoProxyList};
 
+mod accepted;
 mod canary_tokens;
 mod capture;
 mod credential_binding;
@@ -33,6 +34,7 @@ mod logging;
 mod no_proxy;
 mod reader;
 mod response_scanning;
+pub mod schema;
 mod tls_interception;
 mod yaml;
 
@@ -187,7 +189,7 @@ impl Config {
             }
         })?;
         let config = match tree.as_ref().map(|node| Value::root(&context, node)) {
-            Some(root) if !root.is_null() => Self::read(&root.section(&keys::TOP_LEVEL)?, source)?,
+            Some(root) if !root.is_null() => Self::read(&root.section(keys::TOP_LEVEL)?, source)?,
             _ => Self::empty(source),
         };
         let mut warnings = context.warnings.into_inner();
@@ -318,8 +320,9 @@ fn hex(bytes: &[u8]) -> String {
 /// Someone who asks for everything to be refused must not get a gateway that lets things through.
 fn refuse_kill_switch(top: &Section<'_>) -> Result<(), Error> {
     let Some(kill_switch) = top.field("kill_switch") else { return Ok(()) };
-    match kill_switch.member("enabled") {
-        Some(enabled) if enabled.boolean()? => Err(enabled.refuse(
+    let enabled = kill_switch.entries()?.into_iter().find(|(name, _)| *name == "enabled").map(|(_, value)| value);
+    match enabled {
+        Some(enabled) if !enabled.is_null() && enabled.boolean()? => Err(enabled.refuse(
             "asks for everything to be refused, which this version cannot do yet; stop the workload instead, or remove it",
         )),
         _ => Ok(()),

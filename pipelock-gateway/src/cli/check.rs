@@ -208,7 +208,7 @@ mod tests {
              kill_switch:\n  enabled: false\n");
         assert_eq!(code, VALID);
         assert_snapshot!(out, @r#"
-    pipelock.yaml: valid, with 3 warnings
+    pipelock.yaml: valid, with 2 warnings
       digest             e3ec63dc63b2508e0716fb5c6fed88d2fdfe5469e98e0fdb96546e3f2c9b4ca8
       mode               strict (listed hosts only; medium findings block, too)
       not captured       192.0.2.0/24
@@ -222,8 +222,7 @@ mod tests {
     "#);
         assert_snapshot!(err, @r#"
     warning: pipelock.yaml:19:11: fetch_proxy.listen: the proxy is open to everyone who can reach this address; 127.0.0.1 keeps it local
-    warning: pipelock.yaml:20:1: sandbox: no effect in a network gateway
-    warning: pipelock.yaml:22:1: kill_switch: not yet supported: this version acts as if it were absent
+    warning: pipelock.yaml:20:1: sandbox: no effect: a gateway starts no agent; the pod's or the unit's own settings jail it
     "#);
     }
 

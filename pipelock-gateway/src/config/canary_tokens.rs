@@ -4,7 +4,24 @@ use std::collections::HashSet;
 use std::fmt;
 
 use super::error::Error;
-use super::reader::{Keys, Value};
+use super::reader::Value;
+use super::schema::{Key, Kind};
+
+pub(super) const KEYS: &[Key] = &[
+    Key::new("enabled", Kind::Bool, "false", "Whether the tokens are looked for."),
+    Key::new(
+        "tokens",
+        Kind::List(&Kind::Map(TOKEN)),
+        "[]",
+        "Made-up credentials that are planted somewhere and must never be seen leaving.",
+    ),
+];
+
+const TOKEN: &[Key] = &[
+    Key::new("name", Kind::Text, "", "What findings call it. Required."),
+    Key::new("value", Kind::Text, "", "The token, at least 8 characters. Required."),
+    Key::new("env_var", Kind::Text, "", "The variable it was planted in, for your own notes."),
+];
 
 /// A shorter one would be found in ordinary text; the reference's limit.
 const MIN_LENGTH: usize = 8;
@@ -27,7 +44,7 @@ impl fmt::Debug for CanaryToken {
 
 /// Reads the section; checked also while it is switched off, as in the reference, and then empty.
 pub(super) fn read(value: &Value<'_>) -> Result<Vec<CanaryToken>, Error> {
-    let section = value.section(&Keys::all(&["enabled", "tokens"]))?;
+    let section = value.section(KEYS)?;
     let enabled = section.read("enabled", false, Value::boolean)?;
     let (mut tokens, mut names, mut values) = (Vec::new(), HashSet::new(), HashSet::new());
     for entry in section.field("tokens").map_or(Ok(Vec::new()), |list| list.list())? {
@@ -47,7 +64,7 @@ pub(super) fn read(value: &Value<'_>) -> Result<Vec<CanaryToken>, Error> {
 }
 
 fn read_token(value: &Value<'_>) -> Result<CanaryToken, Error> {
-    let section = value.section(&Keys::all(&["name", "value", "env_var"]))?;
+    let section = value.section(TOKEN)?;
     let name = section.field("name").ok_or_else(|| value.incomplete("name is missing; add one to report"))?;
     let token = section.field("value").ok_or_else(|| value.incomplete("value is missing; add the planted token"))?;
     if name.text()?.trim().is_empty() {

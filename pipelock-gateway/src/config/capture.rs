@@ -3,8 +3,16 @@
 use ipnet::IpNet;
 
 use super::error::Error;
-use super::reader::{Keys, Value};
+use super::reader::Value;
+use super::schema::{Key, NETWORKS};
 use crate::model::parse_network;
+
+pub(super) const KEYS: &[Key] = &[Key::new(
+    "cidr_bypass",
+    NETWORKS,
+    "[]",
+    "Networks the kernel lets through untouched: no dial, no record, not even a name.",
+)];
 
 /// What the kernel steers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -15,7 +23,7 @@ pub struct Capture {
 
 impl Capture {
     pub(super) fn read(value: &Value<'_>) -> Result<Self, Error> {
-        let section = value.section(&Keys::all(&["cidr_bypass"]))?;
+        let section = value.section(KEYS)?;
         let cidr_bypass = section.read("cidr_bypass", Vec::new(), |list| {
             list.list()?.iter().map(|net| parse_network(net.text()?).map_err(|reason| net.refuse(reason))).collect()
         })?;

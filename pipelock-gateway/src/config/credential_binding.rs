@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
 use super::error::Error;
-use super::reader::{Keys, Section, Source, Value};
+use super::reader::{Section, Source, Value};
+use super::schema::{Key, Kind, TEXTS};
 use super::yaml::{self, FaultKind};
 use crate::model::{BoundHosts, BoundRules, CredentialBinding};
 
@@ -51,14 +52,35 @@ fn built_in() -> Result<Vec<CredentialBinding>, Error> {
         Error::Syntax { place: source.place(fault.at), detail }
     })?;
     let Some(tree) = tree else { return Ok(Vec::new()) };
-    providers(&Value::root(&source, &tree).section(&KEYS)?)
+    providers(&Value::root(&source, &tree).section(KEYS)?)
 }
 
-const KEYS: Keys = Keys::all(&["include_defaults", "providers"]);
+pub(super) const KEYS: &[Key] = &[
+    Key::new(
+        "include_defaults",
+        Kind::Bool,
+        "true",
+        "Whether the built-in table is in force; an entry of the same name replaces one.",
+    ),
+    Key::new("providers", Kind::List(&Kind::Map(PROVIDER)), "[]", "Entries of your own."),
+];
+
+const PROVIDER: &[Key] = &[
+    Key::new("provider", Kind::Text, "", "A name for the entry. Required."),
+    Key::new("rules", Kind::WordOrList("any"), "", "The rules that find its credentials, as findings name them."),
+    Key::new("variables", TEXTS, "[]", "The environment variables that hold them."),
+    Key::new("hosts", Kind::WordOrList("any"), "", "Hosts they may go to. Required."),
+    Key::new(
+        "placements",
+        TEXTS,
+        "",
+        "Where they stand: `header NAME [SCHEME]`, `query KEY`, `path /PREFIX`, `body KEY`. Required.",
+    ),
+];
 
 impl CredentialBindings {
     pub(super) fn read(value: &Value<'_>) -> Result<Self, Error> {
-        let section = value.section(&KEYS)?;
+        let section = value.section(KEYS)?;
         let include_defaults = section.read("include_defaults", true, Value::boolean)?;
         let mut providers = providers(&section)?;
         let own: HashSet<String> = providers.iter().map(|entry| entry.provider.clone()).collect();
@@ -89,7 +111,7 @@ fn providers(section: &Section<'_>) -> Result<Vec<CredentialBinding>, Error> {
 }
 
 fn read_entry(value: &Value<'_>) -> Result<CredentialBinding, Error> {
-    let section = value.section(&Keys::all(&["provider", "rules", "variables", "hosts", "placements"]))?;
+    let section = value.section(PROVIDER)?;
     let missing = |what: &str, remedy: &str| value.incomplete(format!("{what} is missing; {remedy}"));
     let provider = section.field("provider").ok_or_else(|| missing("provider", "add a name for the entry"))?;
     if provider.text()?.trim().is_empty() {

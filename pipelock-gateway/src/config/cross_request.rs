@@ -6,10 +6,35 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use super::error::Error;
-use super::reader::{Keys, Value};
+use super::reader::Value;
+use super::schema::{ABOVE_ZERO, HOSTS, Key, Kind, POSITIVE, WARN_BLOCK};
 
-const KEYS: Keys =
-    Keys { read: &["enabled", "action", "fragment_reassembly"], not_yet: &["entropy_budget"], no_effect: &[] };
+pub(super) const KEYS: &[Key] = &[
+    Key::new(
+        "enabled",
+        Kind::Bool,
+        "true",
+        "Whether pieces of secrets that leave one request each are put together. The reference's default is false.",
+    ),
+    Key::new("action", WARN_BLOCK, "block", "What becomes of the request that completes one."),
+    Key::new("fragment_reassembly", Kind::Map(REASSEMBLY), "", "How pieces are kept."),
+    Key::new("entropy_budget", Kind::Map(ENTROPY), "", "A budget of random bits a workload may send.")
+        .not_yet("pieces are judged by what they give together, not by how random they are"),
+];
+
+const REASSEMBLY: &[Key] = &[
+    Key::new("enabled", Kind::Bool, "true", "Whether pieces are kept at all."),
+    Key::new("max_buffer_bytes", Kind::Count(4096, 65_536), "65536", "Bytes kept of what one workload sent."),
+    Key::new("window_minutes", Kind::Count(1, 1440), "5", "How long a piece is kept."),
+];
+
+const ENTROPY: &[Key] = &[
+    Key::new("enabled", Kind::Bool, "false", "Whether bits are counted."),
+    Key::new("bits_per_window", ABOVE_ZERO, "4096", "The budget."),
+    Key::new("window_minutes", POSITIVE, "5", "How long bits count."),
+    Key::new("action", WARN_BLOCK, "warn", "What happens beyond it."),
+    Key::new("exempt_domains", HOSTS, "[]", "Hosts to which bits do not count."),
+];
 
 /// Less would not hold one long key in pieces; more is more than the scanner holds of any stream.
 const BUFFER_BYTES: std::ops::RangeInclusive<u64> = 4096..=65_536;
@@ -36,14 +61,14 @@ impl Default for CrossRequest {
 
 impl CrossRequest {
     pub(super) fn read(value: &Value<'_>) -> Result<Self, Error> {
-        let section = value.section(&KEYS)?;
+        let section = value.section(KEYS)?;
         let mut read = Self {
             enabled: section.read("enabled", true, Value::boolean)?,
             warn_only: section.read("action", false, |action| action.choice(&[("block", false), ("warn", true)]))?,
             ..Self::default()
         };
         if let Some(value) = section.field("fragment_reassembly") {
-            let section = value.section(&Keys::all(&["enabled", "max_buffer_bytes", "window_minutes"]))?;
+            let section = value.section(REASSEMBLY)?;
             read.enabled &= section.read("enabled", true, Value::boolean)?;
             read.max_buffer_bytes = section.read("max_buffer_bytes", read.max_buffer_bytes, read_bytes)?;
             read.window = section.read("window_minutes", read.window, read_minutes)?;

@@ -10,15 +10,53 @@ use std::path::PathBuf;
 use regex::RegexBuilder;
 
 use super::error::Error;
-use super::reader::{Keys, Value};
+use super::reader::Value;
+use super::schema::{HOSTS, Key, Kind, TEXTS};
 use crate::model::{DomainList, Severity, Validator};
 
-const KEYS: Keys = Keys {
-    // `action` of this section is reserved in the reference and an error there as well as here.
-    read: &["include_defaults", "patterns", "scan_env", "secrets_file", "min_env_secret_length"],
-    not_yet: &[],
-    no_effect: &[],
-};
+// `action` of this section is reserved in the reference and an error there as well as here.
+pub(super) const KEYS: &[Key] = &[
+    Key::new(
+        "include_defaults",
+        Kind::Bool,
+        "true",
+        "Whether the built-in rules are in force; a pattern of the same name replaces one. The floor always is.",
+    ),
+    Key::new("patterns", Kind::List(&Kind::Map(PATTERN)), "[]", "Rules of your own."),
+    Key::new(
+        "scan_env",
+        Kind::Bool,
+        "true",
+        "Whether values of the captured processes' own environment must not leave, in any encoding.",
+    ),
+    Key::new(
+        "min_env_secret_length",
+        Kind::Count(8, 4096),
+        "8",
+        "Shortest such value. The reference's default is 16; here only variables whose names say secret count.",
+    ),
+    Key::new(
+        "secrets_file",
+        Kind::Path,
+        "",
+        "A file of further values, one a line, mode 0640 or narrower; it must exist.",
+    ),
+];
+
+const PATTERN: &[Key] = &[
+    Key::new("name", Kind::Text, "", "What findings are called. Required."),
+    Key::new("regex", Kind::Regex, "", "What to look for, without regard to case, at most 512 bytes wide. Required."),
+    Key::new("severity", Kind::Words(&["critical", "high", "medium", "low"]), "high", "How bad a match is."),
+    Key::new("validator", Kind::Words(&["luhn", "mod97", "aba", "wif"]), "", "A checksum that a match must pass."),
+    Key::new("exempt_domains", HOSTS, "[]", "Hosts to which a match in the URL may go."),
+    Key::new("action", Kind::Words(&["warn"]), "", "`warn`: matches are reported and never enforced."),
+    Key::new("samples", Kind::Map(SAMPLES), "", "Texts that `pipelock rules test` tries it on."),
+];
+
+const SAMPLES: &[Key] = &[
+    Key::new("found", TEXTS, "[]", "Texts it must find."),
+    Key::new("ignored", TEXTS, "[]", "Texts it must leave alone."),
+];
 
 /// Shorter values stand in ordinary text by chance.
 const MIN_SECRET_LENGTH: usize = 8;
@@ -72,8 +110,7 @@ pub struct PatternSamples {
 
 impl PatternSamples {
     fn read(value: &Value<'_>) -> Result<Self, Error> {
-        const KEYS: Keys = Keys::all(&["found", "ignored"]);
-        let section = value.section(&KEYS)?;
+        let section = value.section(SAMPLES)?;
         let texts = |list: &Value<'_>| list.list()?.iter().map(|text| Ok(text.text()?.to_owned())).collect();
         Ok(Self {
             found: section.read("found", Vec::new(), texts)?,
@@ -96,7 +133,7 @@ impl Default for Dlp {
 
 impl Dlp {
     pub(super) fn read(value: &Value<'_>) -> Result<Self, Error> {
-        let section = value.section(&KEYS)?;
+        let section = value.section(KEYS)?;
         let dlp = Self {
             include_defaults: section.read("include_defaults", true, Value::boolean)?,
             patterns: section.read("patterns", Vec::new(), read_patterns)?,
@@ -155,9 +192,7 @@ fn read_patterns(list: &Value<'_>) -> Result<Vec<DlpPattern>, Error> {
 
 impl DlpPattern {
     fn read(value: &Value<'_>) -> Result<Self, Error> {
-        const KEYS: Keys =
-            Keys::all(&["name", "regex", "severity", "validator", "exempt_domains", "action", "samples"]);
-        let section = value.section(&KEYS)?;
+        let section = value.section(PATTERN)?;
         let name = section.field("name").ok_or_else(|| value.incomplete("name is missing; add one to report"))?;
         let regex = section.field("regex").ok_or_else(|| value.incomplete("regex is missing; add what to look for"))?;
         if name.text()?.trim().is_empty() {

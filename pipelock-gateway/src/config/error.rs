@@ -111,6 +111,9 @@ pub enum Problem {
     Incomplete(String),
 }
 
+/// A longer list helps nobody; the reference does.
+const MAX_KEYS_TOLD: usize = 16;
+
 /// What the writer of an unknown key may have meant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Hint {
@@ -124,6 +127,7 @@ impl fmt::Display for Hint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::DidYouMean(key) => write!(f, "did you mean {key}?"),
+            Self::Known(keys) if keys.len() > MAX_KEYS_TOLD => f.write_str("none is spelt like it"),
             Self::Known(keys) => write!(f, "the keys here are {}", keys.join(", ")),
         }
     }

@@ -3,13 +3,29 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use super::error::Error;
-use super::reader::{Keys, Value};
+use super::reader::Value;
+use super::schema::{ABOVE_ZERO, COUNT, HOSTS, Key, Kind, TEXTS};
 
-const KEYS: Keys = Keys {
-    read: &["listen"],
-    not_yet: &["timeout_seconds", "max_response_mb", "user_agent", "monitoring"],
-    no_effect: &[],
-};
+const NO_FETCH: &str = "there is no /fetch here; programs make their own requests and these are judged";
+
+pub(super) const KEYS: &[Key] = &[
+    Key::new("listen", Kind::Listen, "127.0.0.1:8888", "Where the explicit proxy, `/health` and `/metrics` listen."),
+    Key::new("timeout_seconds", COUNT, "30", "Time-out of /fetch.").never(NO_FETCH),
+    Key::new("max_response_mb", COUNT, "10", "Largest page of /fetch.").never(NO_FETCH),
+    Key::new("user_agent", Kind::Text, "Pipelock Fetch/1.0", "How /fetch calls itself.").never(NO_FETCH),
+    Key::new("monitoring", Kind::Map(MONITORING), "", "What request targets are judged by.")
+        .not_yet("targets are judged by the built-in bounds"),
+];
+
+const MONITORING: &[Key] = &[
+    Key::new("max_url_length", COUNT, "2048", "Longest target."),
+    Key::new("entropy_threshold", ABOVE_ZERO, "4.5", "Bits a character from which a part of a target is suspicious."),
+    Key::new("subdomain_entropy_threshold", ABOVE_ZERO, "4.0", "The same for labels of a host."),
+    Key::new("max_requests_per_minute", COUNT, "60", "Requests a minute to one domain."),
+    Key::new("max_data_per_minute", COUNT, "0", "Bytes a minute to one domain; 0 for no bound."),
+    Key::new("blocklist", TEXTS, "[]", "Hosts that may not be reached."),
+    Key::new("subdomain_entropy_exclusions", HOSTS, "[]", "Hosts whose labels may look random."),
+];
 
 /// The explicit proxy and admin port.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,11 +42,9 @@ impl Default for FetchProxy {
 
 impl FetchProxy {
     pub(super) fn read(value: &Value<'_>) -> Result<Self, Error> {
-        let section = value.section(&KEYS)?;
+        let section = value.section(KEYS)?;
         let listen = section.read("listen", Self::default().listen, |listen| {
-            let address = parse_listen(listen.text()?).ok_or_else(|| {
-                listen.refuse("is no address to listen on; write an IP address and a port, for example 127.0.0.1:8888")
-            })?;
+            let address = listen.listen()?;
             if !address.ip().is_loopback() {
                 listen.warn("the proxy is open to everyone who can reach this address; 127.0.0.1 keeps it local");
             }

@@ -3,7 +3,31 @@
 use std::path::PathBuf;
 
 use super::error::Error;
-use super::reader::{Keys, Value};
+use super::reader::Value;
+use super::schema::{Key, Kind};
+
+pub(super) const KEYS: &[Key] = &[
+    Key::new(
+        "format",
+        Kind::Words(&["json", "text"]),
+        "json",
+        "One JSON object a line, or `key=value` pairs for people.",
+    ),
+    Key::new(
+        "output",
+        Kind::Words(&["stdout", "file", "both"]),
+        "stdout",
+        "Where records go; `file` and `both` need `file`.",
+    ),
+    Key::new("file", Kind::Path, "", "The file, appended to and created with mode 0600."),
+    Key::new(
+        "include_allowed",
+        Kind::Bool,
+        "true",
+        "Whether requests that passed are recorded. Connections always are.",
+    ),
+    Key::new("include_blocked", Kind::Bool, "true", "Whether requests that were blocked are recorded."),
+];
 
 /// The audit log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,7 +84,7 @@ impl Default for Logging {
 
 impl Logging {
     pub(super) fn read(value: &Value<'_>) -> Result<Self, Error> {
-        let section = value.section(&Keys::all(&["format", "output", "file", "include_allowed", "include_blocked"]))?;
+        let section = value.section(KEYS)?;
         let output = section.read("output", Output::Stdout, |output| {
             output.choice(&[("stdout", Output::Stdout), ("file", Output::File), ("both", Output::Both)])
         })?;

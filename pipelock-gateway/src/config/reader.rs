@@ -5,11 +5,17 @@
 
 use std::cell::RefCell;
 use std::fmt;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::time::Duration;
 
+use super::duration::parse_duration;
 use super::error::{Error, Hint, Place, Problem, Warning};
+use super::fetch_proxy::parse_listen;
+use super::schema::{self, Effect, Key};
 use super::yaml::{Entry, Kind, Mark, Node, Shape, join};
+use crate::model::{DomainPattern, parse_network};
 
 /// What all values of one file share.
 #[derive(Debug)]
@@ -35,32 +41,22 @@ pub(super) struct Value<'a> {
     key: String,
 }
 
-/// The keys of one map.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Keys {
-    /// Read here.
-    pub(super) read: &'static [&'static str],
-    /// Keys of the reference that are accepted with a warning, their values unchecked.
-    pub(super) not_yet: &'static [&'static str],
-    /// Keys of the reference that cannot mean anything in a network gateway.
-    pub(super) no_effect: &'static [&'static str],
+/// A whole number written with an exponent, as far as floating point holds them all.
+fn whole(text: &str) -> Option<u64> {
+    let number: f64 = text.parse().ok().filter(|_| text.contains(['e', 'E']))?;
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked to be whole and in range")]
+    let fits = (number.fract() == 0.0 && (0.0..=9_007_199_254_740_992.0).contains(&number)).then_some(number as u64);
+    fits
 }
 
-impl Keys {
-    /// A section of which every key is read.
-    pub(super) const fn all(read: &'static [&'static str]) -> Self {
-        Self { read, not_yet: &[], no_effect: &[] }
-    }
-
-    fn hint(&self, wrong: &str) -> Hint {
-        let known = || [self.read, self.not_yet, self.no_effect].into_iter().flatten().copied();
-        let spelt = wrong.to_ascii_lowercase();
-        known()
-            .map(|key| (strsim::damerau_levenshtein(key, &spelt), key))
-            .filter(|(distance, key)| *distance <= (key.len() / 3).max(1))
-            .min()
-            .map_or_else(|| Hint::Known(self.read.to_vec()), |(_, key)| Hint::DidYouMean(key))
-    }
+/// What the writer of an unknown key may have meant.
+fn hint(keys: &'static [Key], wrong: &str) -> Hint {
+    let spelt = wrong.to_ascii_lowercase();
+    keys.iter()
+        .map(|key| (strsim::damerau_levenshtein(key.name, &spelt), key.name))
+        .filter(|(distance, name)| *distance <= (name.len() / 3).max(1))
+        .min()
+        .map_or_else(|| Hint::Known(keys.iter().map(|key| key.name).collect()), |(_, name)| Hint::DidYouMean(name))
 }
 
 impl<'a> Value<'a> {
@@ -148,10 +144,127 @@ impl<'a> Value<'a> {
     pub(super) fn count(&self) -> Result<u64, Error> {
         match &self.node.kind {
             Kind::Scalar { text, quoted: false } if Shape::of(text) == Shape::Number => {
-                text.parse().map_err(|_| self.refuse("is not a whole number from 0 up; write one in decimal digits"))
+                // Helm writes 10485760 as 1.048576e+07, and the reference's parser takes it.
+                text.parse()
+                    .ok()
+                    .or_else(|| whole(text))
+                    .ok_or_else(|| self.refuse("is not a whole number from 0 up; write one in decimal digits"))
             }
             _ => Err(self.mismatch("a whole number", "write it in digits, without quotes")),
         }
+    }
+
+    /// A whole number within bounds, both included.
+    pub(super) fn count_in(&self, least: u64, most: u64) -> Result<u64, Error> {
+        let count = self.count()?;
+        if (least..=most).contains(&count) {
+            return Ok(count);
+        }
+        let bounds = if most == u64::MAX { format!("from {least} up") } else { format!("from {least} to {most}") };
+        Err(self.refuse(format!("is outside of what makes sense; write a number {bounds}")))
+    }
+
+    /// A number above `least` and up to `most`.
+    pub(super) fn number_in(&self, least: f64, most: f64) -> Result<f64, Error> {
+        let number: f64 = match &self.node.kind {
+            Kind::Scalar { text, quoted: false } if Shape::of(text) == Shape::Number => {
+                text.parse().map_err(|_| self.refuse("is no decimal number; write one such as 4.5"))?
+            }
+            _ => return Err(self.mismatch("a number", "write it in digits, without quotes")),
+        };
+        if number > least && number <= most {
+            return Ok(number);
+        }
+        let bounds = if most >= f64::MAX { format!("above {least}") } else { format!("above {least}, at most {most}") };
+        Err(self.refuse(format!("is outside of what makes sense; write a number {bounds}")))
+    }
+
+    /// A duration that is not zero.
+    pub(super) fn duration(&self) -> Result<Duration, Error> {
+        let duration = parse_duration(self.text()?).map_err(|reason| self.refuse(reason))?;
+        if duration.is_zero() {
+            return Err(self.refuse("is no time at all; write for example 24h"));
+        }
+        Ok(duration)
+    }
+
+    /// An address and a port to listen on.
+    pub(super) fn listen(&self) -> Result<SocketAddr, Error> {
+        parse_listen(self.text()?).ok_or_else(|| {
+            self.refuse("is no address to listen on; write an IP address and a port, for example 127.0.0.1:8888")
+        })
+    }
+
+    /// Checks a value that nobody reads: its kind and, in maps, its keys.
+    fn check(&self, kind: schema::Kind) -> Result<(), Error> {
+        if self.is_null() {
+            return Ok(());
+        }
+        match kind {
+            schema::Kind::Bool => self.boolean().map(drop),
+            schema::Kind::Count(least, most) => self.count_in(least, most).map(drop),
+            schema::Kind::Number(least, most) => self.number_in(least, most).map(drop),
+            schema::Kind::Text | schema::Kind::Path => self.text().map(drop),
+            schema::Kind::Words(words) => self.word(words).map(drop),
+            schema::Kind::Duration => self.duration().map(drop),
+            schema::Kind::Listen => self.listen().map(drop),
+            schema::Kind::Host => self.parse::<DomainPattern>().map(drop),
+            schema::Kind::Network => parse_network(self.text()?).map(drop).map_err(|reason| self.refuse(reason)),
+            schema::Kind::Regex => self.regex(),
+            schema::Kind::List(of) => self.list()?.iter().try_for_each(|value| value.check(*of)),
+            schema::Kind::TextOrList | schema::Kind::WordOrList(_) if self.is_scalar() => self.text().map(drop),
+            schema::Kind::TextOrList | schema::Kind::WordOrList(_) => {
+                self.list()?.iter().try_for_each(|value| value.text().map(drop))
+            }
+            schema::Kind::Named(of) => self.entries()?.iter().try_for_each(|(_, value)| value.check(*of)),
+            schema::Kind::Map(keys) => {
+                let Kind::Map(entries) = &self.node.kind else { return Err(self.no_map()) };
+                entries.iter().try_for_each(|entry| {
+                    let value = Value { source: self.source, node: &entry.value, key: join(&self.key, &entry.key) };
+                    match keys.iter().find(|key| key.name == entry.key) {
+                        Some(key) => value.check(key.kind),
+                        None => Err(value.unknown(entry.at, keys, &entry.key)),
+                    }
+                })
+            }
+            schema::Kind::Any => Ok(()),
+        }
+    }
+
+    /// Whether a regular expression compiles.
+    fn regex(&self) -> Result<(), Error> {
+        regex::Regex::new(self.text()?).map(drop).map_err(|error| {
+            let report = error.to_string();
+            let line = report.lines().last().unwrap_or_default();
+            self.refuse(format!("is not a regular expression: {}", line.strip_prefix("error: ").unwrap_or(line)))
+        })
+    }
+
+    /// One of these words.
+    pub(super) fn word(&self, words: &[&'static str]) -> Result<&'static str, Error> {
+        let text = self.text()?;
+        words
+            .iter()
+            .find(|word| **word == text)
+            .copied()
+            .ok_or_else(|| self.refuse(format!("is not accepted; write one of {}", words.join(", "))))
+    }
+
+    /// The values of a map whose keys are names of the operator's choice.
+    pub(super) fn entries(&self) -> Result<Vec<(&'a str, Value<'a>)>, Error> {
+        let Kind::Map(entries) = &self.node.kind else { return Err(self.no_map()) };
+        let value =
+            |entry: &'a Entry| Value { source: self.source, node: &entry.value, key: join(&self.key, &entry.key) };
+        Ok(entries.iter().map(|entry| (entry.key.as_str(), value(entry))).collect())
+    }
+
+    fn no_map(&self) -> Error {
+        self.mismatch("a map of keys", "write each as key: value on a line of its own")
+    }
+
+    fn unknown(&self, at: Mark, keys: &'static [Key], name: &str) -> Error {
+        let problem = Problem::UnknownKey(hint(keys, name));
+        Error::Invalid { place: self.source.place(at), key: self.key.clone(), problem }
     }
 
     /// Text that a type reads by itself; its error is a phrase that continues the quoted value.
@@ -207,35 +320,41 @@ impl<'a> Value<'a> {
         matches!(self.node.kind, Kind::Scalar { .. })
     }
 
-    /// The value of one key of a map whose other keys nobody reads yet.
-    pub(super) fn member(&self, key: &str) -> Option<Self> {
-        let Kind::Map(entries) = &self.node.kind else { return None };
-        let entry = entries.iter().find(|entry| entry.key == key)?;
-        Some(Self { source: self.source, node: &entry.value, key: join(&self.key, key) })
-    }
-
     /// A map with these keys; warns of those that have no effect, refuses those that do not exist.
-    pub(super) fn section(&self, keys: &Keys) -> Result<Section<'a>, Error> {
-        let Kind::Map(entries) = &self.node.kind else {
-            return Err(self.mismatch("a map of keys", "write each as key: value on a line of its own"));
-        };
+    pub(super) fn section(&self, keys: &'static [Key]) -> Result<Section<'a>, Error> {
+        let Kind::Map(entries) = &self.node.kind else { return Err(self.no_map()) };
         let section = Section { value: self.clone(), entries };
         for entry in entries {
-            let name = entry.key.as_str();
-            if keys.read.contains(&name) {
-                continue;
-            }
-            if keys.not_yet.contains(&name) {
-                section.at(entry).warn_at(entry.at, "not yet supported: this version acts as if it were absent");
-            } else if keys.no_effect.contains(&name) {
-                section.at(entry).warn_at(entry.at, "no effect in a network gateway");
-            } else {
-                let place = self.source.place(entry.at);
-                let problem = Problem::UnknownKey(keys.hint(name));
-                return Err(Error::Invalid { place, key: section.at(entry).key, problem });
+            let value = section.at(entry);
+            let Some(key) = keys.iter().find(|key| key.name == entry.key) else {
+                return Err(value.unknown(entry.at, keys, &entry.key));
+            };
+            let note = match key.effect {
+                Effect::InForce => continue,
+                Effect::NotYet(instead) => format!("not in force yet: {instead}"),
+                Effect::Never(why) => format!("no effect: {why}"),
+            };
+            value.check(key.kind)?;
+            if !value.is_off(key.default) {
+                value.warn_at(entry.at, &note);
             }
         }
         Ok(section)
+    }
+
+    /// Whether a key without effect asks for nothing: it is empty, says its default, or is a section that is switched off.
+    fn is_off(&self, default: &str) -> bool {
+        match &self.node.kind {
+            Kind::Scalar { text, .. } => self.is_null() || text == default,
+            Kind::List(items) => items.is_empty(),
+            Kind::Map(entries) => {
+                let off = |entry: &Entry| {
+                    entry.key == "enabled"
+                        && matches!(&entry.value.kind, Kind::Scalar { text, quoted: false } if Shape::of(text) == Shape::Bool(false))
+                };
+                entries.is_empty() || entries.iter().any(off)
+            }
+        }
     }
 
     fn warn_at(&self, at: Mark, message: &str) {

@@ -1,14 +1,44 @@
 //! `response_scanning`: what becomes of answers that give orders to the model that would read them.
 
 use super::error::Error;
-use super::reader::{Keys, Value};
+use super::reader::Value;
+use super::schema::{COUNT, HOSTS, Key, Kind, POSITIVE, WARN_BLOCK};
 use crate::model::DomainList;
 
-const KEYS: Keys = Keys {
-    read: &["enabled", "action", "exempt_domains"],
-    not_yet: &["ask_timeout_seconds", "include_defaults", "patterns", "sse_streaming"],
-    no_effect: &[],
-};
+pub(super) const KEYS: &[Key] = &[
+    Key::new(
+        "enabled",
+        Kind::Bool,
+        "true",
+        "Whether answers are looked into for orders to the model that would read them.",
+    ),
+    Key::new(
+        "action",
+        Kind::Words(&["block", "strip", "warn", "ask"]),
+        "block",
+        "What becomes of such an answer. The reference's default is warn. There is nobody to `ask` in a gateway: it blocks.",
+    ),
+    Key::new("exempt_domains", HOSTS, "[]", "Hosts whose answers are not looked into, once the name is proven."),
+    Key::new("ask_timeout_seconds", POSITIVE, "30", "How long a person has to answer.")
+        .never("there is no terminal to ask at; `ask` blocks"),
+    Key::new("include_defaults", Kind::Bool, "true", "Whether the built-in patterns are in force.")
+        .not_yet("they always are"),
+    Key::new("patterns", Kind::List(&Kind::Map(PATTERN)), "[]", "Patterns of your own.")
+        .not_yet("the built-in ones, which cover those of the reference, are in force"),
+    Key::new("sse_streaming", Kind::Map(SSE), "", "Event streams.")
+        .not_yet("they are judged like other answers, line by line, by `action`"),
+];
+
+const PATTERN: &[Key] = &[
+    Key::new("name", Kind::Text, "", "What findings are called. Required."),
+    Key::new("regex", Kind::Regex, "", "What to look for. Required."),
+];
+
+const SSE: &[Key] = &[
+    Key::new("enabled", Kind::Bool, "true", "Whether events are looked into."),
+    Key::new("action", WARN_BLOCK, "block", "What becomes of a stream in which something is found."),
+    Key::new("max_event_bytes", COUNT, "65536", "Largest event."),
+];
 
 /// How answers are judged.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,7 +67,7 @@ enum Action {
 
 impl ResponseScanning {
     pub(super) fn read(value: &Value<'_>) -> Result<Self, Error> {
-        let section = value.section(&KEYS)?;
+        let section = value.section(KEYS)?;
         let action = section.read("action", Action::Block, |action| {
             let known = [
                 ("block", Action::Block),

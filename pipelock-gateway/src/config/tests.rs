@@ -59,10 +59,10 @@ fn keys_that_do_not_exist_are_refused_with_what_was_meant() {
     pipelock.yaml:1:32: tls_interception.ca_kye: is not a known key; did you mean ca_key?
     pipelock.yaml:2:3: capture.cidrs: is not a known key; the keys here are cidr_bypass
     pipelock.yaml:5:7: dlp.patterns[0].serverity: is not a known key; did you mean severity?
-    pipelock.yaml:2:3: dlp.action: is not a known key; the keys here are include_defaults, patterns, scan_env, secrets_file, min_env_secret_length
-    pipelock.yaml:1:1: blocklist: is not a known key; the keys here are version, mode, enforce, trusted_domains, api_allowlist, tls_interception, no_proxy, capture, dlp, canary_tokens, credential_binding, cross_request_detection, logging, fetch_proxy, response_scanning
-    pipelock.yaml:1:1: "": is not a known key; the keys here are version, mode, enforce, trusted_domains, api_allowlist, tls_interception, no_proxy, capture, dlp, canary_tokens, credential_binding, cross_request_detection, logging, fetch_proxy, response_scanning
-    pipelock.yaml:1:1: "a\nb": is not a known key; the keys here are version, mode, enforce, trusted_domains, api_allowlist, tls_interception, no_proxy, capture, dlp, canary_tokens, credential_binding, cross_request_detection, logging, fetch_proxy, response_scanning
+    pipelock.yaml:2:3: dlp.action: is not a known key; the keys here are include_defaults, patterns, scan_env, min_env_secret_length, secrets_file
+    pipelock.yaml:1:1: blocklist: is not a known key; none is spelt like it
+    pipelock.yaml:1:1: "": is not a known key; none is spelt like it
+    pipelock.yaml:1:1: "a\nb": is not a known key; none is spelt like it
     "#);
 }
 
@@ -298,7 +298,7 @@ fn what_is_accepted_without_effect_is_said() {
     assert_snapshot!(warnings(
         "mode: audit\n\
          enforce: true\n\
-         kill_switch: {enabled: false, nonsense: [1, 2]}\n\
+         kill_switch: {enabled: false, message: gone}\n\
          sandbox:\n  enabled: true\n\
          license_key: abc\n\
          tls_interception:\n  max_response_bytes: 5\n\
@@ -308,14 +308,13 @@ fn what_is_accepted_without_effect_is_said() {
          no_proxy:\n  list: 'localhost,*'\n"
     ), @r#"
     pipelock.yaml:2:10: enforce: mode audit with enforce: true blocks like balanced; remove enforce to only record
-    pipelock.yaml:3:1: kill_switch: not yet supported: this version acts as if it were absent
-    pipelock.yaml:4:1: sandbox: no effect in a network gateway
-    pipelock.yaml:6:1: license_key: no effect in a network gateway
-    pipelock.yaml:8:3: tls_interception.max_response_bytes: not yet supported: this version acts as if it were absent
+    pipelock.yaml:4:1: sandbox: no effect: a gateway starts no agent; the pod's or the unit's own settings jail it
+    pipelock.yaml:6:1: license_key: no effect: nothing here needs one
+    pipelock.yaml:8:3: tls_interception.max_response_bytes: not in force yet: long answers are judged while they pass, whatever their size
     pipelock.yaml:10:11: fetch_proxy.listen: the proxy is open to everyone who can reach this address; 127.0.0.1 keeps it local
-    pipelock.yaml:11:3: fetch_proxy.monitoring: not yet supported: this version acts as if it were absent
+    pipelock.yaml:11:3: fetch_proxy.monitoring: not in force yet: targets are judged by the built-in bounds
     pipelock.yaml:14:3: dlp: include_defaults: false without patterns: of all formats only those of the floor are looked for
-    pipelock.yaml:16:3: cross_request_detection.entropy_budget: not yet supported: this version acts as if it were absent
+    pipelock.yaml:16:3: cross_request_detection.entropy_budget: not in force yet: pieces are judged by what they give together, not by how random they are
     pipelock.yaml:18:9: no_proxy.list: * relays every connection unopened: nothing is scanned
     "#);
     assert_eq!(warnings("mode: strict\napi_allowlist: [a.example.com]\nenforce: true\n"), "");
@@ -379,13 +378,85 @@ fn an_entry_of_the_file_replaces_the_built_in_one_of_its_name() {
     assert_eq!(none.providers, []);
 }
 
-#[test]
-fn every_section_of_the_reference_is_known() {
-    for key in keys::TOP_LEVEL.not_yet.iter().chain(keys::TOP_LEVEL.no_effect) {
-        let said = warnings(&format!("{key}: {{whatever: [is, in, it]}}\n"));
-        assert_eq!(said.lines().count(), 1, "{said}");
-        assert!(said.starts_with(&format!("pipelock.yaml:1:1: {key}: ")), "{said}");
+/// Every key of the file with the tables it stands in, outermost first, and whether the way there is in force.
+fn all_keys() -> Vec<(Vec<&'static schema::Key>, bool)> {
+    fn below(path: &[&'static schema::Key], in_force: bool, all: &mut Vec<(Vec<&'static schema::Key>, bool)>) {
+        let keys = path.last().map_or(keys::TOP_LEVEL, |key| key.kind.keys().unwrap_or_default());
+        for key in keys {
+            let path: Vec<_> = path.iter().copied().chain([key]).collect();
+            let in_force = in_force && key.effect == schema::Effect::InForce;
+            all.push((path.clone(), in_force));
+            below(&path, in_force, all);
+        }
     }
+    let mut all = Vec::new();
+    below(&[], true, &mut all);
+    all
+}
+
+/// A file that holds one key and its value.
+fn one_key(path: &[&'static schema::Key], value: &str) -> String {
+    path.iter().enumerate().fold(String::new(), |mut text, (depth, key)| {
+        let outer = depth.checked_sub(1).and_then(|outer| path.get(outer)).map(|key| key.kind);
+        // One more level of nesting where a list or names stand between.
+        let (indent, dash) = match outer {
+            Some(schema::Kind::List(_)) => (depth * 4, "- "),
+            Some(schema::Kind::Named(_)) => {
+                writeln!(text, "{}some-name:", " ".repeat(depth * 4 - 2)).unwrap();
+                (depth * 4, "")
+            }
+            _ => (depth * 4, ""),
+        };
+        let end = if depth + 1 == path.len() { format!(" {value}") } else { String::new() };
+        writeln!(text, "{}{dash}{}:{end}", " ".repeat(indent), key.name).unwrap();
+        text
+    })
+}
+
+#[test]
+fn every_key_of_the_tables_is_read_where_it_is_in_force_and_told_of_where_it_is_not() {
+    for (path, in_force) in all_keys() {
+        // An empty value is as good as none, but the key must be known.
+        let text = one_key(&path, "");
+        match parse(&text) {
+            Ok(_) => {}
+            Err(error) => assert!(!error.to_string().contains("not a known key"), "{error}\n{text}"),
+        }
+        let depth = path.len();
+        if !in_force && depth == 1 {
+            let value = match path[0].kind {
+                schema::Kind::Bool => "true",
+                schema::Kind::Listen => "127.0.0.1:1",
+                schema::Kind::Text | schema::Kind::Path => "text",
+                schema::Kind::List(_) => continue,
+                _ => "{no_such_key: 1}",
+            };
+            let text = one_key(&path, value);
+            match parse(&text) {
+                Ok((_, said)) => assert_eq!(said.len(), 1, "{text}"),
+                Err(error) => assert!(error.to_string().contains("no_such_key"), "strict at any depth: {error}"),
+            }
+        }
+    }
+}
+
+#[test]
+fn documented_defaults_are_what_is_in_force_without_the_key() {
+    let without = format!("{:?}", accepted(""));
+    let mut tried = 0;
+    for (path, in_force) in all_keys() {
+        let key = path[path.len() - 1];
+        let listed = path
+            .iter()
+            .any(|key| matches!(key.kind, schema::Kind::List(_) | schema::Kind::Named(_)) && key.kind.keys().is_some());
+        if !in_force || key.default.is_empty() || listed {
+            continue;
+        }
+        let text = one_key(&path, key.default);
+        assert_eq!(format!("{:?}", accepted(&text)), without, "{text}");
+        tried += 1;
+    }
+    assert!(tried > 20, "{tried}");
 }
 
 #[test]
@@ -594,6 +665,5 @@ fn what_becomes_of_answers_is_read_and_what_is_not_built_blocks_instead() {
     assert!(!responses("response_scanning: {action: strip}").warn_only);
     assert_snapshot!(warnings("response_scanning:\n  action: strip\n  patterns: []\n"), @r"
     pipelock.yaml:2:11: response_scanning.action: is not built yet; such answers are blocked
-    pipelock.yaml:3:3: response_scanning.patterns: not yet supported: this version acts as if it were absent
     ");
 }

@@ -9,14 +9,41 @@ use std::time::Duration;
 
 use super::duration::parse_duration;
 use super::error::Error;
-use super::reader::{Keys, Section, Value};
+use super::reader::{Section, Value};
+use super::schema::{HOSTS, Key, Kind};
 use crate::model::DomainList;
 
-const KEYS: Keys = Keys {
-    read: &["enabled", "ca_cert", "ca_key", "passthrough_domains", "upstream_ca_files", "cert_ttl", "cert_cache_size"],
-    not_yet: &["max_response_bytes"],
-    no_effect: &[],
-};
+pub(super) const KEYS: &[Key] = &[
+    Key::new(
+        "enabled",
+        Kind::Bool,
+        "",
+        "Whether TLS is opened. Without it `pipelock exec` does and `pipelock run` does not, because its clients must have been given the CA before.",
+    ),
+    Key::new(
+        "ca_cert",
+        Kind::Path,
+        "",
+        "The CA's certificate chain, PEM. Needs `ca_key`; without both `exec` makes a CA for the run.",
+    ),
+    Key::new("ca_key", Kind::Path, "", "Its private key, PEM, mode 0640 or narrower."),
+    Key::new(
+        "passthrough_domains",
+        HOSTS,
+        r#"["api.stripe.com", "files.stripe.com", "connect.stripe.com"]"#,
+        "Hosts whose TLS is relayed unopened, once the name resolves to the address. The default are clients with roots of their own.",
+    ),
+    Key::new(
+        "upstream_ca_files",
+        Kind::List(&Kind::Path),
+        "[]",
+        "PEM files with further roots for upstream certificates; they must exist.",
+    ),
+    Key::new("cert_ttl", Kind::Duration, "24h", "How long a minted leaf is used; at least 1m."),
+    Key::new("cert_cache_size", Kind::Count(1, MAX_CERT_CACHE as u64), "4096", "How many leaves are kept."),
+    Key::new("max_response_bytes", super::schema::POSITIVE, "5242880", "Largest answer.")
+        .not_yet("long answers are judged while they pass, whatever their size"),
+];
 
 /// Hosts whose Ruby client ships its own roots and refuses ours whatever the environment says (the stripe gem).
 const DEFAULT_PASSTHROUGH: [&str; 3] = ["api.stripe.com", "files.stripe.com", "connect.stripe.com"];
@@ -71,7 +98,7 @@ impl Default for TlsInterception {
 
 impl TlsInterception {
     pub(super) fn read(value: &Value<'_>) -> Result<Self, Error> {
-        let section = value.section(&KEYS)?;
+        let section = value.section(KEYS)?;
         let default = Self::default();
         let enabled = section.read("enabled", None, |enabled| enabled.boolean().map(Some))?;
         // A section that is switched off may name files that are not there yet.

@@ -1,0 +1,215 @@
+//! Sections about what passes (pipelock-config.md §1, §3, §5, §6, §9, §16, §18, §19, §22).
+
+use crate::config::schema::{COUNT, HOSTS, Key, Kind, NETWORKS, POSITIVE, TEXTS, WARN_BLOCK};
+
+pub(in crate::config) const FORWARD_PROXY: Key = Key::new(
+    "forward_proxy",
+    Kind::Map(&[
+        Key::new("enabled", Kind::Bool, "false", "Whether CONNECT is offered."),
+        Key::new("max_tunnel_seconds", POSITIVE, "300", "How long a tunnel may last."),
+        Key::new("idle_timeout_seconds", POSITIVE, "120", "How long it may be silent."),
+        Key::new("sni_verification", Kind::Bool, "true", "Whether the name inside must be the one asked for."),
+        Key::new("redirect_websocket_hosts", HOSTS, "[]", "Hosts whose WebSockets go by /ws."),
+    ]),
+    "",
+    "The explicit proxy.",
+)
+.not_yet("CONNECT is always offered, the name inside is always checked, and a tunnel lasts until it is silent for 10 minutes");
+
+pub(in crate::config) const REQUEST_BODY_SCANNING: Key = Key::new(
+    "request_body_scanning",
+    Kind::Map(&[
+        Key::new("enabled", Kind::Bool, "true", "Whether bodies are scanned."),
+        Key::new("action", WARN_BLOCK, "warn", "What becomes of a finding."),
+        Key::new("max_body_bytes", COUNT, "5242880", "Largest body."),
+        Key::new("scan_headers", Kind::Bool, "true", "Whether header fields are scanned."),
+        Key::new("header_mode", Kind::Words(&["sensitive", "all"]), "sensitive", "Which."),
+        Key::new("sensitive_headers", TEXTS, "[]", "Those of mode sensitive."),
+        Key::new("ignore_headers", TEXTS, "[]", "Those left out of mode all."),
+    ]),
+    "",
+    "Bodies and header fields of requests.",
+)
+.not_yet("bodies up to 5 MiB and all header fields are scanned, and the mode decides what becomes of a finding");
+
+pub(in crate::config) const SUPPRESS: Key = Key::new(
+    "suppress",
+    Kind::List(&Kind::Map(&[
+        Key::new("rule", Kind::Text, "", "The rule. Required."),
+        Key::new("path", Kind::Text, "", "Where. Required."),
+        Key::new("reason", Kind::Text, "", "Why."),
+    ])),
+    "[]",
+    "Findings that are known and harmless.",
+)
+.not_yet("nothing is suppressed");
+
+pub(in crate::config) const SSRF: Key = Key::new(
+    "ssrf",
+    Kind::Map(&[Key::new("ip_allowlist", NETWORKS, "[]", "Private networks that may be reached.")]),
+    "",
+    "Exceptions from `internal`.",
+)
+.not_yet("`trusted_domains` is the exception there is");
+
+pub(in crate::config) const SEED_PHRASES: Key = Key::new(
+    "seed_phrase_detection",
+    Kind::Map(&[
+        Key::new("enabled", Kind::Bool, "true", "Whether seed phrases of wallets are looked for."),
+        Key::new("min_words", Kind::Count(12, 24), "12", "Shortest: 12, 15, 18, 21 or 24 words."),
+        Key::new("verify_checksum", Kind::Bool, "true", "Whether their checksum must be right."),
+    ]),
+    "",
+    "Seed phrases of wallets.",
+)
+.not_yet("they are looked for, from 12 words on and by their checksum");
+
+pub(in crate::config) const REDACTION: Key = Key::new(
+    "redaction",
+    Kind::Map(&[
+        Key::new("enabled", Kind::Bool, "false", "Whether values are replaced in bodies."),
+        Key::new("default_profile", Kind::Text, "", "Which profile."),
+        Key::new(
+            "profiles",
+            Kind::Named(&Kind::Map(&[
+                Key::new("classes", TEXTS, "[]", "Kinds of values."),
+                Key::new("dictionaries", TEXTS, "[]", "Lists of values."),
+            ])),
+            "",
+            "What is replaced.",
+        ),
+        Key::new(
+            "dictionaries",
+            Kind::Named(&Kind::Map(&[
+                Key::new("class", Kind::Text, "", "What its placeholders are called."),
+                Key::new("entries", TEXTS, "[]", "The values."),
+                Key::new("entries_file", Kind::Path, "", "A file of them."),
+                Key::new("case_insensitive", Kind::Bool, "false", "Whether case counts."),
+                Key::new("word_boundary", Kind::Bool, "false", "Whether only whole words count."),
+                Key::new("priority", COUNT, "0", "Which list goes first."),
+            ])),
+            "",
+            "Lists of values.",
+        ),
+        Key::new("allowlist_unparseable", HOSTS, "[]", "Hosts to which what is no JSON may go."),
+        Key::new(
+            "limits",
+            Kind::Map(&[
+                Key::new("max_body_bytes", POSITIVE, "10485760", "Largest body."),
+                Key::new("max_redactions_per_request", POSITIVE, "10000", "Values of one body."),
+                Key::new("max_depth", POSITIVE, "64", "Deepest JSON."),
+            ]),
+            "",
+            "Bounds.",
+        ),
+        Key::new("strict_reload", Kind::Bool, "false", "Whether a reload may not weaken it."),
+    ]),
+    "",
+    "Replacing values instead of refusing requests.",
+)
+.not_yet("such requests are refused");
+
+pub(in crate::config) const WEBSOCKET_PROXY: Key = Key::new(
+    "websocket_proxy",
+    Kind::Map(&[
+        Key::new("enabled", Kind::Bool, "false", "Whether WebSockets are relayed."),
+        Key::new("max_message_bytes", POSITIVE, "1048576", "Largest message."),
+        Key::new("max_concurrent_connections", POSITIVE, "128", "Connections at once."),
+        Key::new("scan_text_frames", Kind::Bool, "true", "Whether text is scanned."),
+        Key::new("allow_binary_frames", Kind::Bool, "false", "Whether binary frames pass."),
+        Key::new("strip_compression", Kind::Bool, "true", "Compression cannot be left on."),
+        Key::new("max_connection_seconds", POSITIVE, "3600", "How long one may last."),
+        Key::new("idle_timeout_seconds", POSITIVE, "300", "How long it may be silent."),
+        Key::new("origin_policy", Kind::Words(&["rewrite", "forward", "strip"]), "rewrite", "What becomes of Origin."),
+        Key::new("forward_cookies", Kind::Bool, "false", "Whether cookies pass."),
+    ]),
+    "",
+    "WebSockets.",
+)
+.not_yet("WebSockets are refused, or relayed unopened in mode audit");
+
+pub(in crate::config) const REVERSE_PROXY: Key = Key::new(
+    "reverse_proxy",
+    Kind::Map(&[
+        Key::new("enabled", Kind::Bool, "false", "Whether it listens."),
+        Key::new("listen", Kind::Listen, "", "Where."),
+        Key::new("upstream", Kind::Text, "", "The service behind it."),
+    ]),
+    "",
+    "A port in front of one service.",
+)
+.not_yet("captured traffic and CONNECT are what is judged");
+
+pub(in crate::config) const MEDIA_POLICY: Key = Key::new(
+    "media_policy",
+    Kind::Map(&[
+        Key::new("enabled", Kind::Bool, "true", "Whether media are looked at."),
+        Key::new("strip_images", Kind::Bool, "false", "Whether images are taken out."),
+        Key::new("strip_audio", Kind::Bool, "true", "Whether sound is."),
+        Key::new("strip_video", Kind::Bool, "true", "Whether films are."),
+        Key::new("allowed_image_types", TEXTS, "[]", "Types that pass."),
+        Key::new("strip_image_metadata", Kind::Bool, "true", "Whether metadata is taken out."),
+        Key::new("max_image_bytes", POSITIVE, "5242880", "Largest image."),
+        Key::new("log_media_exposure", Kind::Bool, "true", "Whether media are told."),
+    ]),
+    "",
+    "Images, sound and films.",
+)
+.not_yet("media pass as they are");
+
+pub(in crate::config) const BROWSER_SHIELD: Key = Key::new(
+    "browser_shield",
+    Kind::Map(&[
+        Key::new("enabled", Kind::Bool, "false", "Whether pages are rewritten."),
+        Key::new("strictness", Kind::Words(&["minimal", "standard", "aggressive"]), "standard", "How much."),
+        Key::new("max_shield_bytes", POSITIVE, "5242880", "Largest page."),
+        Key::new(
+            "oversize_action",
+            Kind::Words(&["block", "scan_head", "warn"]),
+            "block",
+            "What becomes of a larger one.",
+        ),
+        Key::new("exempt_domains", HOSTS, "[]", "Hosts left alone."),
+        Key::new("strip_extension_probing", Kind::Bool, "true", "Scripts that look for extensions."),
+        Key::new("strip_hidden_traps", Kind::Bool, "true", "Elements nobody sees."),
+        Key::new("strip_tracking_pixels", Kind::Bool, "true", "Pictures that count readers."),
+    ]),
+    "",
+    "Rewriting pages for browsers.",
+)
+.not_yet("pages are judged, not rewritten");
+
+const CHAINS: &[Key] = &[
+    Key::new("eth", Kind::Bool, "true", "Ethereum."),
+    Key::new("btc", Kind::Bool, "true", "Bitcoin."),
+    Key::new("sol", Kind::Bool, "false", "Solana."),
+    Key::new("bnb", Kind::Bool, "false", "BNB."),
+];
+
+pub(in crate::config) const ADDRESS_PROTECTION: Key = Key::new(
+    "address_protection",
+    Kind::Map(&[
+        Key::new("enabled", Kind::Bool, "false", "Whether wallets are compared."),
+        Key::new("action", WARN_BLOCK, "block", "What becomes of a look-alike."),
+        Key::new(
+            "unknown_action",
+            Kind::Words(&["allow", "warn", "block"]),
+            "allow",
+            "What becomes of an unknown one.",
+        ),
+        Key::new("allowed_addresses", TEXTS, "[]", "Known wallets."),
+        Key::new("chains", Kind::Map(CHAINS), "", "Which kinds."),
+        Key::new(
+            "similarity",
+            Kind::Map(&[
+                Key::new("prefix_length", POSITIVE, "4", "Letters compared in front."),
+                Key::new("suffix_length", POSITIVE, "4", "Letters compared behind."),
+            ]),
+            "",
+            "What is alike.",
+        ),
+    ]),
+    "",
+    "Wallets that look like known ones.",
+)
+.not_yet("addresses of wallets are not compared");
