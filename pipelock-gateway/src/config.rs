@@ -36,6 +36,7 @@ mod reader;
 mod response_scanning;
 pub mod schema;
 mod tls_interception;
+mod websocket_proxy;
 mod yaml;
 
 #[cfg(test)]
@@ -51,6 +52,7 @@ pub use fetch_proxy::{FetchProxy, parse_listen};
 pub use logging::{LogFormat, LogOutput, Logging};
 pub use response_scanning::ResponseScanning;
 pub use tls_interception::{CaFiles, TlsInterception};
+pub use websocket_proxy::WebSocketProxy;
 pub use yaml::Mark;
 
 use reader::{Section, Source, Value};
@@ -104,6 +106,8 @@ pub struct Config {
     pub cross_request: CrossRequest,
     /// What becomes of answers.
     pub response_scanning: ResponseScanning,
+    /// WebSocket connections.
+    pub websocket_proxy: WebSocketProxy,
     /// The audit log.
     pub logging: Logging,
     /// The explicit proxy and admin port.
@@ -213,6 +217,7 @@ impl Config {
             credential_binding: CredentialBindings::default(),
             cross_request: CrossRequest::default(),
             response_scanning: ResponseScanning::default(),
+            websocket_proxy: WebSocketProxy::default(),
             logging: Logging::default(),
             fetch_proxy: FetchProxy::default(),
         }
@@ -240,6 +245,7 @@ impl Config {
             },
             cross_request: top.read("cross_request_detection", CrossRequest::default(), CrossRequest::read)?,
             response_scanning: top.read("response_scanning", ResponseScanning::default(), ResponseScanning::read)?,
+            websocket_proxy: top.read("websocket_proxy", WebSocketProxy::default(), WebSocketProxy::read)?,
             logging: top.read("logging", Logging::default(), Logging::read)?,
             fetch_proxy: top.read("fetch_proxy", FetchProxy::default(), FetchProxy::read)?,
         };

@@ -30,6 +30,7 @@ mod tasks;
 mod upgrade;
 mod upload;
 mod upstream;
+mod websocket;
 
 use std::io;
 use std::sync::Arc;
@@ -42,6 +43,7 @@ pub use budget::BodyBudget;
 pub use inspect::{BodyInspect, Exchange, Inspect, Step};
 pub use server::serve;
 pub use upstream::{Io, Redial};
+pub use websocket::WebSocketLimits;
 
 use crate::model::{ConnId, RequestId, Side};
 
@@ -85,6 +87,8 @@ pub struct Limits {
     pub response_head: Duration,
     /// HTTP/2 requests open at once.
     pub max_streams: u32,
+    /// What holds for WebSocket connections.
+    pub websocket: WebSocketLimits,
 }
 
 impl Default for Limits {
@@ -99,6 +103,7 @@ impl Default for Limits {
             idle: Duration::from_secs(75),
             response_head: Duration::from_mins(10),
             max_streams: 200,
+            websocket: WebSocketLimits::default(),
         }
     }
 }

@@ -32,7 +32,7 @@ pub use mode::{InvalidMode, Mode};
 pub use name::{InvalidName, PeerName, ServerName};
 pub use network::{InvalidNetwork, parse_network};
 pub use no_proxy::{InvalidNoProxy, NoProxyEntry, NoProxyList};
-pub use record::{ConnectionEnd, ConnectionRecord, RequestRecord};
+pub use record::{ConnectionEnd, ConnectionRecord, RequestRecord, WebSocketRecord};
 pub use validator::Validator;
 pub use verdict::{Action, BlockReason, Verdict};
 pub use workload::{CgroupId, NetnsCookie, Workload};

@@ -4,7 +4,7 @@
 use super::schema::{HOSTS, Key, Kind, NETWORKS};
 use super::{
     accepted, canary_tokens, capture, credential_binding, cross_request, dlp, fetch_proxy, logging, no_proxy,
-    response_scanning, tls_interception,
+    response_scanning, tls_interception, websocket_proxy,
 };
 
 /// The top level of the file.
@@ -72,7 +72,7 @@ pub(super) const TOP_LEVEL: &[Key] = &[
     accepted::SSRF,
     accepted::SEED_PHRASES,
     accepted::REDACTION,
-    accepted::WEBSOCKET_PROXY,
+    Key::new("websocket_proxy", Kind::Map(websocket_proxy::KEYS), "", "WebSocket connections of captured processes."),
     accepted::MCP_INPUT_SCANNING,
     accepted::MCP_TOOL_SCANNING,
     accepted::MCP_TOOL_POLICY,

@@ -667,3 +667,23 @@ fn what_becomes_of_answers_is_read_and_what_is_not_built_blocks_instead() {
     pipelock.yaml:2:11: response_scanning.action: is not built yet; such answers are blocked
     ");
 }
+
+#[test]
+fn websockets_are_judged_unless_they_are_switched_off() {
+    let read = |text: &str| accepted(text).websocket_proxy;
+    assert!(read("").enabled && read("").allow_binary_frames);
+    let all = read(
+        "websocket_proxy: {enabled: false, max_message_bytes: 2048, allow_binary_frames: false, \
+         idle_timeout_seconds: 300, max_connection_seconds: 3600, strip_compression: true}",
+    );
+    assert!(!all.enabled && !all.allow_binary_frames);
+    assert_eq!((all.max_message_bytes.get(), all.idle_timeout), (2048, Duration::from_mins(5)));
+    assert_eq!(all.max_connection, Some(Duration::from_hours(1)));
+    assert_snapshot!(refusals(&[
+        "websocket_proxy:\n  max_message_bytes: 10\n",
+        "websocket_proxy:\n  idle_timeout_seconds: 0\n",
+    ]), @r#"
+    pipelock.yaml:2:22: websocket_proxy.max_message_bytes: "10" is no size for a message; write a number from 1024 to 67108864
+    pipelock.yaml:2:25: websocket_proxy.idle_timeout_seconds: "0" is no time limit; write a number of seconds from 1 to 604800 (a week)
+    "#);
+}

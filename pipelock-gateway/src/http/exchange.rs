@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use http::request::Parts;
 use http::uri::{PathAndQuery, Uri};
-use http::{HeaderMap, Method, Request, Response, StatusCode, header};
+use http::{Method, Request, Response, StatusCode, header};
 use http_body::Body;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
@@ -25,7 +25,7 @@ use super::hygiene::{self, Leave};
 use super::log::{ExchangeLog, Tally};
 use super::tasks::Tasks;
 use super::upstream::Upstream;
-use super::{BodyBudget, Error, Exchange, Inspect, Limits, RequestIds, framing, upgrade};
+use super::{BodyBudget, Error, Exchange, Inspect, Limits, RequestIds, framing, upgrade, websocket};
 use crate::model::{BlockReason, HttpVersion, RequestId, Side, Verdict};
 
 /// How much of a refused HTTP/2 body is read: the window a client may fill before it hears anything (RFC 9113 §6.9.2).
@@ -44,6 +44,8 @@ pub(super) struct Connection {
     pub(super) tally: Arc<Tally>,
     pub(super) unread: Arc<Unread>,
     pub(super) tasks: Tasks,
+    /// When cancelled, long conversations are to end.
+    pub(super) shutdown: CancellationToken,
     /// Whose fault it was that a request got no answer; hyper only says that the service failed.
     pub(super) broken: OnceLock<Side>,
 }
@@ -76,6 +78,22 @@ pub(super) struct Running {
     grpc: bool,
 }
 
+/// A protocol that a request asks to go on with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Switch {
+    /// Its messages can be judged.
+    WebSocket,
+    /// Nothing of it can be shown to a judge.
+    Unreadable,
+}
+
+/// What is needed once the upstream has agreed to one.
+struct Switching {
+    downstream: OnUpgrade,
+    /// The request as forwarded, of a WebSocket.
+    handshake: Option<Box<Parts>>,
+}
+
 /// What became of a request body.
 #[expect(clippy::large_enum_variant, reason = "lives for one statement; a box would cost each request an allocation")]
 pub(super) enum Upload {
@@ -99,8 +117,9 @@ impl Running {
         body: Incoming,
         downstream_switch: OnUpgrade,
     ) -> Result<Response<ToWorkload>, Error> {
-        let switching = self.asks_to_switch(&head.headers);
-        if !self.admit(&head) || (switching && self.cannot_show(BlockReason::UpgradeUninspectable)) {
+        let switch = self.asks_to_switch(&head);
+        let unreadable = switch == Some(Switch::Unreadable);
+        if !self.admit(&head) || (unreadable && self.cannot_show(BlockReason::UpgradeUninspectable)) {
             let unread = !body.is_end_stream();
             if unread && !self.is_http1() {
                 read_out(body).await;
@@ -111,12 +130,24 @@ impl Running {
             Upload::Forward { body, stopped } => (body, stopped),
             Upload::Refused { unread } => return Ok(self.refuse(unread)),
         };
-        self.prepare_head(&mut head, Leave { out_expect: !body.is_end_stream(), in_upgrade: switching })?;
-        if switching {
+        let leave = Leave {
+            out_expect: !body.is_end_stream(),
+            in_upgrade: switch.is_some(),
+            out_extensions: switch == Some(Switch::WebSocket),
+        };
+        self.prepare_head(&mut head, leave)?;
+        if switch.is_some() {
             self.connection.upstream.set_switching(true);
         }
+        let switching = match switch {
+            None => None,
+            Some(Switch::Unreadable) => Some(Switching { downstream: downstream_switch, handshake: None }),
+            Some(Switch::WebSocket) => {
+                Some(Switching { downstream: downstream_switch, handshake: Some(Box::new(head.clone())) })
+            }
+        };
         match self.forward(Request::from_parts(head, body), stopped.as_ref()).await {
-            Ok(response) => Ok(self.relay(response, switching.then_some(downstream_switch), stopped).await),
+            Ok(response) => Ok(self.relay(response, switching, stopped).await),
             // The judge's stop surfaces as a failure of the body it refused.
             Err(_) if stopped.as_ref().is_some_and(CancellationToken::is_cancelled) => Ok(self.refuse(true)),
             Err(Error::Upstream(error)) if error.is_parse() => Ok(self.unusable_upstream()),
@@ -149,8 +180,13 @@ impl Running {
         self.log.judged(verdict).is_block()
     }
 
-    fn asks_to_switch(&self, headers: &HeaderMap) -> bool {
-        self.is_http1() && headers.contains_key(header::UPGRADE) && !hygiene::upgrade_is_h2c_only(headers)
+    fn asks_to_switch(&self, head: &Parts) -> Option<Switch> {
+        let headers = &head.headers;
+        if !self.is_http1() || !headers.contains_key(header::UPGRADE) || hygiene::upgrade_is_h2c_only(headers) {
+            return None;
+        }
+        let readable = self.connection.limits.websocket.enabled && websocket::is_asked_for(head);
+        Some(if readable { Switch::WebSocket } else { Switch::Unreadable })
     }
 
     pub(super) fn is_http1(&self) -> bool {
@@ -191,20 +227,25 @@ impl Running {
     async fn relay(
         &self,
         response: Response<Incoming>,
-        downstream_switch: Option<OnUpgrade>,
+        switching: Option<Switching>,
         stopped: Option<CancellationToken>,
     ) -> Response<ToWorkload> {
         let switched = response.status() == StatusCode::SWITCHING_PROTOCOLS;
-        if downstream_switch.is_some() && !switched {
+        if switching.is_some() && !switched {
             self.connection.upstream.set_switching(false);
         }
-        let (response, body) = match (switched, downstream_switch) {
-            (true, Some(downstream_switch)) => {
-                let response = upgrade::relay(&self.connection.tasks, response, downstream_switch, &self.log);
+        let (response, body) = match (switched, switching) {
+            (true, Some(Switching { downstream, handshake: None })) => {
+                let response = upgrade::relay(&self.connection.tasks, response, downstream, &self.log);
                 (response, ToWorkload::Switched)
             }
-            // Nobody asked for another protocol; what follows could not be told from responses.
-            (true, None) => return self.unusable_upstream(),
+            (true, Some(Switching { downstream, handshake: Some(request) }))
+                if websocket::is_agreed_to(response.headers()) =>
+            {
+                (self.converse(*request, response, downstream), ToWorkload::Switched)
+            }
+            // Nobody asked for this protocol; what follows could not be read.
+            (true, _) => return self.unusable_upstream(),
             (false, _) => {
                 let (head, body) = response.into_parts();
                 match self.download(&head, body, stopped).await {
@@ -215,7 +256,7 @@ impl Running {
         };
         self.log.answered(response.status());
         let (mut head, ()) = response.into_parts();
-        head.headers = hygiene::forwarded(head.headers, Leave { out_expect: false, in_upgrade: switched });
+        head.headers = hygiene::forwarded(head.headers, Leave { in_upgrade: switched, ..Leave::default() });
         Response::from_parts(head, body)
     }
 

@@ -6,6 +6,8 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
+use super::websocket;
+
 /// What is to be left out beside hop-by-hop fields.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Leave {
@@ -13,6 +15,8 @@ pub(super) struct Leave {
     pub(super) out_expect: bool,
     /// Both sides agreed to switch protocols: `Upgrade` is part of the agreement.
     pub(super) in_upgrade: bool,
+    /// The request asks for a WebSocket, whose extensions would hide what it says.
+    pub(super) out_extensions: bool,
 }
 
 /// The fields of `headers` that go on to the other leg, in their order; the same map when nothing is to be dropped.
@@ -63,6 +67,7 @@ fn drops(name: &HeaderName, leave: Leave) -> bool {
         "proxy-connection" | "http2-settings" => true,
         "expect" => leave.out_expect,
         "upgrade" => !leave.in_upgrade,
+        websocket::EXTENSIONS => leave.out_extensions,
         _ => false,
     }
 }

@@ -52,6 +52,11 @@ pub trait Inspect: Send + Sync + 'static {
         self.uninspectable(exchange, id, reason)
     }
 
+    /// A WebSocket connection has been opened; it counts as open until what is returned is dropped.
+    fn websocket_opened(&self) -> Box<dyn Send> {
+        Box::new(())
+    }
+
     /// Takes the record of a finished exchange: exactly one for each request, also for one whose head could not be parsed
     /// (no method, no path) or whose client vanished. Called while values are dropped, so it must neither block nor panic:
     /// a slow sink loses records and never delays traffic.
@@ -106,6 +111,10 @@ impl<T: Inspect + ?Sized> Inspect for Arc<T> {
 
     fn uninspectable_answer(&self, exchange: &Exchange, id: RequestId, reason: BlockReason) -> Verdict {
         (**self).uninspectable_answer(exchange, id, reason)
+    }
+
+    fn websocket_opened(&self) -> Box<dyn Send> {
+        (**self).websocket_opened()
     }
 
     fn exchange_done(&self, record: RequestRecord) {

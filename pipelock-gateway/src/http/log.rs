@@ -11,7 +11,10 @@ use http::StatusCode;
 use http::request::Parts;
 
 use super::inspect::{Exchange, Inspect};
-use crate::model::{Action, BlockReason, PeerName, RequestId, RequestRecord, Surface, Verdict};
+use crate::model::{Action, BlockReason, PeerName, RequestId, RequestRecord, Surface, Verdict, WebSocketRecord};
+
+/// Findings kept of an exchange that has any number of messages.
+const MAX_FINDINGS: usize = 64;
 
 /// Counters of one connection, kept by its exchanges.
 #[derive(Debug, Default)]
@@ -37,6 +40,7 @@ pub(super) struct ExchangeLog {
     response_bytes: AtomicU64,
     scan_nanos: AtomicU64,
     verdict: Mutex<Verdict>,
+    websocket: Mutex<Option<WebSocketRecord>>,
     /// Whether a judge that looks has looked at the request line.
     target_judged: AtomicBool,
 }
@@ -96,6 +100,7 @@ impl ExchangeLog {
             response_bytes: AtomicU64::new(0),
             scan_nanos: AtomicU64::new(0),
             verdict: Mutex::new(Verdict::allow()),
+            websocket: Mutex::new(None),
             target_judged: AtomicBool::new(false),
         }
     }
@@ -126,6 +131,22 @@ impl ExchangeLog {
         let mut whole = self.verdict.lock().unwrap_or_else(PoisonError::into_inner);
         whole.join(verdict);
         whole.clone()
+    }
+
+    /// Joins a verdict on one of any number of parts; whether that part is blocked. Only so many findings are kept.
+    pub(super) fn judged_part(&self, mut verdict: Verdict) -> bool {
+        let blocks = verdict.is_block();
+        let mut whole = self.verdict.lock().unwrap_or_else(PoisonError::into_inner);
+        if !blocks {
+            verdict.findings.truncate(MAX_FINDINGS.saturating_sub(whole.findings.len()));
+        }
+        whole.join(verdict);
+        blocks
+    }
+
+    /// Changes what is counted of a WebSocket connection.
+    pub(super) fn websocket(&self, change: impl FnOnce(&mut WebSocketRecord)) {
+        change(self.websocket.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_default());
     }
 
     /// What the whole has come to so far.
@@ -178,6 +199,7 @@ impl Drop for ExchangeLog {
             duration: self.started.elapsed(),
             scan_duration: Duration::from_nanos(self.scan_nanos.load(Relaxed)),
             verdict,
+            websocket: self.websocket.get_mut().unwrap_or_else(PoisonError::into_inner).take(),
         });
     }
 }

@@ -47,6 +47,7 @@ pub async fn serve(
         ids,
         tasks: tasks.clone(),
         tally: Arc::clone(&tally),
+        shutdown: shutdown.clone(),
         unread: Arc::clone(&unread),
     });
     let head_timeout = (version == HttpVersion::Http1).then_some(limits.head);

@@ -102,4 +102,44 @@ pub struct RequestRecord {
     pub scan_duration: Duration,
     /// The outcome.
     pub verdict: Verdict,
+    /// Present when it became a WebSocket connection; `duration` and bytes are then those of the whole connection.
+    pub websocket: Option<WebSocketRecord>,
+}
+
+/// What passed on a WebSocket connection: frames begun in both directions, by kind, and complete messages.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct WebSocketRecord {
+    /// Text frames, each the beginning of a message.
+    pub text: u64,
+    /// Binary frames, the same.
+    pub binary: u64,
+    /// Further fragments.
+    pub continuation: u64,
+    /// Pings.
+    pub ping: u64,
+    /// Pongs.
+    pub pong: u64,
+    /// Close frames that a side sent.
+    pub close: u64,
+    /// Messages that went to the upstream.
+    pub messages_up: u64,
+    /// Messages that went to the workload.
+    pub messages_down: u64,
+    /// The code with which the gateway closed the connection, when it did (RFC 6455 §7.4).
+    pub closed_with: Option<u16>,
+}
+
+impl WebSocketRecord {
+    /// Frames with the name of their kind.
+    #[must_use]
+    pub fn frames(&self) -> [(&'static str, u64); 6] {
+        [
+            ("text", self.text),
+            ("binary", self.binary),
+            ("continuation", self.continuation),
+            ("ping", self.ping),
+            ("pong", self.pong),
+            ("close", self.close),
+        ]
+    }
 }

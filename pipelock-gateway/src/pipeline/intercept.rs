@@ -148,7 +148,7 @@ impl Gateway {
         let asked = (question, self.own_listeners());
         let judge = LiveJudge::new(Arc::clone(&self.live), snapshot, asked, sender, self.report.clone());
         let judge = Arc::new(judge);
-        let session = session.before(Arc::clone(&judge) as _);
+        let session = session.before(Arc::clone(&judge) as _, snapshot.limits);
         // Boxed: the HTTP state machines are tens of KiB that a relayed or refused connection must not carry.
         let served = Box::pin(http::serve(downstream, upstream, session)).await;
         draft.requests(judge.judged());
@@ -172,7 +172,7 @@ impl Gateway {
     /// Answers every request with a block: the upstream cannot be trusted, and a reset would only make clients retry.
     async fn refuse_all(&self, draft: &mut Draft, reason: BlockReason, session: Opened, downstream: impl Io + 'static) {
         let judge = Arc::new(RefuseAll::new(reason, self.report.clone()));
-        let session = session.before(Arc::clone(&judge) as _);
+        let session = session.before(Arc::clone(&judge) as _, http::Limits::default());
         // Nothing is ever sent on it: the judge refuses each head. Kept open so that it does not look like a failure.
         let (upstream, _held) = tokio::io::duplex(64 * 1024);
         let serving = Box::pin(http::serve(downstream, upstream, session));
@@ -240,8 +240,8 @@ struct Opened {
 }
 
 impl Opened {
-    fn before(self, inspect: Arc<dyn Inspect>) -> Session {
+    fn before(self, inspect: Arc<dyn Inspect>, limits: http::Limits) -> Session {
         let Self { exchange, budget, ids, redial, shutdown } = self;
-        Session { exchange, inspect, limits: http::Limits::default(), budget, ids, redial, shutdown }
+        Session { exchange, inspect, limits, budget, ids, redial, shutdown }
     }
 }

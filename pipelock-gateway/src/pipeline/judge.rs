@@ -183,6 +183,10 @@ impl Inspect for Judge {
         self.scanner.soften_answer(verdict::uninspectable(self.scanner.0.verdict, reason))
     }
 
+    fn websocket_opened(&self) -> Box<dyn Send> {
+        Box::new(self.report.metrics().websocket_opened())
+    }
+
     fn exchange_done(&self, record: RequestRecord) {
         self.judged.fetch_add(1, Ordering::Relaxed);
         self.report.request(record);

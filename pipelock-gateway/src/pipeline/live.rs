@@ -243,6 +243,10 @@ impl Inspect for LiveJudge {
         self.with(|judge| judge.uninspectable_answer(exchange, id, reason))
     }
 
+    fn websocket_opened(&self) -> Box<dyn Send> {
+        self.first.websocket_opened()
+    }
+
     fn exchange_done(&self, record: RequestRecord) {
         self.first.exchange_done(record);
     }

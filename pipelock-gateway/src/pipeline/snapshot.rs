@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 
 use crate::config::{Config, CredentialBindings, CrossRequest, DlpPattern, ResponseScanning};
 use crate::model::{Action, BoundRules, CANARY_RULE, DomainList, Finding, KNOWN_SECRET_RULE, PeerName, Verdict};
-use crate::{policy, scan, tls, verdict};
+use crate::{http, policy, scan, tls, verdict};
 
 /// Rules, engine and TLS of one configuration.
 pub struct Snapshot {
@@ -32,6 +32,8 @@ pub struct Snapshot {
     pub cross_request: CrossRequest,
     /// What becomes of answers.
     pub responses: ResponseScanning,
+    /// Bounds on opened connections.
+    pub limits: http::Limits,
     /// Present exactly when TLS is opened.
     pub tls: Option<Opener>,
 }
@@ -189,6 +191,7 @@ impl Snapshot {
             min_env_secret_length: config.dlp.scan_env.then_some(config.dlp.min_env_secret_length),
             cross_request: config.cross_request,
             responses: config.response_scanning.clone(),
+            limits: limits(config),
             tls,
         })
     }
@@ -230,6 +233,21 @@ impl Opener {
             leaf_settings,
             ca,
         })
+    }
+}
+
+/// What the file says of bounds.
+fn limits(config: &Config) -> http::Limits {
+    let websocket = &config.websocket_proxy;
+    http::Limits {
+        websocket: http::WebSocketLimits {
+            enabled: websocket.enabled,
+            binary: websocket.allow_binary_frames,
+            max_message_bytes: websocket.max_message_bytes.get(),
+            idle: websocket.idle_timeout,
+            max_age: websocket.max_connection,
+        },
+        ..http::Limits::default()
     }
 }
 

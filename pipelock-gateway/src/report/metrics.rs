@@ -21,7 +21,7 @@ use prometheus::{
 
 use crate::model::{
     BlockReason, ConnectionEnd, ConnectionRecord, Decision, DenyReason, Family, Finding, FrontDoor, RequestRecord,
-    Side, Surface, Verdict,
+    Side, Surface, Verdict, WebSocketRecord,
 };
 
 pub use kernel::KernelSource;
@@ -73,6 +73,12 @@ struct Families {
     tunnels_active: IntGauge,
     explicit_requests: IntCounterVec,
     environment_reads: IntCounterVec,
+    ws_connections: IntCounterVec,
+    ws_active: IntGauge,
+    ws_duration: Histogram,
+    ws_bytes: IntCounterVec,
+    ws_frames: IntCounterVec,
+    ws_scan_hits: IntCounterVec,
     records_lost: IntCounterVec,
     panics: IntCounter,
     config_reloads: IntCounterVec,
@@ -238,6 +244,38 @@ impl Metrics {
                 "Connections before which the workload's environment was looked at for secrets, by outcome.",
                 &["outcome"],
             )?,
+            ws_connections: counters(
+                &r,
+                "pipelock_ws_connections_total",
+                "WebSocket connections that ended, by result.",
+                &["result"],
+            )?,
+            ws_active: gauge(&r, "pipelock_ws_active_connections", "WebSocket connections open now.")?,
+            ws_duration: add(
+                &r,
+                Histogram::with_opts(
+                    HistogramOpts::new("pipelock_ws_duration_seconds", "From handshake to close of a WebSocket.")
+                        .buckets(vec![0.1, 1.0, 10.0, 60.0, 300.0, 900.0, 3600.0, 14_400.0]),
+                )?,
+            )?,
+            ws_bytes: counters(
+                &r,
+                "pipelock_ws_bytes_total",
+                "Bytes of WebSocket frames, counted when the connection ends.",
+                &["direction"],
+            )?,
+            ws_frames: counters(
+                &r,
+                "pipelock_ws_frames_total",
+                "WebSocket frames, counted when the connection ends.",
+                &["type"],
+            )?,
+            ws_scan_hits: counters(
+                &r,
+                "pipelock_ws_scan_hits_total",
+                "WebSocket connections in which a scanner found something.",
+                &["scanner"],
+            )?,
             records_lost: counters(
                 &r,
                 "pipelock_audit_records_lost_total",
@@ -326,6 +364,29 @@ impl Metrics {
             f.blocks.with_label_values(&[reason]).inc();
         }
         self.findings(&record.verdict);
+        if let Some(counts) = &record.websocket {
+            self.websocket(record, counts);
+        }
+    }
+
+    fn websocket(&self, record: &RequestRecord, counts: &WebSocketRecord) {
+        let f = &*self.0;
+        let result = if record.verdict.is_block() { "blocked" } else { "allowed" };
+        f.ws_connections.with_label_values(&[result]).inc();
+        f.ws_duration.observe(record.duration.as_secs_f64());
+        f.ws_bytes.with_label_values(&["up"]).inc_by(record.request_bytes);
+        f.ws_bytes.with_label_values(&["down"]).inc_by(record.response_bytes);
+        for (kind, frames) in counts.frames() {
+            f.ws_frames.with_label_values(&[kind]).inc_by(frames);
+        }
+        for scanner in scanners(&record.verdict) {
+            f.ws_scan_hits.with_label_values(&[scanner]).inc();
+        }
+    }
+
+    /// Counts a WebSocket connection as open until the guard is dropped.
+    pub fn websocket_opened(&self) -> OpenGauge {
+        OpenGauge::enter(self.0.ws_active.clone())
     }
 
     fn findings(&self, verdict: &Verdict) {
@@ -335,10 +396,7 @@ impl Metrics {
             let rule = self.rule_label(rule);
             f.findings.with_label_values(&[rule, family.as_str(), severity.as_str(), action]).inc();
         }
-        let mut scanners: Vec<_> = verdict.findings.iter().map(|finding| finding.family.as_str()).collect();
-        scanners.sort_unstable();
-        scanners.dedup();
-        for scanner in scanners {
+        for scanner in scanners(verdict) {
             f.scanner_hits.with_label_values(&[scanner, DEFAULT_AGENT]).inc();
         }
         let found_in = |surfaces: &[Surface]| {
@@ -452,6 +510,14 @@ impl Metrics {
             String::new()
         })
     }
+}
+
+/// Families of which something was found, each once.
+fn scanners(verdict: &Verdict) -> Vec<&'static str> {
+    let mut scanners: Vec<_> = verdict.findings.iter().map(|finding| finding.family.as_str()).collect();
+    scanners.sort_unstable();
+    scanners.dedup();
+    scanners
 }
 
 fn add<C: Collector + Clone + 'static>(registry: &Registry, collector: C) -> Result<C, prometheus::Error> {

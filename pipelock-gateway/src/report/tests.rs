@@ -7,7 +7,7 @@ use super::*;
 use crate::model::{
     Action, BlockReason, CgroupId, ConnId, Decision, Evidence, Family, Finding, FrontDoor, HttpVersion,
     InterceptReason, NetnsCookie, OriginalDst, PeerName, Protocol, RequestId, ServerName, Severity, Surface, Verdict,
-    View, Workload,
+    View, WebSocketRecord, Workload,
 };
 
 pub(super) fn workload() -> Workload {
@@ -61,6 +61,7 @@ pub(super) fn request(conn: u64, sequence: u32) -> RequestRecord {
         duration: Duration::from_millis(12),
         scan_duration: Duration::from_micros(340),
         verdict: Verdict::allow(),
+        websocket: None,
     }
 }
 
@@ -84,6 +85,13 @@ pub(super) fn blocked(conn: u64, sequence: u32) -> RequestRecord {
         verdict: Verdict { action: Action::Block, reason: Some(BlockReason::Secret), findings },
         ..request(conn, sequence)
     }
+}
+
+/// A WebSocket connection that was stopped in the middle.
+pub(super) fn conversation(conn: u64, sequence: u32) -> RequestRecord {
+    let counts = WebSocketRecord { text: 7, continuation: 2, ping: 1, pong: 1, ..WebSocketRecord::default() };
+    let websocket = WebSocketRecord { messages_up: 3, messages_down: 4, closed_with: Some(1008), ..counts };
+    RequestRecord { status: Some(101), websocket: Some(websocket), ..blocked(conn, sequence) }
 }
 
 fn report(audit: AuditOptions) -> Report {

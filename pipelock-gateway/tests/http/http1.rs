@@ -444,8 +444,8 @@ async fn a_hard_stop_leaves_one_record_and_closes_both_legs() {
 }
 
 #[tokio::test]
-async fn switching_protocols_is_refused_and_copied_in_audit() {
-    let request = "GET /ws HTTP/1.1\r\nHost: api.example.test\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n";
+async fn switching_to_what_cannot_be_read_is_refused_and_copied_in_audit() {
+    let request = "GET /irc HTTP/1.1\r\nHost: api.example.test\r\nUpgrade: irc/6.9\r\nConnection: Upgrade\r\n\r\n";
     let mut rig = Setup::http1().start().await;
     rig.send(request).await;
     let answer = rig.client_answer().await;
@@ -456,7 +456,7 @@ async fn switching_protocols_is_refused_and_copied_in_audit() {
     let mut rig = Setup::http1().audit().start().await;
     rig.send(request).await;
     rig.upstream_gets(request).await;
-    let switched = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n";
+    let switched = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: irc/6.9\r\nConnection: Upgrade\r\n\r\n";
     rig.respond([switched, "hello"].concat()).await;
     rig.client_gets([switched, "hello"].concat()).await;
     rig.send("back").await;

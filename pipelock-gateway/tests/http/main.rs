@@ -10,3 +10,4 @@ mod limits;
 mod responses;
 mod rig;
 mod smuggling;
+mod websocket;

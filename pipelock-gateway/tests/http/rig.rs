@@ -72,7 +72,11 @@ impl Inspect for Judge {
 
     fn response_body(&self, _: &Exchange, _: RequestId, head: &http::response::Parts) -> Option<Box<dyn BodyInspect>> {
         // As a judge does that knows which types a model reads.
-        head.headers.get("content-type").filter(|kind| kind.as_bytes().starts_with(b"text/"))?;
+        let is_message = head.status == http::StatusCode::SWITCHING_PROTOCOLS;
+        let is_text = |kind: &http::HeaderValue| kind.as_bytes().starts_with(b"text/");
+        if !is_message && !head.headers.get("content-type").is_some_and(is_text) {
+            return None;
+        }
         Some(Box::new(BodyJudge { audit: self.audit, seen: Vec::new(), hit: None, pushed: self.pushed.clone() }))
     }
 

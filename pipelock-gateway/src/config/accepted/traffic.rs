@@ -109,25 +109,6 @@ pub(in crate::config) const REDACTION: Key = Key::new(
 )
 .not_yet("such requests are refused");
 
-pub(in crate::config) const WEBSOCKET_PROXY: Key = Key::new(
-    "websocket_proxy",
-    Kind::Map(&[
-        Key::new("enabled", Kind::Bool, "false", "Whether WebSockets are relayed."),
-        Key::new("max_message_bytes", POSITIVE, "1048576", "Largest message."),
-        Key::new("max_concurrent_connections", POSITIVE, "128", "Connections at once."),
-        Key::new("scan_text_frames", Kind::Bool, "true", "Whether text is scanned."),
-        Key::new("allow_binary_frames", Kind::Bool, "false", "Whether binary frames pass."),
-        Key::new("strip_compression", Kind::Bool, "true", "Compression cannot be left on."),
-        Key::new("max_connection_seconds", POSITIVE, "3600", "How long one may last."),
-        Key::new("idle_timeout_seconds", POSITIVE, "300", "How long it may be silent."),
-        Key::new("origin_policy", Kind::Words(&["rewrite", "forward", "strip"]), "rewrite", "What becomes of Origin."),
-        Key::new("forward_cookies", Kind::Bool, "false", "Whether cookies pass."),
-    ]),
-    "",
-    "WebSockets.",
-)
-.not_yet("WebSockets are refused, or relayed unopened in mode audit");
-
 pub(in crate::config) const REVERSE_PROXY: Key = Key::new(
     "reverse_proxy",
     Kind::Map(&[

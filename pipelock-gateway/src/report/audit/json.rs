@@ -10,7 +10,9 @@ use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
 use super::{connection_end, connection_level, end_detail, request_event, request_level, rfc3339};
-use crate::model::{ConnectionRecord, Finding, HttpVersion, OriginalDst, Protocol, RequestRecord, Side, Workload};
+use crate::model::{
+    ConnectionRecord, Finding, HttpVersion, OriginalDst, Protocol, RequestRecord, Side, WebSocketRecord, Workload,
+};
 use crate::report::text::clean;
 
 /// The value of `component` in every line.
@@ -71,6 +73,19 @@ struct RequestLine<'a> {
     response_bytes: u64,
     duration_ms: u64,
     scan_us: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    websocket: Option<WebSocketObject>,
+}
+
+#[derive(Serialize)]
+struct WebSocketObject {
+    text_frames: u64,
+    binary_frames: u64,
+    continuation_frames: u64,
+    control_frames: u64,
+    messages_up: u64,
+    messages_down: u64,
+    closed_with: Option<u16>,
 }
 
 #[derive(Serialize)]
@@ -164,8 +179,21 @@ pub(super) fn request(out: &mut Vec<u8>, time: Timestamp, record: &RequestRecord
             response_bytes: record.response_bytes,
             duration_ms: milliseconds(record.duration),
             scan_us: u64::try_from(record.scan_duration.as_micros()).unwrap_or(u64::MAX),
+            websocket: record.websocket.map(websocket),
         },
     );
+}
+
+fn websocket(counts: WebSocketRecord) -> WebSocketObject {
+    WebSocketObject {
+        text_frames: counts.text,
+        binary_frames: counts.binary,
+        continuation_frames: counts.continuation,
+        control_frames: counts.ping + counts.pong + counts.close,
+        messages_up: counts.messages_up,
+        messages_down: counts.messages_down,
+        closed_with: counts.closed_with,
+    }
 }
 
 fn workload(workload: &Workload) -> WorkloadObject<'_> {

@@ -76,6 +76,13 @@ pub(super) fn request(out: &mut Vec<u8>, time: Timestamp, record: &RequestRecord
         record.duration.as_millis(),
         record.scan_duration.as_micros(),
     );
+    if let Some(counts) = record.websocket {
+        let frames: u64 = counts.frames().iter().map(|(_, frames)| frames).sum();
+        let _ = write!(out, " ws_frames={frames} ws_up={} ws_down={}", counts.messages_up, counts.messages_down);
+        if let Some(code) = counts.closed_with {
+            let _ = write!(out, " ws_closed_with={code}");
+        }
+    }
 }
 
 fn workload(out: &mut Vec<u8>, workload: Option<&Workload>) {

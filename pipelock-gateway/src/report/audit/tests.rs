@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::*;
 use crate::model::{Action, BlockReason, Decision, DenyReason, Severity, Surface, Verdict};
-use crate::report::tests::{blocked, connection, finding, request};
+use crate::report::tests::{blocked, connection, conversation, finding, request};
 
 fn soon() -> Instant {
     Instant::now() + Duration::from_secs(10)
@@ -56,6 +56,7 @@ fn one_of_each() -> Vec<Record> {
         Record::Connection(denied),
         Record::Request { record: request(1, 1), findings_omitted: 0 },
         Record::Request { record: blocked(1, 2), findings_omitted: 0 },
+        Record::Request { record: conversation(1, 4), findings_omitted: 0 },
         Record::Request { record: RequestRecord { status: None, ..request(1, 3) }, findings_omitted: 0 },
     ]
 }

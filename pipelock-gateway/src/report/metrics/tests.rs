@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::*;
 use crate::capture::Counters;
 use crate::model::{Action, PassthroughReason, Severity, View};
-use crate::report::tests::{blocked, connection, finding, request};
+use crate::report::tests::{blocked, connection, conversation, finding, request};
 
 /// A parser of the text format that accepts nothing but what the format allows: `# HELP`, `# TYPE`, then samples of that
 /// family; returns kinds by name and values by series.
@@ -47,6 +47,8 @@ fn touch_all(metrics: &Metrics) {
     warned.verdict = Verdict { action: Action::Warn, reason: None, findings: vec![header.clone(), header] };
     metrics.request(&warned);
     metrics.config_reloaded(true);
+    metrics.request(&conversation(1, 3));
+    drop(metrics.websocket_opened());
     metrics.upstream_connected(Duration::from_micros(400));
     metrics.upstream_error(UpstreamError::Refused);
     metrics.tls_intercept(TlsIntercept::Intercepted);
@@ -72,18 +74,23 @@ fn the_exposition_parses_and_says_what_happened() {
         (r#"pipelock_bytes_total{decision="intercept",direction="up"}"#, 1500.0),
         (r#"pipelock_bytes_total{decision="intercept",direction="down"}"#, 900.0),
         (r#"pipelock_requests_total{agent="_default",result="allowed"}"#, 1.0),
-        (r#"pipelock_requests_total{agent="_default",result="blocked"}"#, 1.0),
+        (r#"pipelock_requests_total{agent="_default",result="blocked"}"#, 2.0),
         (
             r#"pipelock_http_requests_total{action="block",front_door="captured",status_class="4xx",version="http1"}"#,
             1.0,
         ),
-        (r#"pipelock_blocks_total{reason="secret"}"#, 1.0),
+        (r#"pipelock_blocks_total{reason="secret"}"#, 2.0),
         (r#"pipelock_findings_total{action="warn",family="dlp",rule="AWS Access Key",severity="critical"}"#, 2.0),
         // Two findings in one request are one hit of the scanner.
-        (r#"pipelock_scanner_hits_total{agent="_default",scanner="dlp"}"#, 2.0),
-        (r#"pipelock_body_dlp_hits_total{action="block",agent="_default"}"#, 1.0),
+        (r#"pipelock_scanner_hits_total{agent="_default",scanner="dlp"}"#, 3.0),
+        (r#"pipelock_body_dlp_hits_total{action="block",agent="_default"}"#, 2.0),
         (r#"pipelock_header_dlp_hits_total{action="warn",agent="_default"}"#, 1.0),
         (r#"pipelock_tunnels_total{agent="_default",result="blocked"}"#, 1.0),
+        (r#"pipelock_ws_connections_total{result="blocked"}"#, 1.0),
+        (r#"pipelock_ws_frames_total{type="text"}"#, 7.0),
+        (r#"pipelock_ws_bytes_total{direction="up"}"#, 512.0),
+        (r#"pipelock_ws_scan_hits_total{scanner="dlp"}"#, 1.0),
+        ("pipelock_ws_active_connections", 0.0),
         ("pipelock_tls_cert_cache_size", 3.0),
         ("pipelock_kernel_redirected_total", 5.0),
         ("pipelock_kernel_lost_total", 2.0),
