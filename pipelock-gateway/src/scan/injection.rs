@@ -5,6 +5,8 @@
 //!                                                                      + what stands around them + classifier ─► score
 //! ```
 //!
+//! Beside the families, which know wordings, [`concepts`] knows ideas: what is said close together in any words.
+//!
 //! Everything here looks at *folded* text (`normalize::fold`): small letters, one blank for any white space, invisible
 //! characters and look-alikes undone. A trigger costs something on every byte, so it is a rare fragment and says little; a
 //! hit is judged with `REACH` bytes on both sides and nothing else, so that the result depends neither on how the text was
@@ -17,6 +19,7 @@ mod actions;
 mod agents;
 mod classes;
 mod classifier;
+mod concepts;
 mod english;
 mod languages;
 mod score;
@@ -37,6 +40,7 @@ use super::hyperscan::{Expression, Fed, Generation, Hits};
 use super::normalize::fold;
 use crate::model::Severity;
 
+pub(super) use concepts::{APART, RULE as DIRECTIVE};
 pub(super) use squashed::{confirm as confirm_squashed, expressions as squashed_expressions, squash};
 
 /// Bytes of folded text on both sides of a hit's end that [`confirm`] may look at.
@@ -68,7 +72,7 @@ struct Ready {
 /// Families and triggers, folded and compiled once a process, when first needed.
 struct Tables {
     families: Vec<Ready>,
-    /// For each expression its family.
+    /// For each expression its family; those after them are anchors of concepts.
     owners: Vec<usize>,
     expressions: Vec<Expression>,
 }
@@ -84,6 +88,8 @@ static TABLES: LazyLock<Tables> = LazyLock::new(|| {
         let patterns = family.patterns.iter().filter_map(|&(points, pattern)| Some((points, searcher(pattern).ok()?)));
         tables.families.push(Ready { family, patterns: patterns.collect() });
     }
+    let anchors = concepts::triggers().into_iter();
+    tables.expressions.extend(anchors.map(|source| Expression { source, caseless: false }));
     tables
 });
 
@@ -120,7 +126,18 @@ pub(super) fn confirm(window: &[u8], expression: u32, end: usize) -> Option<Matc
     confirm_with(Model::built_in(), window, expression, end)
 }
 
+/// Whether an expression is an anchor of concepts. Anchors less than [`APART`] behind a judged one need no judgement.
+pub(super) fn is_anchor(expression: u32) -> bool {
+    usize::try_from(expression).is_ok_and(|place| (TABLES.owners.len()..TABLES.expressions.len()).contains(&place))
+}
+
 fn confirm_with(model: Model<'_>, window: &[u8], expression: u32, end: usize) -> Option<Match> {
+    if is_anchor(expression) {
+        let first = end.saturating_sub(REACH);
+        let near = window.get(first..window.len().min(end.saturating_add(REACH)))?;
+        let found = concepts::judge(near, end - first)?;
+        return Some(Match { range: found.range.start + first..found.range.end + first, ..found });
+    }
     let ready = TABLES.families.get(*TABLES.owners.get(usize::try_from(expression).ok()?)?)?;
     let first = end.saturating_sub(REACH);
     let near = window.get(first..window.len().min(end.saturating_add(REACH)))?;
@@ -172,7 +189,14 @@ fn hits(text: &[u8], database: usize) -> Option<Vec<(usize, u32)>> {
 
 fn collect(text: &[u8], hits: Vec<(usize, u32)>, confirm: impl Fn(&[u8], u32, usize) -> Option<Match>) -> Vec<Match> {
     let mut matches: Vec<Match> = Vec::new();
+    let mut judged_until = 0;
     for (end, expression) in hits {
+        if is_anchor(expression) {
+            if end < judged_until {
+                continue;
+            }
+            judged_until = end + usize::try_from(APART).unwrap_or_default();
+        }
         let first = end.saturating_sub(REACH);
         let window = text.get(first..text.len().min(end + REACH)).unwrap_or_default();
         let Some(found) = confirm(window, expression, end - first) else { continue };

@@ -42,6 +42,8 @@ pub(super) struct Language {
     hits_in_block: usize,
     /// Hits that wait for the text behind them: their ends and expressions.
     pending: Vec<(u64, u32)>,
+    /// Where the next anchor of concepts is judged.
+    anchors_from: u64,
     /// Up to where blocks have been looked at without blanks.
     squashed: u64,
     /// Whether there were more hits without blanks than can be looked at.
@@ -73,6 +75,7 @@ impl Language {
             fed: 0,
             hits_in_block: 0,
             pending: Vec::new(),
+            anchors_from: 0,
             squashed: 0,
             flooded: false,
             matches: Vec::new(),
@@ -186,6 +189,12 @@ impl Language {
     fn settle(&mut self, last: bool, found: &mut Vec<Finding>) {
         let ready = self.pending.iter().take_while(|&&(end, _)| last || end + REACH as u64 <= self.end()).count();
         for (end, expression) in self.pending.drain(..ready).collect::<Vec<_>>() {
+            if injection::is_anchor(expression) {
+                if end < self.anchors_from {
+                    continue;
+                }
+                self.anchors_from = end + injection::APART;
+            }
             let at = self.index(end);
             let window = at.saturating_sub(REACH)..self.kept.len().min(at + REACH);
             let bytes = self.kept.get(window.clone()).unwrap_or_default();

@@ -100,7 +100,7 @@ const LOOK_BACK: usize = 200;
 const SLACK: usize = 24;
 
 /// The place just after a blank at or before `at`, so that no word is cut, within the window.
-fn blank_before(window: &[u8], at: usize) -> usize {
+pub(super) fn blank_before(window: &[u8], at: usize) -> usize {
     let before = window.get(..at).unwrap_or(window);
     before.iter().rposition(|&byte| byte == b' ').map_or(0, |place| if at == 0 { 0 } else { place + 1 })
 }
@@ -122,7 +122,7 @@ static REPORT: LazyLock<Option<Regex>> = LazyLock::new(|| {
 });
 
 /// Whether the sentence says that somebody gives the order at `at`, quotes it as an example, or forbids it.
-fn is_reported(window: &[u8], at: usize) -> bool {
+pub(super) fn is_reported(window: &[u8], at: usize) -> bool {
     let before = window.get(at.saturating_sub(72)..at).unwrap_or_default();
     REPORT.as_ref().is_some_and(|report| report.is_match(before))
 }
@@ -144,7 +144,7 @@ fn is_advice(sentence: &[u8]) -> bool {
 }
 
 /// Whether two such words stand near, or one close by.
-fn talks_about_attacks(window: &[u8], range: &Range<usize>) -> bool {
+pub(super) fn talks_about_attacks(window: &[u8], range: &Range<usize>) -> bool {
     let near = |reach: usize| {
         let from = range.start.saturating_sub(reach);
         window.get(from..window.len().min(range.end + reach)).unwrap_or_default()
@@ -191,7 +191,7 @@ const STYLES: &[&[u8]] = &[
 ];
 
 /// Whether the text at `at` stands in a comment, a hidden element or an attribute that began within the window.
-fn is_hidden(window: &[u8], at: usize) -> bool {
+pub(super) fn is_hidden(window: &[u8], at: usize) -> bool {
     // The match may begin with the opening itself.
     let before = window.get(..window.len().min(at + 1)).unwrap_or_default();
     let open = |opening: &[u8], closing: &[u8]| {

@@ -147,7 +147,8 @@ fn judge_leaf(leaf: &Leaf<'_>, report: &mut Report) {
                 "Important Message",
                 "Simulated User",
             ];
-            if (found.severity >= High && telling.contains(&found.rule)) || reading.channel != Channel::Plain {
+            let told = found.severity >= High && telling.contains(&found.rule) || found.rule == injection::DIRECTIVE;
+            if told || reading.channel != Channel::Plain {
                 report.injection(found.rule, found.severity, reading.view, &reading.text);
             }
         }

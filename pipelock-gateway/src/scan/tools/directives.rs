@@ -32,7 +32,74 @@ const PREFERENCE: &str = "Preference Manipulation";
 const ROUTING: &str = "Data Routing Directive";
 const CAPABILITY: &str = "Dangerous Capability";
 
-const CUES: [(&str, u32, &str); 56] = [
+const CUES: [(&str, u32, &str); 68] = [
+    // An argument list that asks for what only the model knows.
+    (
+        ROUTING,
+        3,
+        r"\b(?:system_prompt|chat_history|conversation_history|message_history|full_context|llm_api_key|openai_api_key|env_vars|environment_variables|os_user|other_tools)\b ?(?:\([^)]{0,20}\))? ?[:-] ",
+    ),
+    // A server that speaks for, or against, the tools of others.
+    (
+        CROSS,
+        4,
+        r"\b(?:supersedes?|replaces?|overrides?|takes? (?:the place|over the role) of|shadows?|instead of|in place of)\b.{0,40}\b(?:from|of|on|in) (?:every|any|all|each|the) other (?:mcp )?(?:servers?|tools?|providers?|plugins?)\b",
+    ),
+    (
+        CROSS,
+        4,
+        r"\b(?:do not|don'?t|never|must not|should not) (?:call|use|invoke|trust|run|rely on) (?:the |any )?others?(?: (?:one|ones|tool|tools|server|servers))?\b.{0,80}\b(?:broken|leak\w*|unsafe|insecure|compromised|malicious|wrong|deprecated|slow|outdated|steal\w*)\b",
+    ),
+    (
+        PREFERENCE,
+        4,
+        r"\bothers? (?:\w+ )?(?:tools?|functions?|servers?|plugins?|options|ones)? ?(?:are|is) (?:\w+ ){0,2}?(?:outdated|slow|slower|inferior|insecure|unsafe|unreliable|deprecated|wrong)\b|\balternatives (?:are|may be|is) (?:\w+ )?(?:insecure|unsafe|inferior|outdated|unreliable|slow)",
+    ),
+    (
+        PREFERENCE,
+        3,
+        r"\b(?:prioriti[sz]e|prefer|favou?r|choose|select|pick|use) (?:this|me)(?: (?:one|tool|function|server|plugin))?\b.{0,30}\b(?:whenever|if|when|where)\b.{0,30}\b(?:multiple|several|more than one|two|other|similar|many)\b.{0,30}\b(?:tools?|functions?|servers?|options|plugins?)\b|\bif (?:several|multiple|many|two|other|similar) (?:\w+ )?(?:tools?|functions?|servers?|plugins?)\b.{0,40}\b(?:select|choose|pick|use|prefer) (?:this|me)\b",
+    ),
+    // What other calls were about, handed over.
+    (
+        ROUTING,
+        4,
+        r"\b(?:whenever|when|if|after|each time|every time|once)\b.{0,12}\b(?:another|any other|other|a different|some other|any) tools?\b.{0,80}\b(?:call|invoke|use|run) (?:this|it)\b.{0,60}\b(?:complete|full|entire|all|raw|same|original|whole)\b",
+    ),
+    // Recipients that are not those of the user.
+    (
+        CROSS,
+        4,
+        r"\b(?:must|should|has to|have to|shall|needs? to) (?:go|be sent|be delivered|be forwarded|be addressed|be routed) to\b.{0,80}\b(?:instead of|rather than|not|whatever|regardless)\b",
+    ),
+    // Files and settings of the machine, whatever the verb.
+    (
+        FILES,
+        4,
+        r"\b(?:execute|run|cat|type|read|open|lies|lee|lis|leia|leggi|прочитай)\b.{0,30}(?:~/?\.(?:npmrc|pypirc|bash_history|zsh_history|config/|gitconfig|env|netrc|docker|kube|azure|ssh|aws)|/etc/|\.env\b|c:\\users)",
+    ),
+    // Something done after or besides, unseen.
+    (
+        HIDDEN,
+        3,
+        r"\b(?:silently|secretly|quietly|covertly|discreetly)\b.{0,20}\b(?:call|invoke|run|execute|use|send|append|write|post|store|log|forward|copy|read)\b",
+    ),
+    (
+        FILES,
+        2,
+        r"\b(?:user'?s|users'?|their|your) (?:last|latest|recent|previous|current|full) (?:prompt|message|question|messages|prompts|bank statement|statement|password|conversation)\b",
+    ),
+    // The same in the languages of our users: told to the model, kept from the user.
+    (
+        HIDDEN,
+        3,
+        r"\b(?:no se lo digas|sin (?:decir|avisar|informar)\w* al usuario|ne le dis pas|sans (?:le dire|en parler|informer)|ohne (?:den|die|es dem) (?:nutzer|benutzer|anwender)|nicht (?:dem|gegenuber dem) (?:nutzer|benutzer)|sem (?:avisar|informar|contar)|senza (?:dirlo|informare|avvisare)|не (?:говори|сообщай)\w*|без ведома)\b|不要告诉|不要让用户|ユーザーには(?:知らせ|言わ|伝え)",
+    ),
+    (
+        FILES,
+        3,
+        r"(?:必须|务必|先|请)[^。]{0,12}(?:读取|打开|发送|上传)|(?:読み取|読み込|送信)[^。]{0,20}(?:ください|しなさい|必ず)|\b(?:lee|lies|lis|leia|leggi)\b.{0,40}(?:\.ssh|\.aws|\.env|id_rsa|credentials)",
+    ),
     // Setting aside what was said before.
     (
         HIDDEN,
@@ -131,7 +198,7 @@ const CUES: [(&str, u32, &str); 56] = [
     ),
     (
         FILES,
-        3,
+        2,
         r"(?:~?/?\.ssh/(?:id_|\*)|\.ssh (?:directory|folder|keys?)|~/?\.(?:aws|cursor|gnupg|netrc|kube|claude|docker)|id_rsa|id_ed25519|\.aws/credentials|/etc/(?:passwd|shadow)|mcp\.json|application_default_credentials|\.git-credentials|\.pgpass)",
     ),
     (
