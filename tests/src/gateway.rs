@@ -43,6 +43,7 @@ pub struct Exec<'node> {
     passthrough_domains: Vec<String>,
     environment: Vec<(String, String)>,
     config: Option<String>,
+    quiet: bool,
 }
 
 impl<'node> Exec<'node> {
@@ -57,6 +58,7 @@ impl<'node> Exec<'node> {
             passthrough_domains: Vec::new(),
             environment: Vec::new(),
             config: None,
+            quiet: false,
         }
     }
 
@@ -102,6 +104,13 @@ impl<'node> Exec<'node> {
         self
     }
 
+    /// No line for each connection.
+    #[must_use]
+    pub fn quiet(mut self) -> Self {
+        self.quiet = true;
+        self
+    }
+
     /// Runs a command through the gateway to its end.
     ///
     /// # Errors
@@ -131,7 +140,7 @@ impl<'node> Exec<'node> {
         std::fs::write(&config, text).context("writing the configuration")?;
         let mut command = self.node.command(binary());
         command.arg("exec").arg("--config").arg(config).arg("--audit-log").arg(&audit_log);
-        command.envs(self.environment);
+        command.args(self.quiet.then_some("--quiet")).envs(self.environment);
         Ok((command, audit_log))
     }
 

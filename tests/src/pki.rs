@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
+    BasicConstraints, Certificate, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
     KeyUsagePurpose, SanType,
 };
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
@@ -57,6 +57,28 @@ impl Root {
     /// # Errors
     /// When a name is not a valid DNS name.
     pub fn server_config(&self, names: &[&str], addresses: &[IpAddr], alpn: &[&str]) -> Result<Arc<ServerConfig>> {
+        let (leaf, key) = self.leaf(names, addresses)?;
+        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
+        let mut config = ServerConfig::builder_with_provider(provider())
+            .with_safe_default_protocol_versions()
+            .context("TLS versions")?
+            .with_no_client_auth()
+            .with_single_cert(vec![leaf.der().clone()], key)
+            .context("installing the leaf")?;
+        config.alpn_protocols = alpn.iter().map(|p| p.as_bytes().to_vec()).collect();
+        Ok(Arc::new(config))
+    }
+
+    /// A leaf for these names with its key, one PEM text as other servers read it.
+    ///
+    /// # Errors
+    /// When a name is not a valid DNS name.
+    pub fn leaf_pem(&self, names: &[&str]) -> Result<String> {
+        let (leaf, key) = self.leaf(names, &[])?;
+        Ok(leaf.pem() + &key.serialize_pem())
+    }
+
+    fn leaf(&self, names: &[&str], addresses: &[IpAddr]) -> Result<(Certificate, KeyPair)> {
         let mut params =
             CertificateParams::new(names.iter().map(ToString::to_string).collect::<Vec<_>>()).context("leaf names")?;
         params.subject_alt_names.extend(addresses.iter().copied().map(SanType::IpAddress));
@@ -67,15 +89,7 @@ impl Root {
         params.use_authority_key_identifier_extension = true;
         let key = KeyPair::generate().context("generating the leaf key")?;
         let leaf = params.signed_by(&key, &self.issuer).context("signing the leaf")?;
-        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
-        let mut config = ServerConfig::builder_with_provider(provider())
-            .with_safe_default_protocol_versions()
-            .context("TLS versions")?
-            .with_no_client_auth()
-            .with_single_cert(vec![leaf.der().clone()], key)
-            .context("installing the leaf")?;
-        config.alpn_protocols = alpn.iter().map(|p| p.as_bytes().to_vec()).collect();
-        Ok(Arc::new(config))
+        Ok((leaf, key))
     }
 }
 

@@ -116,6 +116,12 @@ impl Running {
         self.stdout.text()
     }
 
+    /// What it has written to standard error so far.
+    #[must_use]
+    pub fn complaints(&self) -> String {
+        self.stderr.text()
+    }
+
     /// Waits for the process to end, without touching what it started.
     ///
     /// # Errors

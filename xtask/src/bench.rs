@@ -4,7 +4,7 @@
 //! real data path) and the gateway's criterion benches (scanning). How to read the figures stands beside each of them.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 use clap::ValueEnum;
@@ -20,6 +20,8 @@ enum Subject {
     DataPath,
     /// Scanning alone: what is promised of it and what was measured.
     Scan,
+    /// HTTP through the gateway beside haproxy, nginx, Squid and mitmproxy.
+    Http,
     /// All of them.
     All,
 }
@@ -46,7 +48,13 @@ pub(crate) struct Args {
 /// When something does not build, or a measurement fails.
 pub(crate) fn bench(args: &Args) -> Result<()> {
     if matches!(args.subject, Subject::DataPath | Subject::All) {
-        data_path()?;
+        deps::ensure_clients()?;
+        data_path(&[], &[])?;
+    }
+    if matches!(args.subject, Subject::Http | Subject::All) {
+        deps::ensure_rivals()?;
+        let mitmdump = e2e::python_environment(e2e::Python::Mitmproxy)?.with_file_name("mitmdump");
+        data_path(&["http"], &[("PIPELOCK_MITMDUMP", &mitmdump)])?;
     }
     if matches!(args.subject, Subject::Scan | Subject::All) {
         scan(args)?;
@@ -111,11 +119,12 @@ fn median(mut times: Vec<f64>) -> f64 {
     times.get(times.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
-fn data_path() -> Result<()> {
-    deps::ensure_clients()?;
+/// Starts the tests crate's `bench`, as root, with these words and variables.
+fn data_path(words: &[&str], variables: &[(&str, &Path)]) -> Result<()> {
     let pipelock = e2e::build_binary("pipelock-gateway", Kind::Bin("pipelock"), &["--release"])?;
     let bench = e2e::build_binary("pipelock-tests", Kind::Bin("bench"), &["--release"])?;
-    let cmd = Cmd::new(bench).env("PIPELOCK_BIN", pipelock);
+    let cmd = Cmd::new(bench).args(words).env("PIPELOCK_BIN", pipelock);
+    let cmd = variables.iter().fold(cmd, |cmd, (name, value)| cmd.env(name, value));
     let cmd = if workspace::is_root()? {
         e2e::mount_bpf_fs()?;
         cmd

@@ -67,6 +67,13 @@ const CLIENTS: &[Package] = &[
 const MEMORY: &[Package] =
     &[Package { name: "valgrind", why: "checks memory", sign: Sign::Runs(&["valgrind", "--version"]) }];
 
+/// Needed only by `cargo xtask bench http`: proxies to compare with.
+const RIVALS: &[Package] = &[
+    Package { name: "haproxy", why: "a proxy to compare with", sign: Sign::Runs(&["haproxy", "-v"]) },
+    Package { name: "nginx-light", why: "a proxy to compare with", sign: Sign::Runs(&["nginx", "-v"]) },
+    Package { name: "squid-openssl", why: "a proxy to compare with", sign: Sign::Installed },
+];
+
 /// Needed only to rebuild the committed BPF object: a compiler whose LLVM has the BPF target and whose `core` has source.
 const EBPF: &[Package] = &[
     Package { name: "rustc-web", why: "compiles for BPF", sign: Sign::Installed },
@@ -126,6 +133,14 @@ pub(crate) fn ensure_build() -> Result<()> {
 /// As [`install_all`].
 pub(crate) fn ensure_clients() -> Result<()> {
     ensure(&[BUILD, CLIENTS])
+}
+
+/// What the comparison with other proxies needs beside [`ensure_clients`].
+///
+/// # Errors
+/// As [`install_all`].
+pub(crate) fn ensure_rivals() -> Result<()> {
+    ensure(&[BUILD, CLIENTS, RIVALS])
 }
 
 fn ensure(groups: &[&'static [Package]]) -> Result<()> {
@@ -193,7 +208,7 @@ mod tests {
     #[test]
     fn no_package_is_listed_twice() {
         let mut names: Vec<_> =
-            [BUILD, CLIENTS, MEMORY, EBPF].iter().copied().flatten().map(|package| package.name).collect();
+            [BUILD, CLIENTS, MEMORY, RIVALS, EBPF].iter().copied().flatten().map(|package| package.name).collect();
         let listed = names.len();
         names.sort_unstable();
         names.dedup();

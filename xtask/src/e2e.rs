@@ -13,8 +13,6 @@ use crate::command::Cmd;
 use crate::suite::{self, Count};
 use crate::{deps, workspace};
 
-/// Python clients, pinned.
-const REQUIREMENTS: &str = "tests/clients/requirements.txt";
 const BPF_FS: &str = "/sys/fs/bpf";
 
 /// Which end-to-end tests to run.
@@ -50,7 +48,7 @@ pub(crate) fn run(filter: &str) -> Result<Count> {
     let pipelock = build_binary("pipelock-gateway", Kind::Bin("pipelock"), &[])?;
     let static_client = build_static_client()?;
     let runner = build_binary("pipelock-tests", Kind::Test("e2e"), &[])?;
-    let python = python_environment()?;
+    let python = python_environment(Python::Clients)?;
     let mut cmd = Cmd::new(runner)
         .env("PIPELOCK_BIN", pipelock)
         .env("PIPELOCK_STATIC_CLIENT", static_client)
@@ -163,22 +161,35 @@ fn executable_in(messages: &str, name: &str) -> Option<PathBuf> {
         .find_map(|message| message.executable)
 }
 
-/// A virtual environment with the pinned Python clients; rebuilt when the pins change.
+/// A virtual environment with pinned Python packages.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Python {
+    /// The clients of the end-to-end tests and the demo.
+    Clients,
+    /// A proxy to compare with.
+    Mitmproxy,
+}
+
+/// Makes the environment, or makes it again when the pins have changed, and tells where its interpreter is.
 ///
 /// # Errors
 /// When Python or the packages cannot be had.
-pub(crate) fn python_environment() -> Result<PathBuf> {
-    let venv = workspace::target_dir().join("e2e-venv");
+pub(crate) fn python_environment(what: Python) -> Result<PathBuf> {
+    let (venv, requirements) = match what {
+        Python::Clients => ("e2e-venv", "tests/clients/requirements.txt"),
+        Python::Mitmproxy => ("mitmproxy-venv", "tests/benches/requirements.txt"),
+    };
+    let venv = workspace::target_dir().join(venv);
     let python = venv.join("bin/python");
-    let requirements = workspace::root().join(REQUIREMENTS);
-    let pins = std::fs::read(&requirements).with_context(|| format!("reading {REQUIREMENTS}"))?;
+    let file = workspace::root().join(requirements);
+    let pins = std::fs::read(&file).with_context(|| format!("reading {requirements}"))?;
     let wanted = format!("{:x?}", Sha256::digest(&pins));
     // Written last: an interrupted installation leaves no stamp and starts anew.
     let stamp = venv.join("pins.sha256");
     if std::fs::read_to_string(&stamp).is_ok_and(|have| have == wanted) && python.exists() {
         return Ok(python);
     }
-    make_environment(&venv, &python, &requirements)?;
+    make_environment(&venv, &python, &file)?;
     std::fs::write(&stamp, wanted).with_context(|| format!("writing {}", stamp.display()))?;
     Ok(python)
 }

@@ -93,7 +93,7 @@ fn demo(options: &[&str]) -> Result<()> {
     deps::ensure_clients()?;
     let pipelock = e2e::build_binary("pipelock-gateway", Kind::Bin("pipelock"), options)?;
     let demo = e2e::build_binary("pipelock-tests", Kind::Bin("demo"), &[])?;
-    let python = e2e::python_environment()?;
+    let python = e2e::python_environment(e2e::Python::Clients)?;
     let cmd = Cmd::new(demo).env("PIPELOCK_BIN", pipelock).env("PIPELOCK_PYTHON", python);
     if workspace::is_root()? {
         e2e::mount_bpf_fs()?;

@@ -10,6 +10,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
 use super::load::CONNECTIONS;
+use super::tree::cpu_seconds;
 use crate::gateway::{self, Exec, Session};
 use crate::node::{API_V4, Node};
 use crate::process::{self, DEADLINE, Running};
@@ -20,8 +21,6 @@ const ROUNDS: usize = 7;
 const CONNECTS: usize = 1000;
 /// How long each path is kept busy in a round of the request comparison.
 const BUSY: Duration = Duration::from_secs(2);
-/// Clock ticks a second in `/proc/<pid>/stat`: `USER_HZ`, fixed by the ABI on `x86_64` and `aarch64`, whatever `CONFIG_HZ`.
-const USER_HZ: f64 = 100.0;
 
 /// How the load client reaches the echo server.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -134,16 +133,6 @@ struct Round {
     echo_us: f64,
 }
 
-/// User and system time of a process and its threads, in seconds.
-///
-/// Source: proc(5), fields 14 and 15 of `/proc/<pid>/stat`; the name in field 2 may hold spaces, so count after its `)`.
-fn cpu_seconds(pid: u32) -> Result<f64> {
-    let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).with_context(|| format!("/proc/{pid}/stat"))?;
-    let fields = text.rsplit(')').next().unwrap_or_default().split_whitespace().collect::<Vec<_>>();
-    let ticks = |index: usize| fields.get(index).and_then(|field| field.parse::<f64>().ok()).context("stat fields");
-    Ok((ticks(11)? + ticks(12)?) / USER_HZ)
-}
-
 /// Runs everything and returns the text of `RESULTS.md`.
 ///
 /// # Errors
@@ -160,6 +149,15 @@ pub fn run(progress: impl Fn(&str)) -> Result<String> {
 }
 
 fn heading() -> Result<String> {
+    Ok(format!(
+        "# Results\n\nWritten by `cargo xtask bench`; README.md beside it says how to read it. Compare within this file \
+         only.\n\n{}\n",
+        machine()?
+    ))
+}
+
+/// What the figures were taken on, in one paragraph.
+pub(super) fn machine() -> Result<String> {
     let kernel = std::fs::read_to_string("/proc/sys/kernel/osrelease").context("kernel release")?;
     let processors = std::thread::available_parallelism().context("processors")?;
     let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
@@ -167,9 +165,8 @@ fn heading() -> Result<String> {
     let binary = gateway::binary();
     let profile = if binary.components().any(|part| part.as_os_str() == "release") { "release" } else { "NOT release" };
     Ok(format!(
-        "# Results\n\nWritten by `cargo xtask bench`; README.md beside it says how to read it. Compare within this file \
-         only.\n\nLinux {}, {processors} processors ({model}), pipelock built as {profile}. Client, gateway and server \
-         share the processors.\n",
+        "Linux {}, {processors} processors ({model}), pipelock built as {profile}. Client, gateway and server share the \
+         processors.",
         kernel.trim()
     ))
 }
@@ -276,7 +273,7 @@ fn requests(text: &mut String, progress: &impl Fn(&str)) -> Result<()> {
 }
 
 /// `median (smallest–largest)`.
-fn spread(mut values: Vec<f64>, decimals: usize) -> String {
+pub(super) fn spread(mut values: Vec<f64>, decimals: usize) -> String {
     values.sort_by(f64::total_cmp);
     match (values.first(), values.get(values.len() / 2), values.last()) {
         (Some(least), Some(median), Some(most)) => {
@@ -294,11 +291,5 @@ mod tests {
     fn a_spread_is_median_and_range() {
         assert_eq!(spread(vec![3.0, 1.0, 2.0], 1), "**2.0** (1.0–3.0)");
         assert_eq!(spread(Vec::new(), 1), "-");
-    }
-
-    #[test]
-    fn own_cpu_time_is_readable() {
-        assert!(cpu_seconds(std::process::id()).unwrap() >= 0.0);
-        assert!(cpu_seconds(u32::MAX).is_err());
     }
 }

@@ -3,14 +3,15 @@
 //! Measures the hooks by the statistics the kernel keeps on programs, `connect()` by a clock around the system call, and
 //! requests by a load client and an echo server that are processes of their own. Rounds of the compared paths alternate,
 //! so that a machine that changes speed changes all of them. Prints the tables and writes them to
-//! `tests/benches/RESULTS.md`; `tests/benches/README.md` says how to read them. The load client and the echo server are
+//! `tests/benches/`, whose README.md says how to read them. `bench http` compares with other proxies. The load client and the echo server are
 //! this same program under another first argument; see [`pipelock_tests::bench`].
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "the tables are its purpose")]
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
-use pipelock_tests::bench::{echo, load, report};
+use pipelock_tests::bench::{echo, http, load, report};
 use pipelock_tests::need::Need;
 
 fn main() -> ExitCode {
@@ -18,7 +19,15 @@ fn main() -> ExitCode {
     let outcome = match arguments.next().as_deref() {
         Some("echo") => arguments.next().context("bench echo FILE").and_then(|file| echo::serve(file.as_ref())),
         Some("load") => arguments.next().context("bench load FILE").and_then(|file| load::obey(file.as_ref())),
-        _ => measure(),
+        Some("http-upstream") => {
+            arguments.next().context("bench http-upstream DIR").and_then(|files| http::upstream::serve(files.as_ref()))
+        }
+        Some("http-load") => {
+            let route = arguments.next().context("bench http-load ROUTE FILE…");
+            route.and_then(|route| http::load::obey(&route, &arguments.map(Into::into).collect::<Vec<_>>()))
+        }
+        Some("http") => measure("RESULTS-http.md", http::report::run),
+        _ => measure("RESULTS.md", report::run),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -29,13 +38,13 @@ fn main() -> ExitCode {
     }
 }
 
-fn measure() -> Result<()> {
+fn measure(file: &str, run: impl FnOnce(fn(&str)) -> Result<String>) -> Result<()> {
     let needs = [Need::Root, Need::Namespaces, Need::Bpf, Need::CgroupV2, Need::Pipelock, Need::Bpftool];
     for need in needs {
         anyhow::ensure!(need.probe().present, "{need} is missing ({}): {}", need.probe().evidence, need.remedy());
     }
-    let text = report::run(|progress| eprintln!("{progress}"))?;
+    let text = run(|progress| eprintln!("{progress}"))?;
     println!("{text}");
-    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/RESULTS.md");
-    std::fs::write(file, text).with_context(|| format!("writing {file}"))
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches").join(file);
+    std::fs::write(&file, text).with_context(|| format!("writing {}", file.display()))
 }
