@@ -8,6 +8,7 @@ mod clients;
 mod control;
 mod credentials;
 mod datapath;
+mod interop;
 mod lifecycle;
 mod policy;
 mod refusals;
@@ -32,6 +33,7 @@ fn main() -> ExitCode {
         sockets::cases(),
         bodies::cases(),
         credentials::cases(),
+        interop::cases(),
         policy::cases(),
         lifecycle::cases(),
         refusals::cases(),

@@ -40,6 +40,12 @@ pub enum Need {
     Python3,
     /// Python with requests, httpx with HTTP/2, and the `openai` SDK.
     Python,
+    /// Python with websockets, grpcio, boto3, moto, and the `anthropic` SDK.
+    Interop,
+    /// nginx.
+    Nginx,
+    /// The gem `aws-sdk-s3`.
+    RubyS3,
     /// Node.js 18 or newer, for its own `fetch`.
     Node,
     /// Our own client, statically linked.
@@ -76,6 +82,9 @@ impl Need {
         Self::Faraday,
         Self::Python3,
         Self::Python,
+        Self::Interop,
+        Self::Nginx,
+        Self::RubyS3,
         Self::Node,
         Self::StaticClient,
         Self::Setpriv,
@@ -99,6 +108,9 @@ impl Need {
             Self::Faraday => "faraday",
             Self::Python3 => "python3",
             Self::Python => "python",
+            Self::Interop => "interop",
+            Self::Nginx => "nginx",
+            Self::RubyS3 => "ruby-s3",
             Self::Node => "node",
             Self::StaticClient => "static-client",
             Self::Setpriv => "setpriv",
@@ -122,7 +134,9 @@ impl Need {
             Self::HttParty => "apt-get install ruby-httparty",
             Self::Faraday => "apt-get install ruby-faraday",
             Self::Python3 => "apt-get install python3",
-            Self::Python => "cargo xtask e2e makes target/e2e-venv; or set PIPELOCK_PYTHON",
+            Self::Python | Self::Interop => "cargo xtask e2e makes target/e2e-venv; or set PIPELOCK_PYTHON",
+            Self::Nginx => "apt-get install nginx-light",
+            Self::RubyS3 => "apt-get install ruby-aws-sdk-s3",
             Self::Node => "apt-get install nodejs",
             Self::StaticClient => "cargo xtask e2e links it into target/e2e (-C target-feature=+crt-static)",
             Self::Setpriv => "apt-get install util-linux",
@@ -158,7 +172,10 @@ impl Need {
                 &["-c", "import ssl, sys; print(sys.version.split()[0], ssl.OPENSSL_VERSION)"],
                 |_| true,
             ),
-            Self::Python => python_modules(),
+            Self::Python => python_modules("requests, httpx, h2, openai"),
+            Self::Interop => python_modules("websockets, grpc, boto3, moto, anthropic"),
+            Self::Nginx => output("nginx", &["-V"], |_| true),
+            Self::RubyS3 => output("ruby", &["-raws-sdk-s3", "-e", "puts Aws::S3::GEM_VERSION"], |_| true),
             Self::Node => output("node", &["-e", "fetch; console.log(process.version)"], |_| true),
             Self::StaticClient => static_client_answer(),
             Self::Setpriv => output("setpriv", &["--version"], |_| true),
@@ -222,10 +239,9 @@ fn output(program: &str, arguments: &[&str], good: impl Fn(&str) -> bool) -> Ans
     }
 }
 
-fn python_modules() -> Answer {
-    let python = python();
-    let script = "import requests, httpx, h2, openai, sys; print(sys.version.split()[0], 'openai', openai.__version__)";
-    output(&python.to_string_lossy(), &["-c", script], |_| true)
+fn python_modules(modules: &str) -> Answer {
+    let script = format!("import sys, {modules}; print(sys.version.split()[0], 'with {modules}')");
+    output(&python().to_string_lossy(), &["-c", &script], |_| true)
 }
 
 fn namespaces() -> Answer {

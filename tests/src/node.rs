@@ -76,6 +76,7 @@ pub struct Node {
     outside: Namespaces,
     upstream: Upstream,
     root_pem: PathBuf,
+    leaf_pem: PathBuf,
     // Last: the servers and namespaces above use files in it.
     directory: TempDir,
 }
@@ -101,8 +102,10 @@ impl Node {
         cable(&app, &outside)?;
         let names: Vec<&str> = HOSTS.iter().map(|(name, _)| *name).collect();
         let addresses: Vec<IpAddr> = HOSTS.iter().map(|(_, address)| *address).filter(|a| !a.is_loopback()).collect();
+        let leaf_pem = path.join("upstream-leaf.pem");
+        std::fs::write(&leaf_pem, root.leaf_pem(&names)?).context("writing the upstream's certificate")?;
         let upstream = Upstream::start(&outside.net, root.server_config(&names, &addresses, &["h2", "http/1.1"])?)?;
-        Ok(Self { app, outside, upstream, root_pem, directory })
+        Ok(Self { app, outside, upstream, root_pem, leaf_pem, directory })
     }
 
     /// A command that will run on the application's side, with an empty environment but for `PATH`, `HOME` and `LANG`.
@@ -154,6 +157,12 @@ impl Node {
     #[must_use]
     pub fn root_pem(&self) -> &Path {
         &self.root_pem
+    }
+
+    /// A certificate for every name of the node and its key, PEM, for servers that are programs of their own.
+    #[must_use]
+    pub fn leaf_pem(&self) -> &Path {
+        &self.leaf_pem
     }
 
     /// A directory that vanishes with the node.

@@ -55,6 +55,8 @@ const CLIENTS: &[Package] = &[
     },
     Package { name: "ruby-httparty", why: "a client", sign: Sign::Runs(&["ruby", "-e", "require 'httparty'"]) },
     Package { name: "ruby-faraday", why: "a client", sign: Sign::Runs(&["ruby", "-e", "require 'faraday'"]) },
+    Package { name: "ruby-aws-sdk-s3", why: "a client", sign: Sign::Runs(&["ruby", "-e", "require 'aws-sdk-s3'"]) },
+    Package { name: "nginx-light", why: "a server", sign: Sign::Runs(&["nginx", "-v"]) },
     Package { name: "nodejs", why: "a client", sign: Sign::Runs(&["node", "--version"]) },
     Package {
         name: "python3-venv",
@@ -70,7 +72,6 @@ const MEMORY: &[Package] =
 /// Needed only by `cargo xtask bench http`: proxies to compare with.
 const RIVALS: &[Package] = &[
     Package { name: "haproxy", why: "a proxy to compare with", sign: Sign::Runs(&["haproxy", "-v"]) },
-    Package { name: "nginx-light", why: "a proxy to compare with", sign: Sign::Runs(&["nginx", "-v"]) },
     Package { name: "squid-openssl", why: "a proxy to compare with", sign: Sign::Installed },
 ];
 
