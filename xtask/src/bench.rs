@@ -37,6 +37,9 @@ pub(crate) struct Args {
     /// Scan: run this build and the kept one in turns, and print the ratio of the two for each line.
     #[arg(long)]
     against: bool,
+    /// Http: only what has one of these words in its title, and do not keep the result.
+    #[arg(long, value_name = "WORD")]
+    only: Vec<String>,
     /// Scan: what each rule adds to the time of its database.
     #[arg(long)]
     marginal: bool,
@@ -54,7 +57,8 @@ pub(crate) fn bench(args: &Args) -> Result<()> {
     if matches!(args.subject, Subject::Http | Subject::All) {
         deps::ensure_rivals()?;
         let mitmdump = e2e::python_environment(e2e::Python::Mitmproxy)?.with_file_name("mitmdump");
-        data_path(&["http"], &[("PIPELOCK_MITMDUMP", &mitmdump)])?;
+        let words: Vec<&str> = ["http"].into_iter().chain(args.only.iter().map(String::as_str)).collect();
+        data_path(&words, &[("PIPELOCK_MITMDUMP", &mitmdump)])?;
     }
     if matches!(args.subject, Subject::Scan | Subject::All) {
         scan(args)?;

@@ -26,8 +26,12 @@ fn main() -> ExitCode {
             let route = arguments.next().context("bench http-load ROUTE FILE…");
             route.and_then(|route| http::load::obey(&route, &arguments.map(Into::into).collect::<Vec<_>>()))
         }
-        Some("http") => measure("RESULTS-http.md", http::report::run),
-        _ => measure("RESULTS.md", report::run),
+        Some("http") => {
+            let only: Vec<String> = arguments.collect();
+            let file = only.is_empty().then_some("RESULTS-http.md");
+            measure(file, |progress| http::report::run(&only, progress))
+        }
+        _ => measure(Some("RESULTS.md"), report::run),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -38,13 +42,15 @@ fn main() -> ExitCode {
     }
 }
 
-fn measure(file: &str, run: impl FnOnce(fn(&str)) -> Result<String>) -> Result<()> {
+/// `None` for a part of the whole, which is only shown.
+fn measure(file: Option<&str>, run: impl FnOnce(fn(&str)) -> Result<String>) -> Result<()> {
     let needs = [Need::Root, Need::Namespaces, Need::Bpf, Need::CgroupV2, Need::Pipelock, Need::Bpftool];
     for need in needs {
         anyhow::ensure!(need.probe().present, "{need} is missing ({}): {}", need.probe().evidence, need.remedy());
     }
     let text = run(|progress| eprintln!("{progress}"))?;
     println!("{text}");
+    let Some(file) = file else { return Ok(()) };
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches").join(file);
     std::fs::write(&file, text).with_context(|| format!("writing {}", file.display()))
 }

@@ -171,22 +171,33 @@ impl Lane {
     }
 }
 
-/// Runs everything and returns the text of `RESULTS-http.md`.
+/// Runs everything and returns the text of `RESULTS-http.md`. With words in `only`, what is measured and who is compared is
+/// only that in whose title one of them stands, and direct.
 ///
 /// # Errors
 /// When a contender cannot be set up. One that fails at something has no figures for it.
-pub fn run(progress: impl Fn(&str)) -> Result<String> {
+pub fn run(only: &[String], progress: impl Fn(&str)) -> Result<String> {
     let mut text = format!(
         "# Results: HTTP beside other proxies\n\nWritten by `cargo xtask bench http`; README.md beside it says how to read \
          it. Compare within this file only.\n\n{}\n",
         machine()?
     );
     let mut lanes = Vec::new();
-    for contender in Contender::ALL {
+    let wanted = |title: &str, all: &[&str]| {
+        let mut named = only.iter().filter(|word| all.iter().any(|title| title.contains(word.as_str()))).peekable();
+        named.peek().is_none() || named.any(|word| title.contains(word.as_str()))
+    };
+    let titles = Contender::ALL.map(Contender::title);
+    let contenders: Vec<Contender> = Contender::ALL
+        .into_iter()
+        .filter(|contender| *contender == Contender::Direct || wanted(contender.title(), &titles))
+        .collect();
+    for &contender in &contenders {
         progress(&format!("setting up {}", contender.title()));
         lanes.push(Lane::open(contender)?);
     }
-    for (title, measure) in MEASURES {
+    let headings = MEASURES.map(|(title, _)| title);
+    for (title, measure) in MEASURES.into_iter().filter(|(title, _)| wanted(title, &headings)) {
         progress(title);
         let mut samples = vec![Vec::new(); lanes.len()];
         for round in 0..ROUNDS {
@@ -198,14 +209,19 @@ pub fn run(progress: impl Fn(&str)) -> Result<String> {
                 }
             }
         }
-        table(&mut text, title, measure, &samples)?;
+        table(&mut text, title, measure, (&contenders, &samples))?;
     }
     Ok(text)
 }
 
-fn table(text: &mut String, title: &str, measure: Measure, samples: &[Vec<Sample>]) -> Result<()> {
+fn table(
+    text: &mut String,
+    title: &str,
+    measure: Measure,
+    (contenders, samples): (&[Contender], &[Vec<Sample>]),
+) -> Result<()> {
     let [direct, haproxy] = [Contender::Direct, Contender::Haproxy].map(|wanted| {
-        let place = Contender::ALL.iter().position(|contender| *contender == wanted);
+        let place = contenders.iter().position(|contender| *contender == wanted);
         place.and_then(|place| samples.get(place)).map(Vec::as_slice).unwrap_or_default()
     });
     writeln!(text, "\n## {title}\n")?;
@@ -222,7 +238,7 @@ fn table(text: &mut String, title: &str, measure: Measure, samples: &[Vec<Sample
             "| | a second | ÷ direct | ÷ haproxy | CPU µs each | CPU ÷ haproxy |\n|---|---:|---:|---:|---:|---:|"
         )?,
     }
-    for (contender, own) in Contender::ALL.iter().zip(samples) {
+    for (contender, own) in contenders.iter().zip(samples) {
         let title = contender.title();
         let main = |sample: &Sample| sample.main;
         let second = |sample: &Sample| sample.second;
