@@ -29,6 +29,7 @@ mod duration;
 mod error;
 mod fetch_proxy;
 mod files;
+mod forward_proxy;
 mod keys;
 mod logging;
 mod no_proxy;
@@ -49,6 +50,7 @@ pub use cross_request::CrossRequest;
 pub use dlp::{Dlp, DlpPattern, PatternSamples};
 pub use error::{Error, Hint, Place, Problem, Warning};
 pub use fetch_proxy::{FetchProxy, parse_listen};
+pub use forward_proxy::ForwardProxy;
 pub use logging::{LogFormat, LogOutput, Logging};
 pub use response_scanning::ResponseScanning;
 pub use tls_interception::{CaFiles, TlsInterception};
@@ -112,6 +114,10 @@ pub struct Config {
     pub logging: Logging,
     /// The explicit proxy and admin port.
     pub fetch_proxy: FetchProxy,
+    /// Who may use the explicit proxy, and for what.
+    pub forward_proxy: ForwardProxy,
+    /// Private networks that the explicit proxy may reach under any name.
+    pub ssrf_allowlist: Vec<ipnet::IpNet>,
 }
 
 /// Where a configuration is from, for logs and `/health`: equal digests mean equal files.
@@ -220,6 +226,8 @@ impl Config {
             websocket_proxy: WebSocketProxy::default(),
             logging: Logging::default(),
             fetch_proxy: FetchProxy::default(),
+            forward_proxy: ForwardProxy::default(),
+            ssrf_allowlist: Vec::new(),
         }
     }
 
@@ -248,6 +256,8 @@ impl Config {
             websocket_proxy: top.read("websocket_proxy", WebSocketProxy::default(), WebSocketProxy::read)?,
             logging: top.read("logging", Logging::default(), Logging::read)?,
             fetch_proxy: top.read("fetch_proxy", FetchProxy::default(), FetchProxy::read)?,
+            forward_proxy: top.read("forward_proxy", ForwardProxy::default(), ForwardProxy::read)?,
+            ssrf_allowlist: top.read("ssrf", Vec::new(), forward_proxy::ssrf::read)?,
         };
         config.check_mode(top)?;
         Ok(config)

@@ -1,10 +1,13 @@
-//! The explicit proxy door, for clients that were told of a proxy: CONNECT into the same pipeline as captured traffic.
+//! The explicit proxy door, for clients that were told of a proxy: CONNECT and requests in absolute form, into the same
+//! pipeline as captured traffic.
 //!
 //! It learns a destination from text a client chose, so it is also the place that keeps this gateway from being a door into
 //! private networks: names are resolved once, every address is checked, and only a checked address is dialled. It opens no
 //! TLS and judges no content. One port also answers questions about the gateway itself ([`AnswerLocal`]). Next: a
 //! [`Tunnel`], which the pipeline implements, takes the bytes that follow the CONNECT head.
 
+mod absolute;
+mod access;
 mod resolve;
 mod route;
 mod serve;
@@ -16,25 +19,29 @@ use std::future::Future;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Method, Response};
+use http::{HeaderName, Method, Response};
+use tokio::io::DuplexStream;
 use tokio::net::TcpStream;
 
-use crate::model::{DenyReason, PeerName, ServerName};
+use crate::model::{DenyReason, PeerName, ServerName, Workload};
 
+pub use access::{Access, Credentials};
 pub use resolve::SystemResolver;
-pub use serve::Door;
+pub use serve::{Door, Handed, Hatch};
 
 /// Ports every configuration may CONNECT to: https and http. Others are what makes an open proxy a pivot.
 pub const DEFAULT_PORTS: [u16; 2] = [443, 80];
 
+/// The word in `X-Pipelock-Blocked` that tells our refusals from an origin's.
+const BLOCKED: HeaderName = HeaderName::from_static("x-pipelock-blocked");
+
 /// Bounds of the door. All of them, so that a test can make each of them small.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Ports CONNECT may name, besides [`DEFAULT_PORTS`].
-    pub extra_ports: Vec<u16>,
     /// Connections at once; one more is reset.
     pub max_connections: usize,
     /// Tunnels at once, fewer than connections, so that a gateway full of tunnels still answers its liveness probe.
@@ -50,7 +57,6 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
-            extra_ports: Vec::new(),
             max_connections: 1024,
             max_tunnels: 960,
             header_timeout: Duration::from_secs(15),
@@ -72,6 +78,8 @@ pub struct ConnectRequest {
     pub addrs: Vec<SocketAddr>,
     /// Who asks.
     pub peer: SocketAddr,
+    /// Which workload that is, when its connection was captured on the way here.
+    pub workload: Option<Workload>,
 }
 
 /// A CONNECT request that a rule refused before anything was dialled, to be recorded.
@@ -97,6 +105,11 @@ pub trait Tunnel: Send + Sync + 'static {
     /// Dropping the future cancels: the client hung up, or the time was over. The implementation records its own failures.
     fn open(&self, request: ConnectRequest) -> impl Future<Output = Result<Self::Opened, TunnelError>> + Send;
 
+    /// Dials for requests in absolute form: what is sent on the leg is judged and goes to that server, over TLS if `https`.
+    ///
+    /// Dropping the future cancels. The implementation records its own failures.
+    fn forward(&self, request: ConnectRequest, https: bool) -> impl Future<Output = Result<Leg, TunnelError>> + Send;
+
     /// Takes note of a request that came to nothing by a rule of this door. Must not block.
     fn refused(&self, refused: RefusedConnect);
 }
@@ -105,6 +118,15 @@ pub trait Tunnel: Send + Sync + 'static {
 pub trait Opened: Send + 'static {
     /// Serves the tunnel until both sides are done.
     fn run(self, client: Tunnelled) -> impl Future<Output = ()> + Send;
+}
+
+/// A stream on which HTTP/1.1 requests in origin form are judged and answered. It may be used for several.
+#[derive(Debug)]
+pub struct Leg {
+    /// Our end.
+    pub stream: DuplexStream,
+    /// Refusals by the judge carry a request id that begins so.
+    pub own_ids: Arc<str>,
 }
 
 /// The client's side of a tunnel, after the 200 was sent.
@@ -123,6 +145,12 @@ pub enum TunnelError {
     /// Policy refused it. Answered with 403.
     #[error("refused: {}", .0.as_str())]
     Denied(DenyReason),
+    /// The upstream's certificate does not verify, or it does not speak TLS. Answered with 502.
+    #[error("TLS with the upstream")]
+    Tls(#[source] io::Error),
+    /// TLS would have to be opened, and the configuration does not. Answered with 501.
+    #[error("tls_interception is off")]
+    NoTls,
     /// None of the addresses took the connection. Answered with 502.
     #[error("upstream cannot be reached")]
     Unreachable(#[source] io::Error),
@@ -145,6 +173,9 @@ pub type Resolving<'a> = Pin<Box<dyn Future<Output = io::Result<Vec<IpAddr>>> + 
 
 /// What the configuration in force says about destinations.
 pub trait Rules: Send + Sync + 'static {
+    /// Who may use the proxy.
+    fn access(&self) -> Arc<Access>;
+
     /// Whether the name may be asked for at all. Asked before it is resolved, because a DNS question carries data out, too.
     ///
     /// # Errors

@@ -123,6 +123,12 @@ impl RequestIds {
         Self { instance, conn, last: AtomicU32::new(0) }
     }
 
+    /// What the ids of this connection begin with, as they are printed.
+    #[must_use]
+    pub fn prefix(&self) -> String {
+        format!("{:08x}-{}-", self.instance, self.conn)
+    }
+
     fn next(&self) -> RequestId {
         let sequence = self.last.fetch_add(1, Relaxed).wrapping_add(1);
         RequestId { instance: self.instance, conn: self.conn, sequence }

@@ -21,7 +21,7 @@ mod workloads;
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -31,6 +31,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::capture::Datapath;
 use crate::connection::{self, Accepted, ConnIds, Connection, Counted, Dialer, NameBindings, Refused, relay, reset};
+use crate::forward::{Handed, Hatch};
 use crate::http::BodyBudget;
 use crate::model::{
     ConnectionEnd, Decision, DenyReason, FrontDoor, InterceptReason, OriginalDst, PassthroughReason, PeerName,
@@ -67,6 +68,8 @@ pub struct Gateway {
     instance: u32,
     /// Addresses this process listens on; a destination among them is a loop.
     own_listeners: Mutex<Arc<[SocketAddr]>>,
+    /// The explicit proxy port, for captured clients that mean to go there.
+    door: OnceLock<(SocketAddr, Hatch)>,
     tasks: TaskTracker,
     drain: CancellationToken,
     budget: BodyBudget,
@@ -93,6 +96,7 @@ impl Gateway {
             ids: Arc::default(),
             instance,
             own_listeners: Mutex::new(Arc::new([])),
+            door: OnceLock::new(),
             tasks: TaskTracker::new(),
             drain: CancellationToken::new(),
             budget: BodyBudget::new(BODY_BUDGET_BYTES),
@@ -108,6 +112,21 @@ impl Gateway {
     pub fn add_own_listener(&self, address: SocketAddr) {
         let mut own = self.own_listeners.lock().unwrap_or_else(PoisonError::into_inner);
         *own = own.iter().copied().chain([address]).collect();
+    }
+
+    /// Tells the gateway where its explicit proxy is: captured connections that mean to go there are handed over, so that what
+    /// is asked inside is judged, once, and with the workload known. A second call has no effect.
+    pub fn set_door(&self, address: SocketAddr, hatch: Hatch) {
+        let _ = self.door.set((address, hatch));
+    }
+
+    /// The hatch of the explicit proxy, when this is one of its addresses.
+    fn door_at(&self, dst: OriginalDst) -> Option<&Hatch> {
+        let (address, hatch) = self.door.get().filter(|(address, _)| address.port() == dst.port())?;
+        let here = address.ip().to_canonical() == dst.ip()
+            // Only an address of this machine can be bound to; whether it is one changes with its interfaces.
+            || (address.ip().is_unspecified() && std::net::UdpSocket::bind((dst.ip(), 0)).is_ok());
+        here.then_some(hatch)
     }
 
     /// What is counted.
@@ -168,6 +187,11 @@ impl Gateway {
         let snapshot = self.live.pin();
         let Connection { id, stream, peer, original_dst, workload, accepted, permit } = connection;
         let mut draft = Draft::new(self.report.clone(), id, FrontDoor::Captured, peer, accepted);
+        if let Some(hatch) = self.door_at(original_dst) {
+            draft.steered(original_dst, workload.clone());
+            hand_over(hatch, draft, Handed { stream, peer, workload, permit: Box::new(permit) });
+            return;
+        }
         draft.steered(original_dst, workload);
         let downstream = Counted::new(stream, draft.counts());
         let end = match snapshot.rules.address(original_dst, &self.own_listeners()) {
@@ -366,6 +390,19 @@ impl Accepted for Arc<Gateway> {
         }
         draft.decide(Decision::Deny(reason));
         draft.finish(ConnectionEnd::Denied);
+    }
+}
+
+/// Gives a captured connection to the explicit proxy.
+fn hand_over(hatch: &Hatch, mut draft: Draft, handed: Handed) {
+    draft.decide(Decision::Passthrough(PassthroughReason::OwnProxy));
+    match hatch.hand(handed) {
+        Ok(()) => draft.finish(ConnectionEnd::Closed),
+        Err(refused) => {
+            reset(refused.stream);
+            draft.decide(Decision::Deny(DenyReason::TooManyConnections));
+            draft.finish(ConnectionEnd::Denied);
+        }
     }
 }
 

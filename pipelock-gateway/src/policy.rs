@@ -41,6 +41,8 @@ pub struct Spec {
     pub passthrough_domains: DomainList,
     /// `no_proxy.list`.
     pub no_proxy: NoProxyList,
+    /// `ssrf.ip_allowlist`: private networks the explicit proxy may reach under any name.
+    pub ssrf_allowlist: Vec<IpNet>,
     /// `capture.cidr_bypass`: the kernel does not steer these; the explicit proxy port must agree with it.
     pub cidr_bypass: Vec<IpNet>,
     /// Whether TLS is opened at all.
@@ -153,12 +155,18 @@ impl Rules {
     ///
     /// Unlike on captured connections the gateway reaches further than the workload may, so private, shared, link-local,
     /// loopback and multicast addresses are refused, also with blocking off: a watched proxy must not become a way into
-    /// the machine's own networks. `trusted_domains` lifts that for private and shared ones only.
+    /// the machine's own networks. `trusted_domains` lifts that for private and shared ones only, `ssrf.ip_allowlist` for the
+    /// networks it names, and neither for metadata services.
     #[must_use]
     pub fn connect_address(&self, host: &PeerName, dst: OriginalDst, own_listeners: &[SocketAddr]) -> AddressDecision {
         let refused = match AddressClass::of(dst.ip()) {
             AddressClass::Public => None,
             AddressClass::Private | AddressClass::SharedNat if self.0.trusted_domains.matches(host) => None,
+            AddressClass::Private | AddressClass::SharedNat | AddressClass::Loopback | AddressClass::LinkLocal
+                if self.0.ssrf_allowlist.iter().any(|net| net.contains(&dst.ip())) =>
+            {
+                None
+            }
             AddressClass::Private
             | AddressClass::SharedNat
             | AddressClass::Metadata

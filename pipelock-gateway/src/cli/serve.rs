@@ -100,6 +100,7 @@ pub(super) fn open_door(
         Arc::clone(admin) as Arc<dyn AnswerLocal>,
         gateway.metrics().clone(),
     );
+    gateway.set_door(listener.local_addr().context("reading the admin listener's address")?, door.hatch());
     let shutdown = shutdown.clone();
     door_task.spawn(async move {
         door.serve(listener, shutdown).await;
@@ -154,7 +155,7 @@ pub(super) fn facts(config: &Config, gateway: &Gateway) -> Facts {
         request_body_scan_enabled: true,
         response_scan_enabled: config.response_scanning.enabled,
         tls_interception_enabled: gateway.opens_tls(),
-        forward_proxy_enabled: true,
+        forward_proxy_enabled: config.forward_proxy.enabled,
     }
 }
 

@@ -19,6 +19,7 @@ impl Config {
         }
         files.extend(tls.upstream_ca_files.iter().cloned());
         files.extend(self.dlp.secrets_file.clone());
+        files.extend(self.forward_proxy.credentials_file.clone());
         files
     }
 
@@ -72,6 +73,12 @@ impl Config {
         let passthrough = |config: &Self| config.tls_interception.passthrough_domains.clone();
         found.extend(added("tls_interception.passthrough_domains", &passthrough(before), &passthrough(self)));
         found.extend(added("no_proxy.list", &before.no_proxy, &self.no_proxy));
+        found.extend(added("ssrf.ip_allowlist", &before.ssrf_allowlist, &self.ssrf_allowlist));
+        let (proxy, proxy_before) = (&self.forward_proxy, &before.forward_proxy);
+        found.extend(added("forward_proxy.connect_ports", &proxy_before.connect_ports, &proxy.connect_ports));
+        if proxy_before.credentials_file.is_some() && proxy.credentials_file.is_none() {
+            found.push("forward_proxy.credentials_file is gone".to_owned());
+        }
         found
     }
 

@@ -3,8 +3,8 @@
 
 use super::schema::{HOSTS, Key, Kind, NETWORKS};
 use super::{
-    accepted, canary_tokens, capture, credential_binding, cross_request, dlp, fetch_proxy, logging, no_proxy,
-    response_scanning, tls_interception, websocket_proxy,
+    accepted, canary_tokens, capture, credential_binding, cross_request, dlp, fetch_proxy, forward_proxy, logging,
+    no_proxy, response_scanning, tls_interception, websocket_proxy,
 };
 
 /// The top level of the file.
@@ -64,12 +64,12 @@ pub(super) const TOP_LEVEL: &[Key] = &[
     ),
     Key::new("logging", Kind::Map(logging::KEYS), "", "The audit log."),
     Key::new("fetch_proxy", Kind::Map(fetch_proxy::KEYS), "", "The reference's name for the main listener."),
-    accepted::FORWARD_PROXY,
+    Key::new("forward_proxy", Kind::Map(forward_proxy::KEYS), "", "Who may use the explicit proxy, and for what."),
     accepted::REQUEST_BODY_SCANNING,
     accepted::SUPPRESS,
     Key::new("internal", NETWORKS, "", "Networks that names may not resolve to.")
         .not_yet("the built-in list is in force"),
-    accepted::SSRF,
+    Key::new("ssrf", Kind::Map(forward_proxy::ssrf::KEYS), "", "Exceptions from what names may resolve to."),
     accepted::SEED_PHRASES,
     accepted::REDACTION,
     Key::new("websocket_proxy", Kind::Map(websocket_proxy::KEYS), "", "WebSocket connections of captured processes."),

@@ -11,32 +11,34 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
-use http_body_util::Full;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, PROXY_AUTHENTICATE, VIA};
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
+use http_body_util::{Either, Full};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
+use super::absolute::{self, Absolute, Body, Pool};
 use super::route::{self, Route};
 use super::target::{self, Target};
 use super::{
-    AnswerLocal, ConnectRequest, DEFAULT_PORTS, Opened, Options, RefusedConnect, Resolve, Rules, Tunnel, TunnelError,
+    AnswerLocal, BLOCKED, ConnectRequest, Opened, Options, RefusedConnect, Resolve, Rules, Tunnel, TunnelError,
     Tunnelled,
 };
-use crate::model::{DenyReason, PeerName, ServerName};
+use crate::model::{DenyReason, PeerName, ServerName, Workload};
 use crate::report::Metrics;
 use crate::report::metrics::{ExplicitKind, ExplicitOutcome, OpenGauge, UpstreamError};
 
-/// Largest request head. CONNECT heads and probes are a few hundred bytes.
-const MAX_HEAD_BYTES: usize = 16 * 1024;
+/// Largest request head (gateway.md §11); requests in absolute form carry cookies.
+const MAX_HEAD_BYTES: usize = 64 * 1024;
 
 /// How long a socket that we will not read any more is kept, so that the last answer is not lost to a reset.
 const LINGER: Duration = Duration::from_secs(1);
@@ -47,13 +49,52 @@ const LINGER_BYTES: usize = 64 * 1024;
 /// Pause when the process is out of descriptors (gateway.md §11); without it the accept loop would spin.
 const ACCEPT_BACKOFF: Duration = Duration::from_millis(50);
 
-/// The word in `X-Pipelock-Blocked` that tells our refusals from an origin's.
-const BLOCKED: HeaderName = HeaderName::from_static("x-pipelock-blocked");
+/// Connections handed over that wait to be served; beyond this they are refused, as a full backlog would.
+const HANDED: usize = 128;
 
-type Answer = Response<Full<Bytes>>;
+type Answer = Response<Body>;
 
 /// The explicit proxy port.
-pub struct Door<T: Tunnel>(Arc<Shared<T>>);
+pub struct Door<T: Tunnel> {
+    shared: Arc<Shared<T>>,
+    hatch: mpsc::Sender<Handed>,
+    handed: mpsc::Receiver<Handed>,
+}
+
+/// A connection that was captured on its way to this door: it is served as if it had been accepted here.
+pub struct Handed {
+    /// The socket.
+    pub stream: TcpStream,
+    /// The client's end.
+    pub peer: SocketAddr,
+    /// Who opened it.
+    pub workload: Workload,
+    /// Held until it has ended.
+    pub permit: Box<dyn Send>,
+}
+
+/// Where captured connections are handed over.
+#[derive(Clone)]
+pub struct Hatch(mpsc::Sender<Handed>);
+
+impl Hatch {
+    /// Hands a connection over; gives it back when too many wait or the door is closed.
+    ///
+    /// # Errors
+    /// The connection.
+    pub fn hand(&self, connection: Handed) -> Result<(), Box<Handed>> {
+        self.0.try_send(connection).map_err(|error| Box::new(error.into_inner()))
+    }
+}
+
+/// Who is on the other side of a connection.
+#[derive(Clone)]
+struct Client {
+    peer: SocketAddr,
+    /// The address it reached us at.
+    local: SocketAddr,
+    workload: Option<Workload>,
+}
 
 struct Shared<T: Tunnel> {
     options: Options,
@@ -63,6 +104,8 @@ struct Shared<T: Tunnel> {
     local: Arc<dyn AnswerLocal>,
     metrics: Metrics,
     tunnels: Arc<Semaphore>,
+    pool: Pool,
+    via: HeaderValue,
 }
 
 /// What a connection's task takes over when its CONNECT was answered: the upstream, and its place among the tunnels.
@@ -83,20 +126,38 @@ impl<T: Tunnel> Door<T> {
         metrics: Metrics,
     ) -> Self {
         let tunnels = Arc::new(Semaphore::new(options.max_tunnels));
-        Self(Arc::new(Shared { options, tunnel, resolver, rules, local, metrics, tunnels }))
+        let (hatch, handed) = mpsc::channel(HANDED);
+        let pool = Pool::default();
+        let shared = Shared { options, tunnel, resolver, rules, local, metrics, tunnels, pool, via: via() };
+        Self { shared: Arc::new(shared), hatch, handed }
+    }
+
+    /// Where captured connections to this door are handed over.
+    #[must_use]
+    pub fn hatch(&self) -> Hatch {
+        Hatch(self.hatch.clone())
     }
 
     /// Serves until `shutdown`, then closes idle connections and waits for the others and for tunnels, however long these
     /// last: the caller knows the drain time. Dropping the future ends them all at once.
     pub async fn serve(self, listener: TcpListener, shutdown: CancellationToken) {
-        let connections = Arc::new(Semaphore::new(self.0.options.max_connections));
+        let Self { shared, hatch: _hatch, mut handed } = self;
+        let connections = Arc::new(Semaphore::new(shared.options.max_connections));
         let mut tasks = JoinSet::new();
         loop {
             let accepted = tokio::select! {
                 biased;
                 () = shutdown.cancelled() => break,
                 Some(ended) = tasks.join_next() => {
-                    self.0.reap(ended);
+                    shared.reap(ended);
+                    continue;
+                }
+                Some(Handed { stream, peer, workload, permit }) = handed.recv() => {
+                    let (shared, shutdown) = (Arc::clone(&shared), shutdown.clone());
+                    tasks.spawn(async move {
+                        shared.connection(stream, peer, Some(workload), shutdown).await;
+                        drop(permit);
+                    });
                     continue;
                 }
                 accepted = listener.accept() => accepted,
@@ -104,14 +165,14 @@ impl<T: Tunnel> Door<T> {
             match accepted {
                 Ok((stream, peer)) => match Arc::clone(&connections).try_acquire_owned() {
                     Ok(permit) => {
-                        let shared = Arc::clone(&self.0);
+                        let shared = Arc::clone(&shared);
                         let shutdown = shutdown.clone();
                         tasks.spawn(async move {
                             let _permit = permit;
-                            shared.connection(stream, peer, shutdown).await;
+                            shared.connection(stream, peer, None, shutdown).await;
                         });
                     }
-                    Err(_) => self.0.turn_away(&stream),
+                    Err(_) => shared.turn_away(&stream),
                 },
                 Err(error) => {
                     tracing::warn!(%error, "cannot accept on the explicit proxy port");
@@ -121,7 +182,7 @@ impl<T: Tunnel> Door<T> {
         }
         drop(listener);
         while let Some(ended) = tasks.join_next().await {
-            self.0.reap(ended);
+            shared.reap(ended);
         }
     }
 }
@@ -140,22 +201,31 @@ impl<T: Tunnel> Shared<T> {
         let _ = socket2::SockRef::from(stream).set_linger(Some(Duration::ZERO));
     }
 
-    async fn connection(self: Arc<Self>, stream: TcpStream, peer: SocketAddr, shutdown: CancellationToken) {
+    async fn connection(
+        self: Arc<Self>,
+        stream: TcpStream,
+        peer: SocketAddr,
+        workload: Option<Workload>,
+        shutdown: CancellationToken,
+    ) {
         // Latency of small writes; failing to set it costs only that.
         let _ = stream.set_nodelay(true);
         let Ok(local) = stream.local_addr() else { return };
+        let client = Arc::new(Client { peer, local, workload });
         let waiting: Arc<Mutex<Option<Waiting<T::Opened>>>> = Arc::default();
         let service = service_fn({
             let (shared, waiting) = (Arc::clone(&self), Arc::clone(&waiting));
             move |request| {
-                let (shared, waiting) = (Arc::clone(&shared), Arc::clone(&waiting));
+                let (shared, waiting, client) = (Arc::clone(&shared), Arc::clone(&waiting), Arc::clone(&client));
                 // Boxed because polling without shutdown needs a future that can be moved.
-                Box::pin(async move { Ok::<_, Infallible>(shared.answer(request, peer, local, &waiting).await) })
+                Box::pin(async move { Ok::<_, Infallible>(shared.answer(request, &client, &waiting).await) })
             }
         });
         let mut conn = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(self.options.header_timeout)
+            .preserve_header_case(true)
+            .auto_date_header(false)
             .max_buf_size(MAX_HEAD_BYTES)
             .serve_connection(TokioIo::new(stream), service);
 
@@ -176,7 +246,12 @@ impl<T: Tunnel> Shared<T> {
         let stream = parts.io.into_inner();
         match (served, take(&waiting)) {
             (Ok(()), Some(Waiting { opened, _permit, _gauge })) => {
-                opened.run(Tunnelled { stream, read: parts.read_buf }).await;
+                let run = opened.run(Tunnelled { stream, read: parts.read_buf });
+                match self.rules.access().max_tunnel {
+                    // What is left of it ends like a connection that is cut: the record says so.
+                    Some(longest) => drop(timeout(longest, run).await),
+                    None => run.await,
+                }
             }
             (Ok(()), None) => linger(stream).await,
             (Err(error), _) => {
@@ -192,30 +267,42 @@ impl<T: Tunnel> Shared<T> {
     async fn answer(
         &self,
         request: Request<Incoming>,
-        peer: SocketAddr,
-        local: SocketAddr,
+        client: &Client,
         waiting: &Mutex<Option<Waiting<T::Opened>>>,
     ) -> Answer {
-        let (head, _body) = request.into_parts();
+        let (head, body) = request.into_parts();
         let (kind, outcome, answer) = match route::of(&head) {
             Route::Connect(target) => {
-                let (outcome, answer) = match self.open(&target, peer, local).await {
+                let opened = match self.admit(client, &head.headers, "CONNECT ") {
+                    Ok(()) => self.open(&target, client).await,
+                    Err(failure) => Err(failure),
+                };
+                let (outcome, answer) = match opened {
                     Ok(opened) => {
                         *waiting.lock().unwrap_or_else(PoisonError::into_inner) = Some(opened);
-                        (ExplicitOutcome::Served, Response::new(Full::default()))
+                        (ExplicitOutcome::Served, Response::new(Either::Left(Full::default())))
                     }
-                    Err(failure) => (failure.outcome(), failure.answer()),
+                    Err(failure) => (failure.outcome(), failure.answer("CONNECT ")),
                 };
                 (ExplicitKind::Connect, outcome, answer)
             }
-            Route::Absolute => (ExplicitKind::Absolute, ExplicitOutcome::Unsupported, absolute_form()),
+            Route::Absolute => {
+                let (outcome, answer) = self.absolute(head, body, client).await;
+                (ExplicitKind::Absolute, outcome, answer)
+            }
+            Route::Origin { .. }
+                if !is_probe(head.uri.path()) && !self.rules.access().admits_source(client.peer.ip()) =>
+            {
+                let failure = Failure::Denied(DenyReason::SourceNotAllowed);
+                (ExplicitKind::Origin, failure.outcome(), failure.answer(""))
+            }
             Route::Origin { foreign } => {
                 let answer = self.local.answer(&head.method, head.uri.path());
                 if foreign && answer.status() == StatusCode::NOT_FOUND {
                     let why = "Host names another server; a request to a proxy has an absolute target";
                     (ExplicitKind::Origin, ExplicitOutcome::Invalid, plain(StatusCode::BAD_REQUEST, why))
                 } else {
-                    (ExplicitKind::Origin, ExplicitOutcome::Served, answer.map(Full::new))
+                    (ExplicitKind::Origin, ExplicitOutcome::Served, answer.map(|body| Either::Left(Full::new(body))))
                 }
             }
             Route::Invalid(why) => {
@@ -226,15 +313,83 @@ impl<T: Tunnel> Shared<T> {
         answer
     }
 
-    /// Everything between a CONNECT head and its 200.
-    async fn open(&self, target: &Target, peer: SocketAddr, local: SocketAddr) -> Result<Waiting<T::Opened>, Failure> {
-        let (permit, addrs) = self.permit(target, local).await.inspect_err(|failure| {
+    /// Whether this client may use the proxy at all.
+    fn admit(&self, client: &Client, headers: &HeaderMap, what: &str) -> Result<(), Failure> {
+        let access = self.rules.access();
+        if !access.enabled {
+            return Err(Failure::Denied(DenyReason::ProxyOff));
+        }
+        // A captured client's address is that of its own namespace; the kernel has told who it is.
+        if client.workload.is_none() && !access.admits_source(client.peer.ip()) {
+            tracing::warn!(peer = %client.peer, "{what}refused: forward_proxy.allowed_sources does not name this client");
+            return Err(Failure::Denied(DenyReason::SourceNotAllowed));
+        }
+        if access.authenticates(headers) { Ok(()) } else { Err(Failure::Unauthenticated) }
+    }
+
+    /// Everything between a request in absolute form and its answer.
+    async fn absolute(&self, head: Parts, body: Incoming, client: &Client) -> (ExplicitOutcome, Answer) {
+        let fail = |failure: &Failure| (failure.outcome(), failure.answer(""));
+        if let Err(failure) = self.admit(client, &head.headers, "") {
+            return fail(&failure);
+        }
+        if absolute::has_been_here(&head.headers, &self.via) {
+            return fail(&Failure::Denied(DenyReason::Loop));
+        }
+        let absolute = match Absolute::parse(&head) {
+            Ok(absolute) => absolute,
+            Err(why) => return (ExplicitOutcome::Invalid, plain(StatusCode::BAD_REQUEST, why)),
+        };
+        let key = absolute::Key::new((client.peer.ip(), client.workload.as_ref().map(|w| w.cgroup)), &absolute);
+        let mut request = Request::from_parts(absolute::outgoing(head, &absolute, &self.via), body);
+        // A rule that has changed since the leg was opened is the judge's to follow; here it only saves dialling.
+        while let Some(sender) = self.pool.take(&key) {
+            match sender.send(request, &self.pool, key.clone()).await {
+                Ok(answer) => return outcome_of(answer, &self.via),
+                Err(Some(unsent)) => request = *unsent,
+                Err(None) => return fail(&Failure::Unreachable),
+            }
+        }
+        let sender = match self.leg(&absolute, client).await {
+            Ok(sender) => sender,
+            Err(failure) => return fail(&failure),
+        };
+        match sender.send(request, &self.pool, key).await {
+            Ok(answer) => outcome_of(answer, &self.via),
+            Err(_) => fail(&Failure::Unreachable),
+        }
+    }
+
+    /// A fresh leg for requests in absolute form.
+    async fn leg(&self, absolute: &Absolute, client: &Client) -> Result<absolute::Sender, Failure> {
+        let request = self.checked(&absolute.target, client).await?.1;
+        let leg = match timeout(self.options.open_timeout, self.tunnel.forward(request, absolute.https)).await {
+            Ok(opened) => opened?,
+            Err(_) => return Err(Failure::TimedOut),
+        };
+        absolute::Sender::begin(leg).await.map_err(|_| Failure::Unreachable)
+    }
+
+    /// A request whose destination may be dialled, and its place among the tunnels.
+    async fn checked(
+        &self,
+        target: &Target,
+        client: &Client,
+    ) -> Result<(OwnedSemaphorePermit, ConnectRequest), Failure> {
+        let peer = client.peer;
+        let (permit, addrs) = self.permit(target, client.local).await.inspect_err(|failure| {
             if let Failure::Denied(reason) = failure {
                 let Target { host, port } = target.clone();
                 self.tunnel.refused(RefusedConnect { host, port, peer, reason: *reason });
             }
         })?;
-        let request = ConnectRequest { host: target.host.clone(), port: target.port, addrs, peer };
+        let Target { host, port } = target.clone();
+        Ok((permit, ConnectRequest { host, port, addrs, peer, workload: client.workload.clone() }))
+    }
+
+    /// Everything between a CONNECT head and its 200.
+    async fn open(&self, target: &Target, client: &Client) -> Result<Waiting<T::Opened>, Failure> {
+        let (permit, request) = self.checked(target, client).await?;
         match timeout(self.options.open_timeout, self.tunnel.open(request)).await {
             Ok(Ok(opened)) => Ok(Waiting { opened, _permit: permit, _gauge: self.metrics.tunnel_opened() }),
             Ok(Err(error)) => Err(error.into()),
@@ -248,7 +403,7 @@ impl<T: Tunnel> Shared<T> {
         Target { host, port }: &Target,
         local: SocketAddr,
     ) -> Result<(OwnedSemaphorePermit, Vec<SocketAddr>), Failure> {
-        if !DEFAULT_PORTS.contains(port) && !self.options.extra_ports.contains(port) {
+        if !self.rules.access().admits_port(*port) {
             return Err(Failure::Denied(DenyReason::PortNotAllowed));
         }
         self.rules.admit(host, *port).map_err(Failure::Denied)?;
@@ -292,6 +447,9 @@ fn is_door(address: SocketAddr, local: SocketAddr) -> bool {
 #[derive(Debug)]
 enum Failure {
     Denied(DenyReason),
+    Unauthenticated,
+    Tls,
+    NoTls,
     Resolve,
     Unreachable,
     TimedOut,
@@ -302,6 +460,8 @@ impl From<TunnelError> for Failure {
     fn from(error: TunnelError) -> Self {
         match error {
             TunnelError::Denied(reason) => Self::Denied(reason),
+            TunnelError::Tls(_) => Self::Tls,
+            TunnelError::NoTls => Self::NoTls,
             TunnelError::Unreachable(_) => Self::Unreachable,
             TunnelError::TimedOut => Self::TimedOut,
             TunnelError::Overloaded => Self::Overloaded,
@@ -313,38 +473,51 @@ impl Failure {
     fn outcome(&self) -> ExplicitOutcome {
         match self {
             Self::Denied(DenyReason::TooManyConnections) | Self::Overloaded => ExplicitOutcome::Overloaded,
-            Self::Denied(_) => ExplicitOutcome::Blocked,
-            Self::Resolve | Self::Unreachable | Self::TimedOut => ExplicitOutcome::Failed,
+            Self::Denied(_) | Self::Unauthenticated => ExplicitOutcome::Blocked,
+            Self::NoTls => ExplicitOutcome::Unsupported,
+            Self::Tls | Self::Resolve | Self::Unreachable | Self::TimedOut => ExplicitOutcome::Failed,
         }
     }
 
     /// The answer tells a stable code and nothing else: addresses of private names are not the client's to learn.
-    fn answer(&self) -> Answer {
+    fn answer(&self, what: &str) -> Answer {
         let (status, code) = match self {
             Self::Denied(reason @ DenyReason::TooManyConnections) => (StatusCode::SERVICE_UNAVAILABLE, reason.as_str()),
             Self::Denied(reason) => (StatusCode::FORBIDDEN, reason.as_str()),
+            Self::Unauthenticated => (StatusCode::PROXY_AUTHENTICATION_REQUIRED, "proxy_authentication"),
+            Self::Tls => (StatusCode::BAD_GATEWAY, "upstream_tls"),
+            Self::NoTls => (StatusCode::NOT_IMPLEMENTED, "tls_interception_off"),
             Self::Resolve => (StatusCode::BAD_GATEWAY, "resolve_failed"),
             Self::Unreachable => (StatusCode::BAD_GATEWAY, "upstream_unavailable"),
             Self::TimedOut => (StatusCode::GATEWAY_TIMEOUT, "upstream_timeout"),
             Self::Overloaded => (StatusCode::SERVICE_UNAVAILABLE, "overloaded"),
         };
-        let mut answer = plain(status, &format!("CONNECT blocked: {code}"));
+        let mut answer = plain(status, &format!("{what}blocked: {code}"));
+        if matches!(self, Self::Unauthenticated) {
+            answer.headers_mut().insert(PROXY_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"pipelock\""));
+        }
         answer.headers_mut().insert(BLOCKED, HeaderValue::from_static(code));
         answer
     }
 }
 
-fn absolute_form() -> Answer {
-    const BODY: &str = concat!(
-        r#"{"error":{"type":"pipelock_unsupported","code":"absolute_form","#,
-        r#""message":"absolute-form proxying is not yet supported"}}"#,
-        "\n"
-    );
-    with_type(
-        StatusCode::NOT_IMPLEMENTED,
-        HeaderValue::from_static("application/json"),
-        Bytes::from_static(BODY.as_bytes()),
-    )
+/// Paths that answer whoever asks: the kubelet's address is in no list.
+fn is_probe(path: &str) -> bool {
+    matches!(path, "/health" | "/healthz" | "/ready")
+}
+
+/// Counts what the pipeline answered, and marks that it came through here.
+fn outcome_of(mut answer: Answer, via: &HeaderValue) -> (ExplicitOutcome, Answer) {
+    let outcome = if absolute::was_refused(&answer) { ExplicitOutcome::Blocked } else { ExplicitOutcome::Served };
+    answer.headers_mut().append(VIA, via.clone());
+    (outcome, answer)
+}
+
+/// Our name in `Via`, random per process so that another gateway's is no loop (RFC 9110 §7.6.3 allows a pseudonym).
+fn via() -> HeaderValue {
+    use std::hash::{BuildHasher, Hasher};
+    let token = std::hash::RandomState::new().build_hasher().finish() >> 32;
+    HeaderValue::from_str(&format!("1.1 pipelock-{token:08x}")).unwrap_or(HeaderValue::from_static("1.1 pipelock"))
 }
 
 fn plain(status: StatusCode, text: &str) -> Answer {
@@ -352,7 +525,7 @@ fn plain(status: StatusCode, text: &str) -> Answer {
 }
 
 fn with_type(status: StatusCode, content_type: HeaderValue, body: Bytes) -> Answer {
-    let mut answer = Response::new(Full::new(body));
+    let mut answer = Response::new(Either::Left(Full::new(body)));
     *answer.status_mut() = status;
     answer.headers_mut().insert(CONTENT_TYPE, content_type);
     answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));

@@ -21,10 +21,23 @@ pub(super) struct Target {
 impl Target {
     /// Parses an authority-form target: `host:port`, the port not optional, no user information (RFC 9112 §3.2.3).
     pub(super) fn parse(authority: &Authority) -> Option<Self> {
+        authority.port()?;
+        Self::parse_or(authority, 0)
+    }
+
+    /// The same with a port for targets that name none, as those of a URL may.
+    pub(super) fn parse_or(authority: &Authority, default_port: u16) -> Option<Self> {
         if authority.as_str().contains('@') {
             return None;
         }
-        let port = authority.port_u16().filter(|port| *port != 0)?;
+        let port = match authority.port() {
+            Some(port) => port.as_u16(),
+            None if authority.as_str().ends_with(':') => return None,
+            None => default_port,
+        };
+        if port == 0 {
+            return None;
+        }
         let host = authority.host();
         let host = match host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
             Some(literal) => PeerName::Ip(IpAddr::V6(literal.parse().ok()?).to_canonical()),

@@ -68,6 +68,8 @@ pub enum PassthroughReason {
     NoProxyName,
     /// `tls_interception.passthrough_domains` names its host, and the host is bound to the address.
     PassthroughDomain,
+    /// The explicit proxy of this gateway: what is asked of it there is judged there, once.
+    OwnProxy,
     /// `tls_interception.enabled` is false.
     InterceptionOff,
     /// The upstream spoke first; there is nothing to open.
@@ -86,6 +88,7 @@ impl PassthroughReason {
             Self::NoProxyAddress => "no_proxy_address",
             Self::NoProxyName => "no_proxy_name",
             Self::PassthroughDomain => "passthrough_domain",
+            Self::OwnProxy => "own_proxy",
             Self::InterceptionOff => "interception_off",
             Self::ServerFirst => "server_first",
             Self::Opaque => "opaque",
@@ -110,6 +113,10 @@ pub enum DenyReason {
     AddressClass,
     /// The CONNECT request names a port that the explicit proxy port does not open tunnels to.
     PortNotAllowed,
+    /// `forward_proxy.enabled` is false.
+    ProxyOff,
+    /// `forward_proxy.allowed_sources` does not name the client of the explicit proxy.
+    SourceNotAllowed,
     /// The connection limit, overall or of this workload, is reached.
     TooManyConnections,
     /// The name in the CONNECT request and the one in the `ClientHello` differ.
@@ -129,6 +136,8 @@ impl DenyReason {
             Self::Loop => "loop",
             Self::AddressClass => "address_class",
             Self::PortNotAllowed => "port_not_allowed",
+            Self::ProxyOff => "proxy_off",
+            Self::SourceNotAllowed => "source_not_allowed",
             Self::TooManyConnections => "too_many_connections",
             Self::ConnectSniMismatch => "connect_sni_mismatch",
             Self::Opaque => "opaque",

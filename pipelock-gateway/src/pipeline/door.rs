@@ -7,15 +7,23 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::draft::Draft;
-use super::live::Question;
+use super::intercept::Scheme;
+use super::live::{Named, Question};
 use super::{Gateway, Parties, Snapshot, failed};
 use crate::connection::{self, Counted};
-use crate::forward::{ConnectRequest, Opened, RefusedConnect, Rules, Tunnel, TunnelError, Tunnelled};
-use crate::model::{ConnectionEnd, Decision, DenyReason, FrontDoor, OriginalDst, PeerName, Side};
-use crate::policy::AddressDecision;
+use crate::forward::{Access, ConnectRequest, Leg, Opened, RefusedConnect, Rules, Tunnel, TunnelError, Tunnelled};
+use crate::http::RequestIds;
+use crate::model::{
+    Alpn, ConnectionEnd, Decision, DenyReason, FrontDoor, InterceptReason, OriginalDst, PeerName, Protocol, Side,
+};
+use crate::policy::{AddressDecision, Binding};
+use crate::report::metrics::UpstreamError;
 
 /// For all addresses of a name together; shorter than the door's own patience, so that the failure is told as what it is.
 const DIAL_ALL: Duration = Duration::from_secs(12);
+
+/// Bytes on their way between the door and the pipeline, each way.
+const LEG_BYTES: usize = 64 * 1024;
 
 /// Opens tunnels into a gateway, by that gateway's rules.
 #[derive(Clone)]
@@ -42,17 +50,15 @@ impl Entrance {
     fn draft(&self, peer: SocketAddr) -> Draft {
         Draft::new(self.0.report.clone(), self.0.ids.next(), FrontDoor::Explicit, peer, Instant::now())
     }
-}
 
-impl Tunnel for Entrance {
-    type Opened = Dialled;
-
-    async fn open(&self, request: ConnectRequest) -> Result<Dialled, TunnelError> {
-        let ConnectRequest { host, port: _, addrs, peer } = request;
+    /// Connects to the first checked address that answers.
+    async fn dial(&self, request: ConnectRequest) -> Result<Dialled, TunnelError> {
+        let ConnectRequest { host, port: _, addrs, peer, workload } = request;
         let snapshot = self.0.live.pin();
         let own = self.0.own_listeners();
         let mut draft = self.draft(peer);
         draft.asked_for(host.clone());
+        draft.asked_by(workload);
         let mut last = None;
         let give_up = Instant::now() + DIAL_ALL;
         for address in addrs {
@@ -87,6 +93,58 @@ impl Tunnel for Entrance {
             other => TunnelError::Unreachable(io::Error::other(other)),
         })
     }
+}
+
+impl Tunnel for Entrance {
+    type Opened = Dialled;
+
+    async fn open(&self, request: ConnectRequest) -> Result<Dialled, TunnelError> {
+        self.dial(request).await
+    }
+
+    async fn forward(&self, request: ConnectRequest, https: bool) -> Result<Leg, TunnelError> {
+        let Dialled { gateway, snapshot, mut draft, dst, relay_unopened: _, host, upstream } =
+            self.dial(request).await?;
+        let protocol = if https { Protocol::Tls } else { Protocol::Http1 };
+        let named = Named { protocol, name: Some(host.clone()), binding: Binding::Bound, ech: false };
+        let front_door = FrontDoor::Explicit;
+        let question = Question { front_door, dst, connect_host: Some(host.clone()), heard: Some(named) };
+        draft.heard(protocol, host.clone());
+        // A proxy reads these requests whatever it does with them, so that none is relayed unread: `no_proxy` only says that
+        // the address may be dialled.
+        let decision = match question.ask(&snapshot.rules, &gateway.own_listeners()) {
+            Decision::Passthrough(_) => Decision::Intercept(InterceptReason::Default),
+            decision => decision,
+        };
+        draft.decide(decision);
+        if let Decision::Deny(reason) = decision {
+            draft.finish(ConnectionEnd::Denied);
+            return Err(TunnelError::Denied(reason));
+        }
+        let own_ids = RequestIds::new(gateway.instance, draft.id()).prefix().into();
+        let (stream, ours) = tokio::io::duplex(LEG_BYTES);
+        if !https {
+            gateway.absolute(&snapshot, draft, question, (host, dst), ours, upstream, Scheme::Http);
+            return Ok(Leg { stream, own_ids });
+        }
+        let Some(opener) = &snapshot.tls else {
+            draft.finish(failed(Side::Gateway, &io::Error::other("tls_interception is off")));
+            return Err(TunnelError::NoTls);
+        };
+        match opener.upstream.connect(upstream, &host, &[Alpn::Http11]).await {
+            Ok(leg) => {
+                gateway.absolute(&snapshot, draft, question, (host, dst), ours, leg.stream, Scheme::Https);
+                Ok(Leg { stream, own_ids })
+            }
+            Err(error) => {
+                let certificate = matches!(error, crate::tls::Error::UpstreamCertificate { .. });
+                let class = if certificate { UpstreamError::Certificate } else { UpstreamError::Tls };
+                gateway.report.metrics().upstream_error(class);
+                draft.finish(failed(Side::Upstream, &error));
+                Err(TunnelError::Tls(io::Error::other(error)))
+            }
+        }
+    }
 
     fn refused(&self, refused: RefusedConnect) {
         let mut draft = self.draft(refused.peer);
@@ -115,6 +173,10 @@ impl Opened for Dialled {
 }
 
 impl Rules for Entrance {
+    fn access(&self) -> Arc<Access> {
+        Arc::clone(&self.0.live.pin().access)
+    }
+
     fn admit(&self, host: &PeerName, _port: u16) -> Result<(), DenyReason> {
         if self.0.live.pin().rules.admits_host(host) { Ok(()) } else { Err(DenyReason::NotInAllowlist) }
     }

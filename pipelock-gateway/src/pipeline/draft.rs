@@ -83,6 +83,11 @@ impl Draft {
         self.workload.as_ref()
     }
 
+    /// Who asks on the explicit proxy port, where the kernel told.
+    pub(super) fn asked_by(&mut self, workload: Option<Workload>) {
+        self.workload = workload;
+    }
+
     /// The host of a CONNECT request; what is heard inside may say more.
     pub(super) fn asked_for(&mut self, host: PeerName) {
         self.name = Some(host);

@@ -12,7 +12,7 @@ use super::judge::RefuseAll;
 use super::live::{LiveJudge, Question};
 use super::workloads::Sender;
 use super::{Downstream, Gateway, Snapshot, failed};
-use crate::connection::reset;
+use crate::connection::{Counted, reset};
 use crate::http::{self, BodyBudget, Exchange, Inspect, Io, Redial, RequestIds, Session};
 use crate::model::{Alpn, BlockReason, ConnectionEnd, HttpVersion, OriginalDst, PeerName, Side};
 use crate::report::metrics::{TlsIntercept, UpstreamError};
@@ -36,7 +36,7 @@ pub(super) struct Opening<'a> {
 }
 
 #[derive(Clone, Copy)]
-enum Scheme {
+pub(super) enum Scheme {
     Http,
     Https,
 }
@@ -133,6 +133,34 @@ impl Gateway {
         let Opening { snapshot, draft, question, name, dst, downstream, upstream } = opening;
         let session = self.session(draft, version, Scheme::Http, name, Some(self.redial_tcp(dst)));
         self.serve_http((snapshot, question), draft, session, downstream, upstream).await
+    }
+
+    /// Serves a leg of requests in absolute form, as a task of its own.
+    #[expect(clippy::too_many_arguments, reason = "two streams and what is known of them; a struct would be used once")]
+    pub(super) fn absolute(
+        self: &Arc<Self>,
+        snapshot: &Arc<Snapshot>,
+        mut draft: Draft,
+        question: Question,
+        (host, dst): (PeerName, OriginalDst),
+        downstream: tokio::io::DuplexStream,
+        upstream: impl Io + 'static,
+        scheme: Scheme,
+    ) {
+        let (gateway, snapshot) = (Arc::clone(self), Arc::clone(snapshot));
+        let open = self.report.metrics().connection_opened(draft.front_door());
+        self.tasks.spawn(async move {
+            let redial = match scheme {
+                Scheme::Http => gateway.redial_tcp(dst),
+                Scheme::Https => gateway.redial_tls(Arc::clone(&snapshot), host.clone(), dst, Some(Alpn::Http11)),
+            };
+            let session = gateway.session(&draft, HttpVersion::Http1, scheme, Some(host), Some(redial));
+            let downstream = Counted::new(downstream, draft.counts());
+            let served = gateway.serve_http((&snapshot, question), &mut draft, session, downstream, upstream);
+            let end = Box::pin(served).await;
+            draft.finish(end);
+            drop(open);
+        });
     }
 
     /// Serves HTTP between two opened legs.

@@ -8,7 +8,8 @@ use std::time::SystemTime;
 
 use zeroize::Zeroizing;
 
-use crate::config::{Config, CredentialBindings, CrossRequest, DlpPattern, ResponseScanning};
+use crate::config::{Config, CredentialBindings, CrossRequest, DlpPattern, ForwardProxy, ResponseScanning};
+use crate::forward::{Access, Credentials};
 use crate::model::{Action, BoundRules, CANARY_RULE, DomainList, Finding, KNOWN_SECRET_RULE, PeerName, Verdict};
 use crate::{http, policy, scan, tls, verdict};
 
@@ -34,6 +35,8 @@ pub struct Snapshot {
     pub responses: ResponseScanning,
     /// Bounds on opened connections.
     pub limits: http::Limits,
+    /// Who may use the explicit proxy.
+    pub access: Arc<Access>,
     /// Present exactly when TLS is opened.
     pub tls: Option<Opener>,
 }
@@ -137,6 +140,14 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
+    /// The file of passwords for the explicit proxy.
+    #[error("forward_proxy.credentials_file: {}: {problem}", path.display())]
+    Credentials {
+        /// Which.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// Certificates or keys.
     #[error("tls_interception")]
     Tls(#[source] tls::Error),
@@ -169,6 +180,7 @@ impl Snapshot {
             trusted_domains: config.trusted_domains.clone(),
             passthrough_domains: config.tls_interception.passthrough_domains.clone(),
             no_proxy: config.no_proxy.clone(),
+            ssrf_allowlist: config.ssrf_allowlist.clone(),
             cidr_bypass: config.capture.cidr_bypass.clone(),
             tls_interception: options.open_tls,
         });
@@ -192,6 +204,7 @@ impl Snapshot {
             cross_request: config.cross_request,
             responses: config.response_scanning.clone(),
             limits: limits(config),
+            access: Arc::new(access(&config.forward_proxy)?),
             tls,
         })
     }
@@ -289,6 +302,26 @@ fn known_secrets(config: &Config) -> Result<scan::Literals, Error> {
         );
     }
     Ok(compiled)
+}
+
+/// Who may use the explicit proxy. The file's bytes are overwritten once they are digests.
+fn access(proxy: &ForwardProxy) -> Result<Access, Error> {
+    let credentials = match &proxy.credentials_file {
+        None => None,
+        Some(path) => {
+            let failed = |problem: String| Error::Credentials { path: path.clone(), problem };
+            let text = Zeroizing::new(std::fs::read(path).map_err(|error| failed(error.to_string()))?);
+            let parsed = Credentials::parse(&text);
+            Some(parsed.map_err(|line| failed(format!("line {line} is not user:password")))?)
+        }
+    };
+    Ok(Access {
+        enabled: proxy.enabled,
+        ports: proxy.connect_ports.iter().map(|port| port.get()).collect(),
+        sources: proxy.allowed_sources.clone(),
+        credentials,
+        max_tunnel: proxy.max_tunnel,
+    })
 }
 
 /// A pattern of the file as the engine takes it.

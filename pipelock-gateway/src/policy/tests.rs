@@ -29,6 +29,7 @@ fn spec(mode: Mode) -> Spec {
         trusted_domains: domains(&["*.trusted.test"]),
         passthrough_domains: domains(&["pinned.test"]),
         no_proxy: NoProxyList::parse("internal.test, 198.51.100.0/24, 203.0.113.5:5432").unwrap(),
+        ssrf_allowlist: Vec::new(),
         cidr_bypass: vec!["192.0.2.0/24".parse().unwrap()],
         tls_interception: true,
     }

@@ -4,5 +4,6 @@
 #![expect(clippy::unwrap_used, reason = "clippy's test exemption covers functions marked #[test], not their helpers")]
 #![cfg(feature = "testing")]
 
+mod explicit;
 mod reload;
 mod rig;

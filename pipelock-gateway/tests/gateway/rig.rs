@@ -1,15 +1,18 @@
 //! An upstream under a private root, a gateway in front of it, and clients that trust the gateway's authority.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::Path;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
+use pipelock_gateway::admin::{AdminState, Facts};
 use pipelock_gateway::capture::testing::FakeDatapath;
 use pipelock_gateway::capture::{Datapath, TargetSpec};
 use pipelock_gateway::config::Config;
 use pipelock_gateway::connection::{Acceptor, Gate};
-use pipelock_gateway::pipeline::{Gateway, Snapshot, SnapshotOptions};
+use pipelock_gateway::forward::{self, Door, Resolve, Resolving};
+use pipelock_gateway::pipeline::{Entrance, Gateway, Snapshot, SnapshotOptions};
 use pipelock_gateway::report::{AuditFormat, AuditOptions, AuditOutput, Options, Report};
 use pipelock_gateway::tls::RootLocations;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, KeyUsagePurpose};
@@ -133,7 +136,10 @@ pub(crate) struct Rig {
     pub(crate) gateway: Arc<Gateway>,
     pub(crate) upstream: Upstream,
     pub(crate) listener: SocketAddr,
+    pub(crate) datapath: Arc<FakeDatapath>,
     pub(crate) root: PrivateRoot,
+    report: Report,
+    audit: PathBuf,
     folder: TempDir,
     shutdown: CancellationToken,
 }
@@ -154,14 +160,14 @@ impl Rig {
         let audit_log = folder.path().join("audit.jsonl");
         let audit = AuditOptions {
             format: AuditFormat::Json,
-            output: AuditOutput::File(audit_log),
+            output: AuditOutput::File(audit_log.clone()),
             include_allowed: config.logging.include_allowed,
             include_blocked: config.logging.include_blocked,
         };
         let report = Report::open(Options { version: "test", audit, summary: None }).unwrap();
         let datapath = Arc::new(FakeDatapath::new());
         datapath.steer_all(upstream.address);
-        let gateway = Gateway::new(Arc::clone(&datapath) as Arc<dyn Datapath>, snapshot, report, 1);
+        let gateway = Gateway::new(Arc::clone(&datapath) as Arc<dyn Datapath>, snapshot, report.clone(), 1);
         let target = TargetSpec { cgroup: "/".into(), bypass: Vec::new(), ipv6_upstream: false, deny_quic: true };
         let armed = datapath.arm(&target).unwrap();
         let listener = armed.listeners.into_iter().next().unwrap();
@@ -176,7 +182,53 @@ impl Rig {
         let shutdown = CancellationToken::new();
         let listener = TcpListener::from_std(listener).unwrap();
         tokio::spawn(acceptor.run(listener, shutdown.clone()));
-        Self { gateway, upstream, listener: address, root, folder, shutdown }
+        Self { gateway, upstream, listener: address, datapath, report, audit: audit_log, root, folder, shutdown }
+    }
+
+    /// Opens an explicit proxy port, where every name is an address of loopback.
+    pub(crate) async fn door(&self) -> SocketAddr {
+        let entrance = Entrance::new(Arc::clone(&self.gateway));
+        let facts = Facts {
+            version: "test",
+            mode: "balanced",
+            dlp_patterns: 1,
+            request_body_scan_enabled: true,
+            response_scan_enabled: true,
+            tls_interception_enabled: true,
+            forward_proxy_enabled: true,
+        };
+        let metrics = self.gateway.metrics().clone();
+        let admin = Arc::new(AdminState::new(facts, metrics.clone()));
+        let door = Door::new(
+            forward::Options::default(),
+            entrance.clone(),
+            Arc::new(AllHere),
+            Arc::new(entrance),
+            admin,
+            metrics,
+        );
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        self.gateway.set_door(address, door.hatch());
+        self.gateway.add_own_listener(address);
+        tokio::spawn(door.serve(listener, self.shutdown.clone()));
+        address
+    }
+
+    /// Writes a private file beside the configuration.
+    pub(crate) fn file(&self, name: &str, text: &str) {
+        let path = self.folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
+    }
+
+    /// Audit records with a field of this name, once nothing more is to be written.
+    pub(crate) async fn records(&self, kind: &str) -> Vec<String> {
+        let report = self.report.clone();
+        tokio::task::spawn_blocking(move || report.close(DEADLINE).unwrap()).await.unwrap();
+        let text = std::fs::read_to_string(&self.audit).unwrap();
+        let wanted = |line: &&str| kind != "request" || line.contains("\"method\"");
+        text.lines().filter(wanted).map(str::to_owned).collect()
     }
 
     /// Puts another configuration in force.
@@ -210,6 +262,15 @@ impl Rig {
     pub(crate) fn metric(&self, series: &str) -> Option<String> {
         let text = self.gateway.metrics().render();
         text.lines().find_map(|line| line.strip_prefix(&format!("{series} "))).map(str::to_owned)
+    }
+}
+
+/// Knows every name, and all of them are here.
+struct AllHere;
+
+impl Resolve for AllHere {
+    fn resolve<'a>(&'a self, _: &'a pipelock_gateway::model::ServerName) -> Resolving<'a> {
+        Box::pin(async { Ok(vec![Ipv4Addr::LOCALHOST.into()]) })
     }
 }
 

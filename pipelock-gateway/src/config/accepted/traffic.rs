@@ -1,20 +1,6 @@
 //! Sections about what passes (pipelock-config.md §1, §3, §5, §6, §9, §16, §18, §19, §22).
 
-use crate::config::schema::{COUNT, HOSTS, Key, Kind, NETWORKS, POSITIVE, TEXTS, WARN_BLOCK};
-
-pub(in crate::config) const FORWARD_PROXY: Key = Key::new(
-    "forward_proxy",
-    Kind::Map(&[
-        Key::new("enabled", Kind::Bool, "false", "Whether CONNECT is offered."),
-        Key::new("max_tunnel_seconds", POSITIVE, "300", "How long a tunnel may last."),
-        Key::new("idle_timeout_seconds", POSITIVE, "120", "How long it may be silent."),
-        Key::new("sni_verification", Kind::Bool, "true", "Whether the name inside must be the one asked for."),
-        Key::new("redirect_websocket_hosts", HOSTS, "[]", "Hosts whose WebSockets go by /ws."),
-    ]),
-    "",
-    "The explicit proxy.",
-)
-.not_yet("CONNECT is always offered, the name inside is always checked, and a tunnel lasts until it is silent for 10 minutes");
+use crate::config::schema::{COUNT, HOSTS, Key, Kind, POSITIVE, TEXTS, WARN_BLOCK};
 
 pub(in crate::config) const REQUEST_BODY_SCANNING: Key = Key::new(
     "request_body_scanning",
@@ -43,14 +29,6 @@ pub(in crate::config) const SUPPRESS: Key = Key::new(
     "Findings that are known and harmless.",
 )
 .not_yet("nothing is suppressed");
-
-pub(in crate::config) const SSRF: Key = Key::new(
-    "ssrf",
-    Kind::Map(&[Key::new("ip_allowlist", NETWORKS, "[]", "Private networks that may be reached.")]),
-    "",
-    "Exceptions from `internal`.",
-)
-.not_yet("`trusted_domains` is the exception there is");
 
 pub(in crate::config) const SEED_PHRASES: Key = Key::new(
     "seed_phrase_detection",
