@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result};
 
 use crate::command::Cmd;
 use crate::steps::{self, Step};
-use crate::{deps, tidy, workspace};
+use crate::{deploy_lint, deps, tidy, workspace};
 
 /// Crates and the features each is linted with, alone: in a workspace run cargo unifies features, and code that only
 /// builds because a neighbour turned a feature on would pass.
@@ -33,6 +33,7 @@ pub(crate) fn check() -> Result<()> {
     plan.push(docs());
     plan.push(Step::task("licences, bans, sources", "cargo xtask check", deny));
     plan.push(committed_object());
+    plan.push(Step::task("Helm chart and Kustomize", "cargo xtask deploy-lint", deploy_lint::compare));
     steps::run(plan)
 }
 

@@ -8,7 +8,7 @@ use std::fmt;
 use std::io::{BufRead as _, BufReader, Write};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 
 use anyhow::{Context as _, Result, bail};
 
@@ -110,6 +110,14 @@ impl Cmd {
             bail!("`{self}` failed: {}", output.status);
         }
         String::from_utf8(output.stdout).with_context(|| format!("output of `{self}`"))
+    }
+
+    /// Runs with both outputs collected; its own failure is in the returned status.
+    ///
+    /// # Errors
+    /// When it cannot start.
+    pub(crate) fn output(&self) -> Result<Output> {
+        self.std().stdin(Stdio::null()).output().with_context(|| format!("starting `{self}`"))
     }
 
     /// Runs with each line of its standard output copied to `out` at once and shown to `on_line`.

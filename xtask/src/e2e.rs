@@ -168,6 +168,8 @@ pub(crate) enum Python {
     Clients,
     /// A proxy to compare with.
     Mitmproxy,
+    /// Helm's library and Kubernetes' schemas.
+    Helm,
 }
 
 /// Makes the environment, or makes it again when the pins have changed, and tells where its interpreter is.
@@ -178,6 +180,7 @@ pub(crate) fn python_environment(what: Python) -> Result<PathBuf> {
     let (venv, requirements) = match what {
         Python::Clients => ("e2e-venv", "tests/clients/requirements.txt"),
         Python::Mitmproxy => ("mitmproxy-venv", "tests/benches/requirements.txt"),
+        Python::Helm => ("deploy-venv", "deploy/lint/requirements.txt"),
     };
     let venv = workspace::target_dir().join(venv);
     let python = venv.join("bin/python");

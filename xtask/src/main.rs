@@ -8,6 +8,7 @@ mod bench;
 mod build_ebpf;
 mod check;
 mod command;
+mod deploy_lint;
 mod deps;
 mod e2e;
 mod eval;
@@ -52,6 +53,8 @@ enum Task {
     Fuzz(fuzz::Args),
     /// Makes the weights of the injection classifier again from a corpus, with a table of held-out sources.
     TrainInjection(train::Args),
+    /// The Helm chart and what is made from it: every value, every guard, schemas, snapshots, `pipelock check`.
+    DeployLint(deploy_lint::Args),
     /// Rebuilds the BPF object, or checks that the committed one is what the source gives.
     BuildEbpf(build_ebpf::Args),
     /// The tests of the wrapper around Hyperscan, where every access to memory is checked.
@@ -71,6 +74,7 @@ fn main() -> ExitCode {
         Task::Eval(args) => return eval::eval(&args),
         Task::Fuzz(args) => fuzz::fuzz(&args),
         Task::TrainInjection(args) => train::train(&args),
+        Task::DeployLint(args) => deploy_lint::deploy_lint(&args),
         Task::BuildEbpf(args) => build_ebpf::build(&args),
         Task::Valgrind => valgrind::valgrind(),
         Task::InstallDeps => deps::install_all(),
