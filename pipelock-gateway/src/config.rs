@@ -52,7 +52,7 @@ pub use error::{Error, Hint, Place, Problem, Warning};
 pub use fetch_proxy::{FetchProxy, parse_listen};
 pub use forward_proxy::ForwardProxy;
 pub use logging::{LogFormat, LogOutput, Logging};
-pub use response_scanning::ResponseScanning;
+pub use response_scanning::{ResponseScanning, SseMode, SseStreaming};
 pub use tls_interception::{CaFiles, TlsInterception};
 pub use websocket_proxy::WebSocketProxy;
 pub use yaml::Mark;

@@ -40,7 +40,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 pub use budget::BodyBudget;
-pub use inspect::{BodyInspect, Exchange, Inspect, Step};
+pub use inspect::{BodyInspect, Exchange, Inspect, Release, Step};
 pub use server::serve;
 pub use upstream::{Io, Redial};
 pub use websocket::WebSocketLimits;

@@ -1,5 +1,7 @@
 //! `response_scanning`: what becomes of answers that give orders to the model that would read them.
 
+use std::num::NonZeroUsize;
+
 use super::error::Error;
 use super::reader::Value;
 use super::schema::{COUNT, HOSTS, Key, Kind, POSITIVE, WARN_BLOCK};
@@ -25,8 +27,7 @@ pub(super) const KEYS: &[Key] = &[
         .not_yet("they always are"),
     Key::new("patterns", Kind::List(&Kind::Map(PATTERN)), "[]", "Patterns of your own.")
         .not_yet("the built-in ones, which cover those of the reference, are in force"),
-    Key::new("sse_streaming", Kind::Map(SSE), "", "Event streams.")
-        .not_yet("they are judged like other answers, line by line, by `action`"),
+    Key::new("sse_streaming", Kind::Map(SSE), "", "Streams of events, which are released one by one."),
 ];
 
 const PATTERN: &[Key] = &[
@@ -37,7 +38,18 @@ const PATTERN: &[Key] = &[
 const SSE: &[Key] = &[
     Key::new("enabled", Kind::Bool, "true", "Whether events are looked into."),
     Key::new("action", WARN_BLOCK, "block", "What becomes of a stream in which something is found."),
-    Key::new("max_event_bytes", COUNT, "65536", "Largest event."),
+    Key::new(
+        "max_event_bytes",
+        COUNT,
+        "1048576",
+        "Largest event; a larger one is a finding. 0 means the default, which is 65536 in the reference.",
+    ),
+    Key::new(
+        "mode",
+        Kind::Words(&["event", "sentence", "buffer"]),
+        "event",
+        "`event`: each leaves once it was looked at, so that of a phrase over several events the first may be gone; `sentence`: also waits for the end of a sentence, 400 ms or 2 KiB; `buffer`: the whole answer is held. A key of ours.",
+    ),
 ];
 
 /// How answers are judged.
@@ -49,11 +61,63 @@ pub struct ResponseScanning {
     pub warn_only: bool,
     /// Hosts whose answers are not looked into.
     pub exempt_domains: DomainList,
+    /// Streams of events.
+    pub sse: SseStreaming,
+}
+
+/// How streams of events are judged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SseStreaming {
+    /// Whether they are looked into.
+    pub enabled: bool,
+    /// `action: warn`: what is found is reported and the stream goes on.
+    pub warn_only: bool,
+    /// Bytes of one event.
+    pub max_event_bytes: NonZeroUsize,
+    /// When events are let go.
+    pub mode: SseMode,
+}
+
+/// When events that were looked at are let go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SseMode {
+    /// At once.
+    Event,
+    /// With the end of a sentence, after 400 ms, or with 2 KiB of it.
+    Sentence,
+    /// When the answer is complete.
+    Buffer,
+}
+
+impl Default for SseStreaming {
+    fn default() -> Self {
+        Self { enabled: true, warn_only: false, max_event_bytes: DEFAULT_EVENT_BYTES, mode: SseMode::Event }
+    }
+}
+
+/// A generated image comes as one event.
+const DEFAULT_EVENT_BYTES: NonZeroUsize = NonZeroUsize::MIN.saturating_add((1 << 20) - 1);
+
+impl SseStreaming {
+    fn read(value: &Value<'_>) -> Result<Self, Error> {
+        let section = value.section(SSE)?;
+        Ok(Self {
+            enabled: section.read("enabled", true, Value::boolean)?,
+            warn_only: section.read("action", false, |action| action.choice(&[("block", false), ("warn", true)]))?,
+            max_event_bytes: section.read("max_event_bytes", DEFAULT_EVENT_BYTES, |value| {
+                Ok(usize::try_from(value.count()?).ok().and_then(NonZeroUsize::new).unwrap_or(DEFAULT_EVENT_BYTES))
+            })?,
+            mode: section.read("mode", SseMode::Event, |mode| {
+                let modes = [("event", SseMode::Event), ("sentence", SseMode::Sentence), ("buffer", SseMode::Buffer)];
+                mode.choice(&modes)
+            })?,
+        })
+    }
 }
 
 impl Default for ResponseScanning {
     fn default() -> Self {
-        Self { enabled: true, warn_only: false, exempt_domains: DomainList::default() }
+        Self { enabled: true, warn_only: false, exempt_domains: DomainList::default(), sse: SseStreaming::default() }
     }
 }
 
@@ -85,6 +149,7 @@ impl ResponseScanning {
             enabled: section.read("enabled", true, Value::boolean)?,
             warn_only: matches!(action, Action::Warn),
             exempt_domains: section.read("exempt_domains", DomainList::default(), Value::parse_list)?,
+            sse: section.read("sse_streaming", SseStreaming::default(), SseStreaming::read)?,
         })
     }
 }

@@ -35,7 +35,7 @@ impl Blocked<'_> {
         if self.version == HttpVersion::Http1 && self.body_unread {
             response = response.header(header::CONNECTION, "close");
         }
-        let built = if self.grpc { grpc(response, reason, &self.message(reason)) } else { self.json(response, reason) };
+        let built = if self.grpc { grpc(response, reason, &said(self.verdict).1) } else { self.json(response, reason) };
         // Every value above is made of ASCII literals, digits and JSON; should that ever fail, the status alone must do.
         built.unwrap_or_else(|_| {
             let mut bare = Response::new(Full::default());
@@ -48,7 +48,7 @@ impl Blocked<'_> {
         let body = serde_json::json!({ "error": {
             "type": "pipelock_blocked",
             "code": reason.as_str(),
-            "message": self.message(reason),
+            "message": said(self.verdict).1,
             "request_id": self.id.to_string(),
         }})
         .to_string();
@@ -58,14 +58,18 @@ impl Blocked<'_> {
             .header(header::CONTENT_LENGTH, body.len())
             .body(if self.method == Method::HEAD { Full::default() } else { Full::new(body.into()) })
     }
+}
 
-    fn message(&self, reason: BlockReason) -> String {
-        let mut rules: Vec<&str> = self.verdict.findings.iter().map(|finding| &*finding.rule).collect();
-        rules.sort_unstable();
-        rules.dedup();
-        let what = explanation(reason);
-        if rules.is_empty() { format!("blocked: {what}") } else { format!("blocked: {what} ({})", rules.join(", ")) }
-    }
+/// The code and the sentence by which a refusal is told.
+pub(super) fn said(verdict: &Verdict) -> (&'static str, String) {
+    let reason = verdict.reason.unwrap_or(BlockReason::ScanLimit);
+    let mut rules: Vec<&str> = verdict.findings.iter().map(|finding| &*finding.rule).collect();
+    rules.sort_unstable();
+    rules.dedup();
+    let what = explanation(reason);
+    let message =
+        if rules.is_empty() { format!("blocked: {what}") } else { format!("blocked: {what} ({})", rules.join(", ")) };
+    (reason.as_str(), message)
 }
 
 /// Whether the request is a gRPC call, whose errors have a shape of their own.

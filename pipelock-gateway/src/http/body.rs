@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Error;
 use super::budget::Lease;
+use super::inspect::Release;
 use super::judged::JudgedStream;
 use super::log::ExchangeLog;
 
@@ -78,6 +79,20 @@ impl Held {
         self.bytes -= chunk.len();
         self.started = true;
         Some(chunk)
+    }
+
+    /// Drops all but the first `kept` bytes, and the trailer fields.
+    pub(super) fn forget(&mut self, kept: usize) {
+        let mut left = kept.min(self.bytes);
+        self.bytes = left;
+        self.close_tail();
+        for chunk in &mut self.chunks {
+            chunk.truncate(left);
+            left -= chunk.len();
+        }
+        self.chunks.retain(|chunk| !chunk.is_empty());
+        self.trailers = None;
+        self.started = true;
     }
 
     /// Takes the trailer fields, once.
@@ -169,6 +184,13 @@ pub(super) enum ToWorkload {
     },
     /// None: the connection changes hands.
     Switched,
+}
+
+impl ToWorkload {
+    /// Whether it may end otherwise than announced: a stream of events, which is ended with an event of ours when it is stopped.
+    pub(super) fn may_change_length(&self) -> bool {
+        matches!(self, Self::Judged { stream, .. } if stream.release != Release::Lines && stream.decoder.is_none())
+    }
 }
 
 impl Body for ToWorkload {

@@ -56,6 +56,7 @@ impl Running {
             let verdict = connection.inspect.uninspectable_answer(exchange, self.id, reason);
             return if self.log.judged(verdict).is_block() { Err(Withheld) } else { Ok(relayed(body)) };
         };
+        let release = judge.release();
         let mut stream = Box::new(JudgedStream {
             direction: Direction::Response,
             body,
@@ -70,6 +71,9 @@ impl Running {
             id: self.id,
             log: Arc::clone(&self.log),
             stopped: CancellationToken::new(),
+            release,
+            pause: None,
+            parting: None,
         });
         let (bytes, patience) = match declared_length(&head.headers) {
             _ if is_event_stream(&head.headers) => return Ok(ToWorkload::Judged { stream, failed: None }),

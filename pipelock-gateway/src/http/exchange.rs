@@ -134,6 +134,7 @@ impl Running {
             out_expect: !body.is_end_stream(),
             in_upgrade: switch.is_some(),
             out_extensions: switch == Some(Switch::WebSocket),
+            ..Leave::default()
         };
         self.prepare_head(&mut head, leave)?;
         if switch.is_some() {
@@ -256,7 +257,8 @@ impl Running {
         };
         self.log.answered(response.status());
         let (mut head, ()) = response.into_parts();
-        head.headers = hygiene::forwarded(head.headers, Leave { in_upgrade: switched, ..Leave::default() });
+        let leave = Leave { in_upgrade: switched, out_length: body.may_change_length(), ..Leave::default() };
+        head.headers = hygiene::forwarded(head.headers, leave);
         Response::from_parts(head, body)
     }
 

@@ -10,6 +10,7 @@ use super::websocket;
 
 /// What is to be left out beside hop-by-hop fields.
 #[derive(Clone, Copy, Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "four questions that do not depend on each other")]
 pub(super) struct Leave {
     /// The body was held back, so that `100 Continue` has been said already; the upstream gets the body at once.
     pub(super) out_expect: bool,
@@ -17,6 +18,8 @@ pub(super) struct Leave {
     pub(super) in_upgrade: bool,
     /// The request asks for a WebSocket, whose extensions would hide what it says.
     pub(super) out_extensions: bool,
+    /// The body may come out shorter or longer than announced.
+    pub(super) out_length: bool,
 }
 
 /// The fields of `headers` that go on to the other leg, in their order; the same map when nothing is to be dropped.
@@ -66,6 +69,7 @@ fn drops(name: &HeaderName, leave: Leave) -> bool {
     match name.as_str() {
         "proxy-connection" | "http2-settings" => true,
         "expect" => leave.out_expect,
+        "content-length" => leave.out_length,
         "upgrade" => !leave.in_upgrade,
         websocket::EXTENSIONS => leave.out_extensions,
         _ => false,

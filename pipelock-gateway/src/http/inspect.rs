@@ -1,10 +1,12 @@
 //! How a message part is shown to a judge, and what may come back.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::HeaderMap;
 use http::request::Parts;
 
+use super::sse::deltas::Dialect;
 use crate::model::{
     BlockReason, FrontDoor, HttpVersion, OriginalDst, PeerName, RequestId, RequestRecord, Verdict, Workload,
 };
@@ -68,11 +70,38 @@ pub trait BodyInspect: Send {
     /// Shows the next bytes.
     fn push(&mut self, bytes: &[u8]) -> Step;
 
+    /// What lets bytes go, beside what [`BodyInspect::push`] says; asked of judges of answers.
+    fn release(&self) -> Release {
+        Release::Lines
+    }
+
+    /// Nothing more has come for as long as [`Release::StepsFor`] says: how many of the last bytes are still not to go.
+    fn lapsed(&mut self) -> usize {
+        usize::MAX
+    }
+
+    /// Whose language a stream of events speaks, when it is known: such a stream is not broken off, but ended as that
+    /// provider ends one in which something went wrong.
+    fn dialect(&self) -> Option<Dialect> {
+        None
+    }
+
     /// Shows the trailer fields, if there are any, after the last bytes and before [`BodyInspect::finish`].
     fn trailers(&mut self, trailers: &HeaderMap);
 
     /// The body is complete: the verdict on all of it.
     fn finish(self: Box<Self>) -> Verdict;
+}
+
+/// What lets the bytes of an answer go that is judged on its way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Release {
+    /// Steps, and a pause of the upstream: up to the last line end, because a reader waits for lines.
+    Lines,
+    /// Steps alone.
+    Steps,
+    /// Steps, and a pause of this length, see [`BodyInspect::lapsed`].
+    StepsFor(Duration),
 }
 
 /// What may happen with the bytes shown so far.

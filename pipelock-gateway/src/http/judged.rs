@@ -9,7 +9,7 @@
 //! events, NDJSON). What a judge finds over several such lines is found at the last of them.
 
 use std::collections::VecDeque;
-use std::future::poll_fn;
+use std::future::{Future as _, poll_fn};
 use std::ops::ControlFlow;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -19,14 +19,15 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body::{Body, Frame};
 use hyper::body::Incoming;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, Sleep, sleep_until, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use super::body::Held;
 use super::coding::{Decoder, Undecodable};
-use super::inspect::{BodyInspect, Exchange, Inspect, Step};
+use super::inspect::{BodyInspect, Exchange, Inspect, Release, Step};
 use super::log::ExchangeLog;
-use super::{Error, Limits};
+use super::sse::deltas::Dialect;
+use super::{Error, Limits, block};
 use crate::model::{Action, BlockReason, RequestId, Verdict};
 
 /// Which way a body goes.
@@ -57,6 +58,12 @@ pub(super) struct JudgedStream {
     pub(super) log: Arc<ExchangeLog>,
     /// Tells the response side of a request.
     pub(super) stopped: CancellationToken,
+    /// What lets bytes of an answer go.
+    pub(super) release: Release,
+    /// Runs while an answer pauses.
+    pub(super) pause: Option<Pin<Box<Sleep>>>,
+    /// Said in place of what was stopped, so that the answer ends as one of its provider's that went wrong.
+    pub(super) parting: Option<Bytes>,
 }
 
 /// How reading ahead ended.
@@ -78,14 +85,18 @@ impl JudgedStream {
                 return Poll::Ready(Some(Ok(Frame::data(chunk))));
             }
             if self.ended {
+                if let Some(parting) = self.parting.take() {
+                    return Poll::Ready(Some(Ok(Frame::data(parting))));
+                }
                 return Poll::Ready(self.held.take_trailers().map(|trailers| Ok(Frame::trailers(trailers))));
             }
             let Poll::Ready(step) = self.poll_take(cx) else {
-                if self.direction == Direction::Response && self.progress.release_lines() {
+                if self.direction == Direction::Response && self.poll_pause(cx) {
                     continue;
                 }
                 return Poll::Pending;
             };
+            self.pause = None;
             if let Err(error) = step {
                 if matches!(error, Error::Stopped) {
                     self.stopped.cancel();
@@ -93,6 +104,24 @@ impl JudgedStream {
                 return Poll::Ready(Some(Err(error)));
             }
         }
+    }
+
+    /// The upstream says nothing for now: whether that lets bytes go.
+    fn poll_pause(&mut self, cx: &mut Context<'_>) -> bool {
+        let patience = match self.release {
+            Release::Lines => return self.progress.release_lines(),
+            Release::Steps => return false,
+            Release::StepsFor(patience) => patience,
+        };
+        if self.progress.withheld() == 0 {
+            return false;
+        }
+        let pause = self.pause.get_or_insert_with(|| Box::pin(sleep_until(Instant::now() + patience)));
+        if pause.as_mut().poll(cx).is_pending() {
+            return false;
+        }
+        let hold = self.judge.as_mut().map_or(0, |judge| judge.lapsed());
+        self.progress.release_but(hold)
     }
 
     /// Reads and judges up to `limit` bytes before any leaves, for at most `patience`.
@@ -121,7 +150,7 @@ impl JudgedStream {
 
     /// Whether the last frame has gone out.
     pub(super) fn is_end_stream(&self) -> bool {
-        self.ended && self.held.is_end()
+        self.ended && self.held.is_end() && self.parting.is_none()
     }
 
     /// Nothing more comes; what was judged final may still go, the rest is forgotten.
@@ -188,19 +217,32 @@ impl JudgedStream {
             self.progress.release_all();
             return Ok(());
         };
+        let coded = self.decoder.is_some();
+        let dialect = judge.dialect().filter(|_| self.direction == Direction::Response && !coded);
         let incomplete = !stopped && self.decoder.take().is_some_and(|decoder| decoder.finish().is_err());
         let verdict = self.log.timed(|| judge.finish());
         // A stop means block. Only a warning, said in so many words by audit mode, lets the body pass.
         if stopped && verdict.action == Action::Allow {
             self.log.judged(Verdict::block(BlockReason::ScanLimit));
         }
-        if self.log.judged(verdict).is_block() {
-            return Err(Error::Stopped);
+        let verdict = self.log.judged(verdict);
+        if verdict.is_block() {
+            return self.part(dialect, &verdict);
         }
         if incomplete {
             return self.give_up(BlockReason::BodyUndecodable);
         }
         self.progress.release_all();
+        Ok(())
+    }
+
+    /// Ends a body that is stopped: as its provider would, where that is known, or else so that it cannot be taken for complete.
+    fn part(&mut self, dialect: Option<Dialect>, verdict: &Verdict) -> Result<(), Error> {
+        let Some(dialect) = dialect else { return Err(Error::Stopped) };
+        let (code, message) = block::said(verdict);
+        self.parting = Some(dialect.error_event(code, &message, &self.id.to_string()).into());
+        self.held.forget(self.progress.releasable());
+        self.ended = true;
         Ok(())
     }
 
@@ -299,6 +341,14 @@ impl Progress {
         let before = self.released;
         let coded = !self.pieces.is_empty() || self.shown != self.received;
         self.release_shown(self.line_end, coded);
+        self.released > before
+    }
+
+    /// Releases all but the last `hold` bytes shown; whether that was more than before.
+    fn release_but(&mut self, hold: usize) -> bool {
+        let before = self.released;
+        let coded = !self.pieces.is_empty() || self.shown != self.received;
+        self.release_shown(self.shown.saturating_sub(hold as u64), coded);
         self.released > before
     }
 

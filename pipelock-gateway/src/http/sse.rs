@@ -2,9 +2,11 @@
 //!
 //! Pure, over hostile bytes, fed in any pieces. Nothing is ever written anew: a caller forwards the original bytes up to
 //! [`Parser::settled`] and reads the content from [`Event`]. Used on answers (`judged`, by way of the judge) and by whoever
-//! reads JSON-RPC from such a stream.
+//! reads JSON-RPC from such a stream. What providers put into the events is in [`deltas`].
 //!
 //! Source: WHATWG HTML §9.2.5 and §9.2.6. Lines end in LF, CR or CRLF, also mixed; a byte order mark may come first.
+
+pub mod deltas;
 
 /// An event grew over the bound; what is left of it is skipped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

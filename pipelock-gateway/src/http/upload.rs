@@ -22,7 +22,7 @@ use super::Error;
 use super::body::{Held, ToUpstream};
 use super::coding::{Decoder, Undecodable};
 use super::exchange::{Running, Upload};
-use super::inspect::{BodyInspect, Step};
+use super::inspect::{BodyInspect, Release, Step};
 use super::judged::{Direction, JudgedStream, Progress};
 use crate::model::{Action, BlockReason, Verdict};
 
@@ -202,6 +202,9 @@ impl Running {
             id: self.id,
             log: Arc::clone(&self.log),
             stopped: stopped.clone(),
+            release: Release::Steps,
+            pause: None,
+            parting: None,
         };
         Upload::Forward { body: ToUpstream::Judged(Box::new(stream)), stopped: Some(stopped) }
     }

@@ -1,11 +1,15 @@
 //! The judge that HTTP asks: scans what it is shown, folds findings into verdicts, and hands records to the report.
 
+mod events;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue};
 use zeroize::Zeroize;
+
+use events::EventJudge;
 
 use super::snapshot::Snapshot;
 use super::workloads::Sender;
@@ -41,6 +45,10 @@ impl Scanner {
     /// The same for an answer, where configuration may ask for warnings only.
     fn fold_answer(&self, findings: Vec<Finding>) -> Verdict {
         self.soften_answer(self.0.fold(findings))
+    }
+
+    fn cannot_show_answer(&self, reason: BlockReason) -> Verdict {
+        self.soften_answer(verdict::uninspectable(self.0.verdict, reason))
     }
 
     fn soften_answer(&self, mut verdict: Verdict) -> Verdict {
@@ -168,10 +176,18 @@ impl Inspect for Judge {
         _id: RequestId,
         head: &http::response::Parts,
     ) -> Option<Box<dyn BodyInspect>> {
+        let events = is_event_stream(&head.headers);
+        if events && !self.scanner.0.responses.sse.enabled {
+            return None;
+        }
         if !is_text(&head.headers) || !self.scanner.0.judges_answers_of(Peer::of(exchange).proven()) {
             return None;
         }
         let stream = self.scanner.0.engine.stream(Surface::Response, StreamOptions { encoding: Encoding::Json });
+        if events {
+            let settings = self.scanner.0.responses.sse;
+            return Some(Box::new(EventJudge::new(self.scanner.clone(), settings, stream)));
+        }
         Some(Box::new(AnswerJudge { scanner: self.scanner.clone(), stream, found: 0 }))
     }
 
@@ -180,7 +196,7 @@ impl Inspect for Judge {
     }
 
     fn uninspectable_answer(&self, _exchange: &Exchange, _id: RequestId, reason: BlockReason) -> Verdict {
-        self.scanner.soften_answer(verdict::uninspectable(self.scanner.0.verdict, reason))
+        self.scanner.cannot_show_answer(reason)
     }
 
     fn websocket_opened(&self) -> Box<dyn Send> {
@@ -369,6 +385,11 @@ fn is_text(headers: &HeaderMap) -> bool {
         || kind == "image/svg+xml"
 }
 
+/// A stream of events (WHATWG HTML §9.2), parameters ignored.
+fn is_event_stream(headers: &HeaderMap) -> bool {
+    headers.get(http::header::CONTENT_TYPE).is_some_and(|kind| has_essence(kind, b"text/event-stream"))
+}
+
 /// Whom a message is for.
 #[derive(Debug)]
 struct Peer {
@@ -397,8 +418,13 @@ impl Peer {
 
 /// `application/x-www-form-urlencoded`, parameters ignored.
 fn is_form(content_type: &HeaderValue) -> bool {
+    has_essence(content_type, b"application/x-www-form-urlencoded")
+}
+
+/// Whether a type is this one, whatever its parameters.
+fn has_essence(content_type: &HeaderValue, wanted: &[u8]) -> bool {
     let essence = content_type.as_bytes().split(|b| *b == b';').next().unwrap_or_default();
-    essence.trim_ascii().eq_ignore_ascii_case(b"application/x-www-form-urlencoded")
+    essence.trim_ascii().eq_ignore_ascii_case(wanted)
 }
 
 #[cfg(test)]
@@ -466,7 +492,7 @@ mod tests {
         }
     }
 
-    fn scanner() -> Scanner {
+    pub(super) fn scanner() -> Scanner {
         let options = crate::pipeline::SnapshotOptions {
             open_tls: false,
             roots: crate::tls::RootLocations::default(),

@@ -215,3 +215,73 @@ async fn an_answer_that_stalls_arrives_as_far_as_it_goes() {
     rig.client_gets("x".repeat(5000 - 13)).await;
     assert_eq!(rig.record().await.verdict.action, Action::Allow);
 }
+
+/// The head of a stream of events in a provider's dialect.
+fn provider(dialect: &str) -> String {
+    EVENTS.replacen("\r\n\r\n", &format!("\r\nX-Dialect: {dialect}\r\n\r\n"), 1)
+}
+
+#[tokio::test]
+async fn a_providers_stream_leaves_event_by_event_and_keep_alives_at_once() {
+    let head = provider("openai");
+    let mut rig = Setup::http1().start().await;
+    rig.send(GET).await;
+    rig.upstream_gets(GET).await;
+    rig.respond(&head).await;
+    rig.client_gets(&head).await;
+    for (sent, seen) in [
+        ("data: 1\n\n", "data: 1\n\n"),
+        (": keep-alive\n\n", ": keep-alive\n\n"),
+        ("data: 2\r\n\r\ndata: th", "data: 2\r\n\r\n"),
+        // Original bytes, in the pieces they came in.
+        ("ree\r\r", "data: th|ree\r\r"),
+    ] {
+        rig.respond(chunk(sent)).await;
+        for piece in seen.split_inclusive('|') {
+            rig.client_gets(chunk(piece.trim_end_matches('|'))).await;
+        }
+    }
+    rig.respond("0\r\n\r\n").await;
+    rig.client_gets("0\r\n\r\n").await;
+}
+
+#[tokio::test]
+async fn a_stopped_stream_of_a_provider_ends_with_its_error_event() {
+    for (dialect, begins) in [("openai", "data: {\"error\":{"), ("anthropic", "event: error\ndata: {\"error\":{")] {
+        let head = provider(dialect);
+        let mut rig = Setup::http1().start().await;
+        rig.send(GET).await;
+        rig.upstream_gets(GET).await;
+        rig.respond(&head).await;
+        rig.respond(chunk("data: first\n\n")).await;
+        rig.client_gets(&head).await;
+        rig.client_gets(chunk("data: first\n\n")).await;
+        // An event that is complete behind the last one goes with it; the one that is stopped does not.
+        rig.respond(chunk(&format!("data: {MARKER}\n\n"))).await;
+        let mut rest = Vec::new();
+        within(async {
+            while !rest.ends_with(b"0\r\n\r\n") {
+                rest.push(tokio::io::AsyncReadExt::read_u8(&mut rig.client).await.unwrap());
+            }
+        })
+        .await;
+        let rest = String::from_utf8(rest).unwrap();
+        let (_, event) = rest.split_once("\r\n").unwrap();
+        assert!(event.starts_with(begins) && event.contains("\"code\":\"secret\""), "{event}");
+        assert!(event.ends_with("\n\n\r\n0\r\n\r\n") && !event.contains(MARKER), "a clean end: {event}");
+        let record = rig.record().await;
+        assert_eq!((record.status, record.verdict.reason), (Some(200), Some(BlockReason::Secret)));
+    }
+}
+
+#[tokio::test]
+async fn a_providers_stream_of_known_length_can_still_be_stopped() {
+    let head = provider("openai").replace("Transfer-Encoding: chunked", "Content-Length: 100");
+    let mut rig = Setup::http1().start().await;
+    rig.send(GET).await;
+    rig.upstream_gets(GET).await;
+    rig.respond(head).await;
+    rig.respond(format!("data: {MARKER}\n\n")).await;
+    let head = rig.client_head().await;
+    assert!(!head.to_lowercase().contains("content-length") && head.contains("transfer-encoding: chunked"), "{head}");
+}

@@ -6,8 +6,11 @@ use std::time::Duration;
 
 use http::HeaderMap;
 use http::request::Parts;
+use pipelock_gateway::http::sse::Parser;
+use pipelock_gateway::http::sse::deltas::Dialect;
 use pipelock_gateway::http::{
-    BodyBudget, BodyInspect, Error, Exchange, Inspect, Limits, Redial, RequestIds, Served, Session, Step, serve,
+    BodyBudget, BodyInspect, Error, Exchange, Inspect, Limits, Redial, Release, RequestIds, Served, Session, Step,
+    serve,
 };
 use pipelock_gateway::model::{
     Action, BlockReason, ConnId, Evidence, Family, Finding, FrontDoor, HttpVersion, OriginalDst, PeerName, RequestId,
@@ -67,7 +70,8 @@ impl Inspect for Judge {
     }
 
     fn request_body(&self, _: &Exchange, _: RequestId, _: &Parts) -> Box<dyn BodyInspect> {
-        Box::new(BodyJudge { audit: self.audit, seen: Vec::new(), hit: None, pushed: self.pushed.clone() })
+        let (seen, pushed) = (Vec::new(), self.pushed.clone());
+        Box::new(BodyJudge { audit: self.audit, seen, hit: None, pushed, events: None })
     }
 
     fn response_body(&self, _: &Exchange, _: RequestId, head: &http::response::Parts) -> Option<Box<dyn BodyInspect>> {
@@ -77,7 +81,13 @@ impl Inspect for Judge {
         if !is_message && !head.headers.get("content-type").is_some_and(is_text) {
             return None;
         }
-        Some(Box::new(BodyJudge { audit: self.audit, seen: Vec::new(), hit: None, pushed: self.pushed.clone() }))
+        let dialect = head.headers.get("x-dialect").map(|dialect| match dialect.as_bytes() {
+            b"anthropic" => Dialect::Anthropic,
+            _ => Dialect::OpenAiChat,
+        });
+        let events = dialect.map(|dialect| (Parser::new(1 << 20), dialect));
+        let (seen, pushed) = (Vec::new(), self.pushed.clone());
+        Some(Box::new(BodyJudge { audit: self.audit, seen, hit: None, pushed, events }))
     }
 
     fn uninspectable(&self, _: &Exchange, _: RequestId, reason: BlockReason) -> Verdict {
@@ -94,6 +104,8 @@ struct BodyJudge {
     seen: Vec<u8>,
     hit: Option<Surface>,
     pushed: mpsc::UnboundedSender<Vec<u8>>,
+    /// For a stream of events of a known provider.
+    events: Option<(Parser, Dialect)>,
 }
 
 impl BodyInspect for BodyJudge {
@@ -108,7 +120,21 @@ impl BodyInspect for BodyJudge {
                 return Step::Stop;
             }
         }
-        Step::Hold(MARKER.len() - 1)
+        match &mut self.events {
+            Some((parser, _)) => {
+                parser.push(bytes, |_| ()).unwrap();
+                Step::Hold(usize::try_from(parser.pending()).unwrap())
+            }
+            None => Step::Hold(MARKER.len() - 1),
+        }
+    }
+
+    fn release(&self) -> Release {
+        if self.events.is_some() { Release::Steps } else { Release::Lines }
+    }
+
+    fn dialect(&self) -> Option<Dialect> {
+        self.events.as_ref().map(|(_, dialect)| *dialect)
     }
 
     fn trailers(&mut self, trailers: &HeaderMap) {
