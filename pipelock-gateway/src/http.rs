@@ -69,8 +69,11 @@ pub struct Session {
 /// Bounds on one connection. The defaults are those of gateway-wide configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Request body bytes that can be held to be judged; larger bodies are put to [`Inspect::uninspectable`].
+    /// Request body bytes that are held until all of them are judged.
     pub max_body_bytes: usize,
+    /// Bytes of a larger body, which is judged while it passes and broken off before its end when something is found; beyond
+    /// it is put to [`Inspect::uninspectable`]. Not above [`Limits::max_body_bytes`]: no body passes that was not held.
+    pub max_streamed_bytes: u64,
     /// Bytes a body may decode to.
     pub max_decoded_bytes: u64,
     /// Decoded bytes for each byte received, beyond the first MiB.
@@ -95,6 +98,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             max_body_bytes: 5 << 20,
+            max_streamed_bytes: 64 << 20,
             max_decoded_bytes: 50 << 20,
             max_decode_ratio: 100,
             budget_patience: Duration::from_secs(10),

@@ -65,6 +65,7 @@ impl Running {
             held: Held::new(connection.budget.lease()),
             progress: Progress::default(),
             max_held: limits.max_body_bytes,
+            max_bytes: u64::MAX,
             ended: false,
             inspect: Arc::clone(&connection.inspect),
             exchange: Arc::clone(&connection.exchange),

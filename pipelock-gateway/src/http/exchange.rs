@@ -25,7 +25,7 @@ use super::hygiene::{self, Leave};
 use super::log::{ExchangeLog, Tally};
 use super::tasks::Tasks;
 use super::upstream::Upstream;
-use super::{BodyBudget, Error, Exchange, Inspect, Limits, RequestIds, framing, upgrade, websocket};
+use super::{BodyBudget, Error, Exchange, Inspect, Limits, RequestIds, framing, upgrade, upload, websocket};
 use crate::model::{BlockReason, HttpVersion, RequestId, Side, Verdict};
 
 /// How much of a refused HTTP/2 body is read: the window a client may fill before it hears anything (RFC 9113 §6.9.2).
@@ -126,6 +126,7 @@ impl Running {
             }
             return Ok(self.refuse(unread));
         }
+        let both_ways = upload::streams_both_ways(&head.headers);
         let (body, stopped) = match self.upload(&head, body).await? {
             Upload::Forward { body, stopped } => (body, stopped),
             Upload::Refused { unread } => return Ok(self.refuse(unread)),
@@ -148,7 +149,11 @@ impl Running {
             }
         };
         match self.forward(Request::from_parts(head, body), stopped.as_ref()).await {
-            Ok(response) => Ok(self.relay(response, switching, stopped).await),
+            // A large body that is stopped now may have been answered already; nothing of the answer has been passed on.
+            Ok(_) if !both_ways && stopped.as_ref().is_some_and(CancellationToken::is_cancelled) => {
+                Ok(self.refuse(true))
+            }
+            Ok(response) => Ok(self.relay(response, switching, stopped.filter(|_| both_ways)).await),
             // The judge's stop surfaces as a failure of the body it refused.
             Err(_) if stopped.as_ref().is_some_and(CancellationToken::is_cancelled) => Ok(self.refuse(true)),
             Err(Error::Upstream(error)) if error.is_parse() => Ok(self.unusable_upstream()),

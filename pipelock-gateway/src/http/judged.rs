@@ -51,6 +51,8 @@ pub(super) struct JudgedStream {
     pub(super) progress: Progress,
     /// More than this is never held back; a judge that asks for it cannot judge this body.
     pub(super) max_held: usize,
+    /// No more than this may come.
+    pub(super) max_bytes: u64,
     pub(super) ended: bool,
     pub(super) inspect: Arc<dyn Inspect>,
     pub(super) exchange: Arc<Exchange>,
@@ -91,10 +93,11 @@ impl JudgedStream {
                 return Poll::Ready(self.held.take_trailers().map(|trailers| Ok(Frame::trailers(trailers))));
             }
             let Poll::Ready(step) = self.poll_take(cx) else {
-                if self.direction == Direction::Response && self.poll_pause(cx) {
-                    continue;
+                match self.poll_pause(cx) {
+                    Ok(true) => continue,
+                    Ok(false) => return Poll::Pending,
+                    Err(error) => return Poll::Ready(Some(Err(error))),
                 }
-                return Poll::Pending;
             };
             self.pause = None;
             if let Err(error) = step {
@@ -106,22 +109,25 @@ impl JudgedStream {
         }
     }
 
-    /// The upstream says nothing for now: whether that lets bytes go.
-    fn poll_pause(&mut self, cx: &mut Context<'_>) -> bool {
+    /// The sender says nothing for now: whether that lets bytes of an answer go. A request may not pause for ever.
+    fn poll_pause(&mut self, cx: &mut Context<'_>) -> Result<bool, Error> {
         let patience = match self.release {
-            Release::Lines => return self.progress.release_lines(),
-            Release::Steps => return false,
+            Release::Lines => return Ok(self.progress.release_lines()),
+            Release::Steps => return Ok(false),
             Release::StepsFor(patience) => patience,
         };
-        if self.progress.withheld() == 0 {
-            return false;
+        if self.direction == Direction::Response && self.progress.withheld() == 0 {
+            return Ok(false);
         }
         let pause = self.pause.get_or_insert_with(|| Box::pin(sleep_until(Instant::now() + patience)));
         if pause.as_mut().poll(cx).is_pending() {
-            return false;
+            return Ok(false);
+        }
+        if self.direction == Direction::Request {
+            return Err(Error::BodyTimeout);
         }
         let hold = self.judge.as_mut().map_or(0, |judge| judge.lapsed());
-        self.progress.release_but(hold)
+        Ok(self.progress.release_but(hold))
     }
 
     /// Reads and judges up to `limit` bytes before any leaves, for at most `patience`.
@@ -203,7 +209,9 @@ impl JudgedStream {
         self.held.push(data);
         match shown {
             Ok(ControlFlow::Break(())) => self.conclude(true),
-            Ok(ControlFlow::Continue(())) if self.progress.withheld() > self.max_held as u64 => {
+            Ok(ControlFlow::Continue(()))
+                if self.progress.withheld() > self.max_held as u64 || self.progress.received > self.max_bytes =>
+            {
                 self.give_up(BlockReason::BodyTooLarge)
             }
             Ok(ControlFlow::Continue(())) => Ok(()),
@@ -272,13 +280,20 @@ pub(super) struct Progress {
     shown: u64,
     /// End of the last complete line among them.
     line_end: u64,
+    /// The last byte received never goes before the end: a length announced makes it the end of the message.
+    keeps_last: bool,
     /// For coded bodies: where each piece ended, as received and as shown. A piece is released as a whole.
     pieces: VecDeque<(u64, u64)>,
 }
 
 impl Progress {
+    /// At the beginning of a body; with `keeps_last` its last byte waits for the verdict on all of it.
+    pub(super) fn keeping_last(keeps_last: bool) -> Self {
+        Self { keeps_last, ..Self::default() }
+    }
+
     /// Shows a piece to the judge and releases what that makes final.
-    fn show(
+    pub(super) fn show(
         &mut self,
         judge: &mut dyn BodyInspect,
         decoder: Option<&mut Decoder>,
@@ -324,11 +339,12 @@ impl Progress {
     /// Everything shown before `final_end` may go.
     fn release_shown(&mut self, final_end: u64, coded: bool) {
         if !coded {
-            self.released = self.released.max(final_end);
+            let end = if self.keeps_last { final_end.min(self.received.saturating_sub(1)) } else { final_end };
+            self.released = self.released.max(end);
             return;
         }
         while let Some(&(received, shown)) = self.pieces.front() {
-            if shown > final_end {
+            if shown > final_end || (self.keeps_last && received == self.received) {
                 break;
             }
             self.released = self.released.max(received);

@@ -22,7 +22,7 @@ use super::Error;
 use super::body::{Held, ToUpstream};
 use super::coding::{Decoder, Undecodable};
 use super::exchange::{Running, Upload};
-use super::inspect::{BodyInspect, Release, Step};
+use super::inspect::{BodyInspect, Release};
 use super::judged::{Direction, JudgedStream, Progress};
 use crate::model::{Action, BlockReason, Verdict};
 
@@ -38,6 +38,8 @@ enum Halt {
     Stopped,
     /// It cannot be shown.
     Unshowable(BlockReason),
+    /// More than can be held has come.
+    Full,
     /// No room for it.
     Overloaded,
 }
@@ -47,6 +49,7 @@ struct Reading {
     judge: Box<dyn BodyInspect>,
     decoder: Option<Decoder>,
     held: Held,
+    progress: Progress,
 }
 
 impl Running {
@@ -59,7 +62,7 @@ impl Running {
         if streams_both_ways(&head.headers) {
             return Ok(self.judge_on_the_way(head, body));
         }
-        if declared_length(&head.headers).is_some_and(|length| length > limits.max_body_bytes as u64) {
+        if declared_length(&head.headers).is_some_and(|length| length > self.most_bytes()) {
             return Ok(self.give_up(BlockReason::BodyTooLarge, None, self.nothing_held(), Some(body)));
         }
         match Decoder::for_head(&head.headers, limits.max_decoded_bytes, limits.max_decode_ratio) {
@@ -70,7 +73,9 @@ impl Running {
 
     async fn hold(&self, head: &Parts, mut body: Incoming, decoder: Option<Decoder>) -> Result<Upload, Error> {
         let started = Instant::now();
-        let mut reading = Reading { judge: self.open_judge(head), decoder, held: self.nothing_held() };
+        // Where the end is known to the upstream, the last byte must not leave before the verdict on all of them.
+        let progress = Progress::keeping_last(head.headers.contains_key(header::CONTENT_LENGTH));
+        let mut reading = Reading { judge: self.open_judge(head), decoder, held: self.nothing_held(), progress };
         loop {
             let frame = match timeout(self.connection.limits.body_idle, body.frame()).await {
                 Err(_) => return Err(Error::BodyTimeout),
@@ -92,7 +97,7 @@ impl Running {
     }
 
     async fn take_in(&self, reading: &mut Reading, frame: Frame<Bytes>) -> Result<(), Halt> {
-        let Reading { judge, decoder, held } = reading;
+        let Reading { judge, decoder, held, progress } = reading;
         let data = match frame.into_data() {
             Ok(data) => data,
             Err(other) => {
@@ -106,16 +111,18 @@ impl Running {
         self.log.request_body(data.len());
         let total = held.bytes().saturating_add(data.len());
         let limits = &self.connection.limits;
-        if total > limits.max_body_bytes {
+        let full = total > limits.max_body_bytes;
+        if full && self.most_bytes() <= limits.max_body_bytes as u64 {
             held.push(data);
             return Err(Halt::Unshowable(BlockReason::BodyTooLarge));
         }
         if !held.lease.cover(total, limits.budget_patience).await {
             return Err(Halt::Overloaded);
         }
-        let shown = self.log.timed(|| show(judge.as_mut(), decoder.as_mut(), &data));
+        let shown = self.log.timed(|| progress.show(judge.as_mut(), decoder.as_mut(), &data));
         held.push(data);
         match shown {
+            Ok(ControlFlow::Continue(())) if full => Err(Halt::Full),
             Ok(ControlFlow::Continue(())) => Ok(()),
             Ok(ControlFlow::Break(())) => Err(Halt::Stopped),
             Err(Undecodable) => Err(Halt::Unshowable(BlockReason::BodyUndecodable)),
@@ -124,7 +131,7 @@ impl Running {
 
     /// The body is complete.
     fn conclude(&self, reading: Reading) -> Upload {
-        let Reading { judge, decoder, held } = reading;
+        let Reading { judge, decoder, held, .. } = reading;
         if decoder.is_some_and(|decoder| decoder.finish().is_err()) {
             return self.give_up(BlockReason::BodyUndecodable, Some(judge), held, None);
         }
@@ -138,6 +145,7 @@ impl Running {
     fn halt(&self, halt: Halt, reading: Reading, rest: Incoming) -> Upload {
         match halt {
             Halt::Unshowable(reason) => self.give_up(reason, Some(reading.judge), reading.held, Some(rest)),
+            Halt::Full => self.stream_on(reading, rest),
             Halt::Overloaded => {
                 self.log.judged(Verdict::block(BlockReason::Overloaded));
                 Upload::Refused { unread: true }
@@ -187,22 +195,42 @@ impl Running {
         if is_compressed_stream(&head.headers) {
             return self.give_up(BlockReason::BodyUndecodable, None, self.nothing_held(), Some(body));
         }
+        let (judge, held) = (self.open_judge(head), self.nothing_held());
+        let reading = Reading { judge, decoder: None, held, progress: Progress::default() };
+        // Client and server may think for as long as they like.
+        self.forward_judged(reading, body, Release::Steps, u64::MAX)
+    }
+
+    /// Goes on with a body that is larger than can be held: what is final of it leaves, and the rest is judged on its way.
+    fn stream_on(&self, reading: Reading, rest: Incoming) -> Upload {
+        self.forward_judged(reading, rest, Release::StepsFor(self.connection.limits.body_idle), self.most_bytes())
+    }
+
+    /// More bytes than this are not read of a body whose end is awaited.
+    fn most_bytes(&self) -> u64 {
+        let limits = &self.connection.limits;
+        limits.max_streamed_bytes.max(limits.max_body_bytes as u64)
+    }
+
+    fn forward_judged(&self, reading: Reading, body: Incoming, release: Release, max_bytes: u64) -> Upload {
+        let Reading { judge, decoder, held, progress } = reading;
         let stopped = CancellationToken::new();
         let stream = JudgedStream {
             direction: Direction::Request,
             body,
-            judge: Some(self.open_judge(head)),
-            held: self.nothing_held(),
-            decoder: None,
-            progress: Progress::default(),
-            max_held: self.connection.limits.max_body_bytes,
+            judge: Some(judge),
+            held,
+            decoder,
+            progress,
+            max_held: self.connection.limits.max_body_bytes.saturating_mul(2),
+            max_bytes,
             ended: false,
             inspect: Arc::clone(&self.connection.inspect),
             exchange: Arc::clone(&self.connection.exchange),
             id: self.id,
             log: Arc::clone(&self.log),
             stopped: stopped.clone(),
-            release: Release::Steps,
+            release,
             pause: None,
             parting: None,
         };
@@ -218,24 +246,8 @@ impl Running {
     }
 }
 
-/// Shows bytes to the judge, decoded.
-fn show(
-    judge: &mut dyn BodyInspect,
-    decoder: Option<&mut Decoder>,
-    data: &[u8],
-) -> Result<ControlFlow<()>, Undecodable> {
-    let mut push = |bytes: &[u8]| match judge.push(bytes) {
-        Step::Hold(_) => ControlFlow::Continue(()),
-        Step::Stop => ControlFlow::Break(()),
-    };
-    match decoder {
-        Some(decoder) => decoder.push(data, &mut push),
-        None => Ok(push(data)),
-    }
-}
-
 /// Calls whose request may stay open while the response already flows.
-fn streams_both_ways(headers: &HeaderMap) -> bool {
+pub(super) fn streams_both_ways(headers: &HeaderMap) -> bool {
     headers.get(header::CONTENT_TYPE).is_some_and(|value| {
         let value = value.as_bytes();
         value.starts_with(b"application/grpc") || value.starts_with(b"application/connect+")

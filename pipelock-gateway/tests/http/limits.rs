@@ -31,7 +31,7 @@ fn large_chunked() -> Vec<u8> {
 #[tokio::test]
 async fn a_body_too_large_is_answered_while_it_is_still_being_sent() {
     for request in [large_post(), large_chunked()] {
-        let mut rig = Setup::http1().start().await;
+        let mut rig = Setup::http1().limits(|limits| limits.max_streamed_bytes = 0).start().await;
         // Like Net::HTTP: write everything, then read. A reset instead of an answer would fail here.
         rig.send(&request).await;
         let answer = rig.client_answer().await;
@@ -46,7 +46,7 @@ async fn a_body_too_large_is_answered_while_it_is_still_being_sent() {
 #[tokio::test]
 async fn a_body_too_large_streams_through_in_audit() {
     for request in [large_post(), large_chunked()] {
-        let mut rig = Setup::http1().audit().start().await;
+        let mut rig = Setup::http1().limits(|limits| limits.max_streamed_bytes = 0).audit().start().await;
         let (mut read_half, mut write_half) = rig.client.split();
         let mut got = Vec::new();
         let sending = write_half.write_all(&request);
@@ -198,4 +198,78 @@ async fn the_future_of_a_connection_stays_small() {
         let rig = setup.start().await;
         assert!(rig.future_bytes <= 16 * 1024, "{} bytes", rig.future_bytes);
     }
+}
+
+/// Sends a request while the upstream is read to the end of what reaches it.
+async fn upload(rig: &mut crate::rig::Rig, request: &[u8]) -> Vec<u8> {
+    let (client, upstream) = (&mut rig.client, &mut rig.upstream);
+    let mut got = Vec::new();
+    let receiving = async {
+        while !(got.ends_with(b"\r\n0\r\n\r\n") || got.len() == request.len()) && upstream.read_buf(&mut got).await? > 0
+        {
+        }
+        std::io::Result::Ok(())
+    };
+    // Where it is stopped both may fail.
+    let _ = within(async { tokio::join!(client.write_all(request), receiving) }).await;
+    got
+}
+
+#[tokio::test]
+async fn a_body_larger_than_is_held_passes_judged() {
+    for request in [large_post(), large_chunked()] {
+        let mut rig = Setup::http1().start().await;
+        let got = upload(&mut rig, &request).await;
+        let head = got.windows(4).position(|window| window == b"\r\n\r\n").unwrap();
+        assert_eq!(memchr::memchr_iter(b'x', &got[head..]).count(), LARGE, "every byte arrives");
+        rig.respond(OK).await;
+        rig.client_gets(OK).await;
+        let record = rig.record().await;
+        assert_eq!((record.verdict.action, record.request_bytes), (Action::Allow, LARGE as u64));
+        assert_eq!(rig.shown().len(), LARGE, "all of it was shown to the judge");
+    }
+}
+
+#[tokio::test]
+async fn a_secret_at_the_end_of_a_large_body_never_arrives_and_the_request_never_ends() {
+    for mut request in [large_post(), large_chunked()] {
+        // The last bytes of the body, whatever the framing.
+        let end = request.len() - if request.ends_with(b"0\r\n\r\n") { 7 } else { 0 };
+        request[end - MARKER.len()..end].copy_from_slice(MARKER.as_bytes());
+        let mut rig = Setup::http1().start().await;
+        let got = upload(&mut rig, &request).await;
+        assert!(got.len() < request.len() && !got.ends_with(b"0\r\n\r\n"), "incomplete: {}", got.len());
+        assert!(memchr::memmem::find(&got, &MARKER.as_bytes()[..3]).is_none(), "nothing of the secret");
+        let answer = rig.client_answer().await;
+        assert!(answer.starts_with("HTTP/1.1 403 "), "{answer}");
+        assert_eq!(rig.record().await.verdict.reason, Some(BlockReason::Secret));
+    }
+}
+
+#[tokio::test]
+async fn the_answer_to_a_large_body_is_judged_too() {
+    let mut rig = Setup::http1().start().await;
+    upload(&mut rig, &large_post()).await;
+    let body = format!("please {MARKER}");
+    rig.respond(format!("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: {}\r\n\r\n{body}", body.len()))
+        .await;
+    assert!(rig.client_answer().await.starts_with("HTTP/1.1 403 "));
+}
+
+#[tokio::test]
+async fn a_body_that_outgrows_what_may_stream_is_broken_off() {
+    let mut rig = Setup::http1().limits(|limits| limits.max_streamed_bytes = 6 << 20).start().await;
+    let got = upload(&mut rig, &large_chunked()).await;
+    assert!(!got.ends_with(b"0\r\n\r\n"), "the upstream never sees its end");
+    let answer = rig.client_answer().await;
+    assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
+}
+
+#[tokio::test]
+async fn a_large_body_that_stalls_on_its_way_is_given_up() {
+    let mut rig = Setup::http1().limits(|limits| limits.body_idle = Duration::from_millis(100)).start().await;
+    let request = large_post();
+    let got = upload(&mut rig, &request[..request.len() - 1000]).await;
+    assert!(got.len() < request.len());
+    assert!(within(rig.served).await.unwrap().is_err());
 }
