@@ -3,6 +3,7 @@
 //! Under the feature `testing` only, and no interface: names change with the code they try.
 
 use crate::cli::scan::Record;
+pub use crate::http::fuzzing::{coding, framing, sse, websocket};
 pub use crate::scan::fuzzing::{decode, normalize, runs, stream, text, tools, url};
 
 /// Any line is a record or an error, and any record can be shown to the engine.

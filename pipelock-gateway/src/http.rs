@@ -19,6 +19,8 @@ mod download;
 mod downstream;
 mod exchange;
 mod framing;
+#[cfg(feature = "testing")]
+pub mod fuzzing;
 mod hygiene;
 mod inspect;
 mod judged;

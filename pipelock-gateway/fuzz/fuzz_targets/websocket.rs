@@ -1,0 +1,4 @@
+//! Frames are read alike however the stream is cut. The claim itself is in `pipelock_gateway::fuzzing`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| pipelock_gateway::fuzzing::websocket(data));
