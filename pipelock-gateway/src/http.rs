@@ -17,6 +17,7 @@ mod budget;
 mod coding;
 mod download;
 mod downstream;
+mod envelopes;
 mod exchange;
 mod framing;
 #[cfg(feature = "testing")]

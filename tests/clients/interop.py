@@ -98,14 +98,28 @@ def grpcio(host):
         say(seen)
 
 
+def grpc_leak(host):
+    """A message whose last bytes are a secret, and a client that waits for its answer before it says anything more."""
+    import grpc
+
+    with grpc.secure_channel(f"{host}:{GRPC}", grpc.ssl_channel_credentials()) as channel:
+        stream = Turns(b"please keep " + os.environ["LEAK"].encode())
+        try:
+            for answer in channel.stream_stream("/test.Peer/Both")(iter(stream), timeout=30):
+                say("arrived", len(answer))
+                return
+        except grpc.RpcError as error:
+            say("stopped", error.code())
+
+
 class Turns:
     """Three messages, each released by `next`."""
 
-    def __init__(self):
+    def __init__(self, first=b"one"):
         import queue
 
         self.queue, self.sent = queue.Queue(), 1
-        self.queue.put(b"one")
+        self.queue.put(first)
 
     def next(self):
         self.sent += 1
@@ -187,6 +201,7 @@ SCENARIOS = {
     "nginx_h2": lambda host: nginx(host, True),
     "websocket": websocket,
     "grpc": grpcio,
+    "grpc_leak": grpc_leak,
     "s3": s3,
     "openai": openai,
     "anthropic": anthropic,

@@ -10,6 +10,7 @@ use pipelock_tests::harness::Case;
 use pipelock_tests::need::{self, Need};
 use pipelock_tests::node::{API, Node};
 use pipelock_tests::process::{self, DEADLINE, Running};
+use pipelock_tests::secrets::Secret;
 
 /// A program that talks to a server, and the server it wants.
 #[derive(Clone, Copy)]
@@ -60,7 +61,27 @@ pub(crate) fn cases() -> Vec<Case> {
         let name = format!("interop::{}_is_the_same_through_the_gateway", scenario.name);
         Case::new(name, needs, move |node| same_through_the_gateway(node, scenario))
     };
-    SCENARIOS.iter().map(case).collect()
+    let leak = Case::new(
+        "interop::a_secret_at_the_end_of_a_grpc_message_is_stopped_although_its_sender_waits",
+        captured.iter().copied().chain([Need::Interop]),
+        a_leak_in_a_waiting_call_is_stopped,
+    );
+    SCENARIOS.iter().map(case).chain([leak]).collect()
+}
+
+fn a_leak_in_a_waiting_call_is_stopped(node: &Node) -> Result<()> {
+    let secret = Secret::github();
+    let argv = Client::Python("grpc_leak").argv();
+    let _server = Server::Peers.start(node)?;
+    let mut command = node.direct_command(&argv[0]);
+    command.args(&argv[1..]).env("LEAK", &secret.value);
+    let directly = process::run(command, DEADLINE)?;
+    ensure!(directly.stdout.contains("arrived"), "without the gateway: {directly:#?}");
+    let outcome = Exec::on(node).env("LEAK", &secret.value).run(argv)?;
+    ensure!(outcome.finished.stdout.contains("stopped"), "{outcome:#?}");
+    let record = outcome.only_request()?;
+    ensure!(record["reason"] == "secret" && record["action"] == "block", "{record:#}");
+    Ok(())
 }
 
 fn same_through_the_gateway(node: &Node, scenario: &Scenario) -> Result<()> {

@@ -73,6 +73,7 @@ impl Running {
             log: Arc::clone(&self.log),
             stopped: CancellationToken::new(),
             release,
+            messages: None,
             pause: None,
             parting: None,
         });

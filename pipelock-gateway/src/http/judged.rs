@@ -3,7 +3,8 @@
 //! Such a body cannot be held until its end: client and server may take turns, and readers wait for the first line. So bytes
 //! are released once no match can begin in them any more ([`Step::Hold`]), and a stop aborts the stream before its end: the
 //! other side sees an incomplete message, never the bytes that were held back. Length-prefixed messages are shown as they
-//! are sent, five byte prefix included; compressed ones are refused before a judge is opened.
+//! are sent, five byte prefix included; compressed ones are refused before a judge is opened. When the sender pauses behind a
+//! whole message, that message is decided: client and server may be waiting for each other.
 //!
 //! An answer is also released up to its last line end whenever its upstream pauses, because a reader waits for lines (server-sent
 //! events, NDJSON). What a judge finds over several such lines is found at the last of them.
@@ -24,6 +25,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::body::Held;
 use super::coding::{Decoder, Undecodable};
+use super::envelopes::Envelopes;
 use super::inspect::{BodyInspect, Exchange, Inspect, Release, Step};
 use super::log::ExchangeLog;
 use super::sse::deltas::Dialect;
@@ -62,6 +64,8 @@ pub(super) struct JudgedStream {
     pub(super) stopped: CancellationToken,
     /// What lets bytes of an answer go.
     pub(super) release: Release,
+    /// Where messages end, in a call that takes turns.
+    pub(super) messages: Option<Envelopes>,
     /// Runs while an answer pauses.
     pub(super) pause: Option<Pin<Box<Sleep>>>,
     /// Said in place of what was stopped, so that the answer ends as one of its provider's that went wrong.
@@ -96,21 +100,28 @@ impl JudgedStream {
                 match self.poll_pause(cx) {
                     Ok(true) => continue,
                     Ok(false) => return Poll::Pending,
-                    Err(error) => return Poll::Ready(Some(Err(error))),
+                    Err(error) => return self.fail(error),
                 }
             };
             self.pause = None;
             if let Err(error) = step {
-                if matches!(error, Error::Stopped) {
-                    self.stopped.cancel();
-                }
-                return Poll::Ready(Some(Err(error)));
+                return self.fail(error);
             }
         }
     }
 
+    fn fail(&self, error: Error) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        if matches!(error, Error::Stopped) {
+            self.stopped.cancel();
+        }
+        Poll::Ready(Some(Err(error)))
+    }
+
     /// The sender says nothing for now: whether that lets bytes of an answer go. A request may not pause for ever.
     fn poll_pause(&mut self, cx: &mut Context<'_>) -> Result<bool, Error> {
+        if self.messages.is_some_and(|messages| messages.is_between()) && self.progress.withheld() > 0 {
+            return self.end_message();
+        }
         let patience = match self.release {
             Release::Lines => return Ok(self.progress.release_lines()),
             Release::Steps => return Ok(false),
@@ -128,6 +139,18 @@ impl JudgedStream {
         }
         let hold = self.judge.as_mut().map_or(0, |judge| judge.lapsed());
         Ok(self.progress.release_but(hold))
+    }
+
+    /// The sender waits behind a whole message: its peer must see the end of it before either goes on. The judge is shown line
+    /// ends until nothing of the message is undecided, so that what begins in it is not found across the next one.
+    fn end_message(&mut self) -> Result<bool, Error> {
+        let Some(judge) = &mut self.judge else { return Ok(false) };
+        match self.log.timed(|| settle(judge.as_mut())) {
+            ControlFlow::Break(()) => self.conclude(true)?,
+            ControlFlow::Continue(true) => self.progress.release_all(),
+            ControlFlow::Continue(false) => return Ok(false),
+        }
+        Ok(true)
     }
 
     /// Reads and judges up to `limit` bytes before any leaves, for at most `patience`.
@@ -199,6 +222,9 @@ impl JudgedStream {
             // An answer is counted when it is written.
             self.log.request_body(data.len());
         }
+        if let Some(messages) = &mut self.messages {
+            messages.push(&data);
+        }
         let Self { judge, decoder, progress, log, .. } = self;
         let shown = if let Some(judge) = judge {
             log.timed(|| progress.show(judge.as_mut(), decoder.as_mut(), &data))
@@ -265,6 +291,23 @@ impl JudgedStream {
         }
         self.conclude(false)
     }
+}
+
+/// Shows line ends until no byte before them is undecided; whether that was reached.
+fn settle(judge: &mut dyn BodyInspect) -> ControlFlow<(), bool> {
+    const LINE_ENDS: [u8; 512] = [b'\n'; 512];
+    // More than any judge holds back.
+    const MOST: usize = 16 << 10;
+    let mut shown = 0;
+    while shown < MOST {
+        shown += LINE_ENDS.len();
+        match judge.push(&LINE_ENDS) {
+            Step::Hold(hold) if hold <= shown => return ControlFlow::Continue(true),
+            Step::Hold(_) => {}
+            Step::Stop => return ControlFlow::Break(()),
+        }
+    }
+    ControlFlow::Continue(false)
 }
 
 /// How far a body has come: received, shown, released and gone. Offsets count from its beginning.

@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 use super::Error;
 use super::body::{Held, ToUpstream};
 use super::coding::{Decoder, Undecodable};
+use super::envelopes::Envelopes;
 use super::exchange::{Running, Upload};
 use super::inspect::{BodyInspect, Release};
 use super::judged::{Direction, JudgedStream, Progress};
@@ -198,12 +199,13 @@ impl Running {
         let (judge, held) = (self.open_judge(head), self.nothing_held());
         let reading = Reading { judge, decoder: None, held, progress: Progress::default() };
         // Client and server may think for as long as they like.
-        self.forward_judged(reading, body, Release::Steps, u64::MAX)
+        self.forward_judged(reading, body, (Release::Steps, Some(Envelopes::default())), u64::MAX)
     }
 
     /// Goes on with a body that is larger than can be held: what is final of it leaves, and the rest is judged on its way.
     fn stream_on(&self, reading: Reading, rest: Incoming) -> Upload {
-        self.forward_judged(reading, rest, Release::StepsFor(self.connection.limits.body_idle), self.most_bytes())
+        let release = Release::StepsFor(self.connection.limits.body_idle);
+        self.forward_judged(reading, rest, (release, None), self.most_bytes())
     }
 
     /// More bytes than this are not read of a body whose end is awaited.
@@ -212,7 +214,13 @@ impl Running {
         limits.max_streamed_bytes.max(limits.max_body_bytes as u64)
     }
 
-    fn forward_judged(&self, reading: Reading, body: Incoming, release: Release, max_bytes: u64) -> Upload {
+    fn forward_judged(
+        &self,
+        reading: Reading,
+        body: Incoming,
+        (release, messages): (Release, Option<Envelopes>),
+        max_bytes: u64,
+    ) -> Upload {
         let Reading { judge, decoder, held, progress } = reading;
         let stopped = CancellationToken::new();
         let stream = JudgedStream {
@@ -231,6 +239,7 @@ impl Running {
             log: Arc::clone(&self.log),
             stopped: stopped.clone(),
             release,
+            messages,
             pause: None,
             parting: None,
         };

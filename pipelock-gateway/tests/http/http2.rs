@@ -186,14 +186,23 @@ async fn host_and_authority_must_agree() {
 async fn a_call_that_streams_both_ways_takes_turns() {
     let mut legs = Legs::start(Setup::http2()).await;
     let (response, mut out) = legs.client.send_request(request(Method::POST, "application/grpc"), false).unwrap();
-    let message = "a message that is longer than what is held back";
-    out.send_data(Bytes::from_static(message.as_bytes()), false).unwrap();
+    let message = "a message that is longer than what is held back, but its end has not come";
+    let length = u32::try_from(message.len()).unwrap() + 4;
+    let message = [[0].as_slice(), &length.to_be_bytes(), message.as_bytes()].concat();
+    out.send_data(Bytes::from(message.clone()), false).unwrap();
 
     let (mut got, mut respond) = legs.accept().await;
     let upstream = &mut legs.upstream;
     let first = driving(upstream, got.body_mut().data()).await.unwrap().unwrap();
     let released = message.len() - (MARKER.len() - 1);
-    assert_eq!(first, message.as_bytes()[..released], "the tail in which a match could begin is held back");
+    assert_eq!(first, message[..released], "the tail in which a match could begin is held back");
+    out.send_data(Bytes::from_static(b" yet"), false).unwrap();
+    let rest = [&message[released..], b" yet"].concat();
+    let mut got_rest = Vec::new();
+    while got_rest.len() < rest.len() {
+        got_rest.extend_from_slice(&driving(upstream, got.body_mut().data()).await.unwrap().unwrap());
+    }
+    assert_eq!(got_rest, rest, "a whole message is not held back while its sender waits");
 
     // The upstream answers before the request has ended.
     let mut answer = respond.send_response(Response::new(()), false).unwrap();
@@ -202,12 +211,12 @@ async fn a_call_that_streams_both_ways_takes_turns() {
     assert_eq!(driving(upstream, response.data()).await.unwrap().unwrap(), "turn");
 
     out.send_data(Bytes::new(), true).unwrap();
-    assert_eq!(collect(upstream, got.body_mut()).await.unwrap(), message.as_bytes()[released..]);
+    assert_eq!(collect(upstream, got.body_mut()).await.unwrap(), b"");
     answer.send_data(Bytes::new(), true).unwrap();
     let end = driving(upstream, response.data()).await.transpose().unwrap();
     assert!(end.is_none_or(|data| data.is_empty()) && response.is_end_stream());
     let record = legs.rig.record().await;
-    assert_eq!((record.verdict.action, record.request_bytes), (Action::Allow, message.len() as u64));
+    assert_eq!((record.verdict.action, record.request_bytes), (Action::Allow, message.len() as u64 + 4));
 }
 
 #[tokio::test]
