@@ -4,12 +4,16 @@
 //! the end of a deflate stream, a broken checksum, a third layer, a coding we do not know) is [`Undecodable`] rather than a
 //! guess, because bytes we skip are bytes nobody judged. Output goes to [`super::BodyInspect::push`].
 
+mod aws_chunked;
+
 use std::ops::ControlFlow;
 
 use brotli_decompressor::{BrotliDecompressStream, BrotliResult, BrotliState, StandardAlloc};
 use flate2::{Crc, Decompress, FlushDecompress, Status};
 use http::{HeaderMap, header};
 use zstd::stream::raw::{DParameter, Operation as _};
+
+use aws_chunked::AwsChunked;
 
 /// Output is shown in pieces of this size.
 const OUTPUT_BYTES: usize = 16 * 1024;
@@ -129,6 +133,7 @@ fn feed(layers: &mut [Layer], bytes: &[u8], sink: Sink<'_>) -> Result<ControlFlo
 }
 
 enum Layer {
+    AwsChunked(AwsChunked),
     Gzip(Gzip),
     Deflate(Deflate),
     Brotli(Box<Brotli>),
@@ -143,6 +148,8 @@ impl Layer {
             Ok(Self::Deflate(Deflate::Start { first: None }))
         } else if coding.eq_ignore_ascii_case("zstd") {
             Ok(Self::Zstd(Box::new(Zstd::new()?)))
+        } else if coding.eq_ignore_ascii_case("aws-chunked") {
+            Ok(Self::AwsChunked(AwsChunked::new()))
         } else {
             Err(Undecodable)
         }
@@ -150,6 +157,7 @@ impl Layer {
 
     fn push(&mut self, bytes: &[u8], sink: Sink<'_>) -> Result<ControlFlow<()>, Undecodable> {
         match self {
+            Self::AwsChunked(chunked) => chunked.push(bytes, sink),
             Self::Gzip(gzip) => gzip.push(bytes, sink),
             Self::Deflate(deflate) => deflate.push(bytes, sink),
             Self::Brotli(brotli) => brotli.push(bytes, sink),
@@ -159,6 +167,7 @@ impl Layer {
 
     fn is_complete(&self) -> bool {
         match self {
+            Self::AwsChunked(chunked) => chunked.is_complete(),
             Self::Gzip(gzip) => matches!(gzip.at, GzipAt::Between),
             Self::Deflate(deflate) => matches!(deflate, Deflate::Done),
             Self::Brotli(brotli) => brotli.done,
