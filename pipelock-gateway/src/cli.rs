@@ -7,6 +7,7 @@
 pub mod check;
 pub mod exec;
 pub mod generate;
+mod mcp;
 mod privilege;
 mod reload;
 pub mod rules;

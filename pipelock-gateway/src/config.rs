@@ -32,6 +32,7 @@ mod files;
 mod forward_proxy;
 mod keys;
 mod logging;
+mod mcp;
 mod no_proxy;
 mod reader;
 mod response_scanning;
@@ -52,6 +53,10 @@ pub use error::{Error, Hint, Place, Problem, Warning};
 pub use fetch_proxy::{FetchProxy, parse_listen};
 pub use forward_proxy::ForwardProxy;
 pub use logging::{LogFormat, LogOutput, Logging};
+pub use mcp::{
+    Mcp, McpInputScanning, McpListener, McpRedirect, McpRule, McpRuleAction, McpSessionBinding, McpState,
+    McpToolScanning, RedisUrl, ToolChainDetection,
+};
 pub use response_scanning::{ResponseScanning, SseMode, SseStreaming};
 pub use tls_interception::{CaFiles, TlsInterception};
 pub use websocket_proxy::WebSocketProxy;
@@ -118,6 +123,8 @@ pub struct Config {
     pub forward_proxy: ForwardProxy,
     /// Private networks that the explicit proxy may reach under any name.
     pub ssrf_allowlist: Vec<ipnet::IpNet>,
+    /// The MCP port.
+    pub mcp: Mcp,
 }
 
 /// Where a configuration is from, for logs and `/health`: equal digests mean equal files.
@@ -228,6 +235,7 @@ impl Config {
             fetch_proxy: FetchProxy::default(),
             forward_proxy: ForwardProxy::default(),
             ssrf_allowlist: Vec::new(),
+            mcp: Mcp::default(),
         }
     }
 
@@ -258,6 +266,7 @@ impl Config {
             fetch_proxy: top.read("fetch_proxy", FetchProxy::default(), FetchProxy::read)?,
             forward_proxy: top.read("forward_proxy", ForwardProxy::default(), ForwardProxy::read)?,
             ssrf_allowlist: top.read("ssrf", Vec::new(), forward_proxy::ssrf::read)?,
+            mcp: Mcp::read(top)?,
         };
         config.check_mode(top)?;
         Ok(config)

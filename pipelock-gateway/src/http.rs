@@ -43,6 +43,8 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 pub use budget::BodyBudget;
+pub(crate) use budget::Lease;
+pub(crate) use coding::Decoder;
 pub use inspect::{BodyInspect, Exchange, Inspect, Release, Step};
 pub use server::serve;
 pub use upstream::{Io, Redial};
@@ -136,7 +138,7 @@ impl RequestIds {
         format!("{:08x}-{}-", self.instance, self.conn)
     }
 
-    fn next(&self) -> RequestId {
+    pub(crate) fn next(&self) -> RequestId {
         let sequence = self.last.fetch_add(1, Relaxed).wrapping_add(1);
         RequestId { instance: self.instance, conn: self.conn, sequence }
     }

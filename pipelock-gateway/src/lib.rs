@@ -12,6 +12,7 @@ pub mod forward;
 #[doc(hidden)]
 pub mod fuzzing;
 pub mod http;
+pub mod mcp;
 pub mod model;
 pub mod pipeline;
 pub mod policy;

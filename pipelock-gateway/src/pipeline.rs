@@ -16,6 +16,7 @@ mod heard;
 mod intercept;
 mod judge;
 mod live;
+mod mcp;
 mod snapshot;
 mod workloads;
 
@@ -48,6 +49,7 @@ use first_bytes::{FirstBytes, first_bytes};
 use heard::{Greeting, Heard};
 use intercept::Opening;
 use live::{Live, Named, Question};
+pub use mcp::{McpError, McpJudge, McpPolicy};
 pub use snapshot::{Error, Opener, Snapshot, SnapshotOptions, user_rule};
 use workloads::Workloads;
 

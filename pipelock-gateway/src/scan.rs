@@ -56,7 +56,7 @@ pub use literals::{Literal, LiteralScan, Literals};
 pub use members::Syntax;
 pub use message::{Message, Payload};
 pub use stream::{Encoding, Progress, StreamOptions, StreamScan};
-pub use tools::{Inventory, ToolSession};
+pub use tools::{Inventory, ToolFacts, ToolSession};
 
 #[cfg(test)]
 mod tests;

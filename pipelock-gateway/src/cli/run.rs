@@ -15,6 +15,7 @@ use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
+use super::mcp;
 use super::reload::ReloadFrom;
 use super::serve::{self, Loops};
 use super::startup::{self, say};
@@ -40,6 +41,7 @@ struct Prepared {
     gateway: Arc<Gateway>,
     report: Report,
     door: TcpListener,
+    mcp: Option<mcp::Port>,
 }
 
 /// Serves until SIGTERM or SIGINT; exit code 0 then, 1 when it failed while serving, [`EXIT_CONFIG`] when it could not begin.
@@ -65,7 +67,6 @@ pub fn run(args: &RunArgs) -> ExitCode {
 
 fn prepare(args: &RunArgs) -> anyhow::Result<(Runtime, Prepared)> {
     let config = startup::configuration(args.config.as_deref(), args.mode)?;
-    refuse_mcp(args)?;
     startup::harden();
     let options = snapshot_options(&config)?;
     let snapshot = Snapshot::build(&config, &options)?;
@@ -76,15 +77,18 @@ fn prepare(args: &RunArgs) -> anyhow::Result<(Runtime, Prepared)> {
     }
     let report = Report::open(report_options(&config))?;
     let door = door_listener(args, &config)?;
+    let mcp = mcp::bind(args, &config, &options.roots)?;
     let runtime = startup::runtime()?;
     let inside = runtime.enter();
     let datapath: Arc<dyn Datapath> = Arc::new(Uncaptured);
     let gateway = Gateway::new(Arc::clone(&datapath), snapshot, report.clone(), startup::random_instance());
-    gateway.add_own_listener(door.local_addr().context("reading a listener's address")?);
+    for listener in std::iter::once(&door).chain(mcp.as_ref().map(|port| &port.listener)) {
+        gateway.add_own_listener(listener.local_addr().context("reading a listener's address")?);
+    }
     drop(inside);
     let (path, mode) = (args.config.clone(), args.mode);
     let from = ReloadFrom { path, mode, roots: options.roots, open_tls: false };
-    Ok((runtime, Prepared { config, from, datapath, gateway, report, door }))
+    Ok((runtime, Prepared { config, from, datapath, gateway, report, door, mcp }))
 }
 
 /// TLS is opened only where the file says so: clients of a daemon must have been given the CA before.
@@ -96,16 +100,6 @@ fn snapshot_options(config: &Config) -> anyhow::Result<SnapshotOptions> {
     );
     let roots = RootLocations::from_variables(|name| std::env::var_os(name));
     Ok(SnapshotOptions { open_tls, roots, now: SystemTime::now() })
-}
-
-fn refuse_mcp(args: &RunArgs) -> anyhow::Result<()> {
-    let flag = args.mcp_listen.map(|_| "--mcp-listen").or(args.mcp_upstream.as_ref().map(|_| "--mcp-upstream"));
-    match flag {
-        Some(flag) => {
-            anyhow::bail!("{flag}: the MCP listener is not built yet; leave --mcp-listen and --mcp-upstream out")
-        }
-        None => Ok(()),
-    }
 }
 
 fn report_options(config: &Config) -> Options {
@@ -131,7 +125,7 @@ fn door_listener(args: &RunArgs, config: &Config) -> anyhow::Result<TcpListener>
 }
 
 async fn serve(prepared: Prepared) -> anyhow::Result<()> {
-    let Prepared { config, from, datapath, gateway, report, door } = prepared;
+    let Prepared { config, from, datapath, gateway, report, door, mcp } = prepared;
     let shutdown = CancellationToken::new();
     let mut loops = Loops::new();
     let mut door_task = Loops::new();
@@ -140,6 +134,10 @@ async fn serve(prepared: Prepared) -> anyhow::Result<()> {
     let admin = Arc::new(AdminState::new(serve::facts(&config, &gateway), report.metrics().clone()));
     serve::watch_kernel(&report, &datapath)?;
     serve::open_door(&mut door_task, &gateway, &admin, door, &shutdown)?;
+    if let Some(port) = mcp {
+        say(&format!("MCP on {}", port.listener.local_addr().context("reading the MCP listener's address")?));
+        mcp::open(&mut door_task, &gateway, &config, port, &shutdown)?;
+    }
     serve::beat(&mut loops, &datapath, &shutdown);
     let mode = config.effective_mode();
     let reload = serve::follow(&mut loops, &gateway, &admin, config, from, &shutdown);
@@ -157,7 +155,7 @@ async fn serve(prepared: Prepared) -> anyhow::Result<()> {
             Some(ended) = loops.join_next() => serve::complain_about(ended),
             Some(ended) = door_task.join_next() => {
                 serve::complain_about(ended);
-                break Err(anyhow::anyhow!("the proxy port has closed"));
+                break Err(anyhow::anyhow!("a port has closed"));
             }
         }
     };

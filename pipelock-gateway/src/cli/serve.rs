@@ -163,5 +163,7 @@ pub(super) fn facts(config: &Config, gateway: &Gateway) -> Facts {
 pub(super) async fn drain(gateway: &Gateway, door_task: &mut Loops, shutdown: &CancellationToken, within: Duration) {
     shutdown.cancel();
     // Tunnels of the explicit door are the door's tasks; they get the same time.
-    tokio::join!(gateway.drain(within), async { tokio::time::timeout(within, door_task.join_next()).await.ok() });
+    tokio::join!(gateway.drain(within), async {
+        tokio::time::timeout(within, async { while door_task.join_next().await.is_some() {} }).await.ok()
+    });
 }

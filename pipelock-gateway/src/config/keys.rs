@@ -3,7 +3,7 @@
 
 use super::schema::{HOSTS, Key, Kind, NETWORKS};
 use super::{
-    accepted, canary_tokens, capture, credential_binding, cross_request, dlp, fetch_proxy, forward_proxy, logging,
+    accepted, canary_tokens, capture, credential_binding, cross_request, dlp, fetch_proxy, forward_proxy, logging, mcp,
     no_proxy, response_scanning, tls_interception, websocket_proxy,
 };
 
@@ -73,12 +73,13 @@ pub(super) const TOP_LEVEL: &[Key] = &[
     accepted::SEED_PHRASES,
     accepted::REDACTION,
     Key::new("websocket_proxy", Kind::Map(websocket_proxy::KEYS), "", "WebSocket connections of captured processes."),
-    accepted::MCP_INPUT_SCANNING,
-    accepted::MCP_TOOL_SCANNING,
-    accepted::MCP_TOOL_POLICY,
-    accepted::MCP_SESSION_BINDING,
+    mcp::MCP_LISTENER,
+    mcp::MCP_INPUT_SCANNING,
+    mcp::MCP_TOOL_SCANNING,
+    mcp::MCP_TOOL_POLICY,
+    mcp::MCP_SESSION_BINDING,
     accepted::MCP_WS_LISTENER,
-    accepted::TOOL_CHAIN_DETECTION,
+    mcp::TOOL_CHAIN_DETECTION,
     accepted::A2A_SCANNING,
     accepted::MCP_TOOL_PROVENANCE,
     accepted::MCP_BINARY_INTEGRITY,

@@ -26,13 +26,13 @@ impl BodyBudget {
     }
 
     /// An empty lease on this budget.
-    pub(super) fn lease(&self) -> Lease {
+    pub(crate) fn lease(&self) -> Lease {
         Lease { budget: self.clone(), held: None }
     }
 }
 
 /// What one body holds of the budget; given back when dropped, that is when the body has left or was refused.
-pub(super) struct Lease {
+pub(crate) struct Lease {
     budget: BodyBudget,
     held: Option<OwnedSemaphorePermit>,
 }
@@ -41,7 +41,7 @@ impl Lease {
     /// Makes sure that `total_bytes` are covered, waiting at most `patience`; `false` when the budget stayed exhausted.
     ///
     /// Waiting is back-pressure: while this waits the connection is not read.
-    pub(super) async fn cover(&mut self, total_bytes: usize, patience: Duration) -> bool {
+    pub(crate) async fn cover(&mut self, total_bytes: usize, patience: Duration) -> bool {
         let rounded = if total_bytes <= PAGE_BYTES { PAGE_BYTES } else { total_bytes.next_multiple_of(STEP_BYTES) };
         let held_pages = self.held.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
         let missing = u32::try_from((rounded / PAGE_BYTES).saturating_sub(held_pages)).unwrap_or(u32::MAX);

@@ -24,13 +24,13 @@ const RATIO_FREE_BYTES: u64 = 1024 * 1024;
 
 /// The body cannot be turned into what the upstream will read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Undecodable;
+pub(crate) struct Undecodable;
 
 /// Receives decoded bytes; `Break` means that no more are wanted.
-type Sink<'a> = &'a mut dyn FnMut(&[u8]) -> ControlFlow<()>;
+pub(crate) type Sink<'a> = &'a mut dyn FnMut(&[u8]) -> ControlFlow<()>;
 
 /// The codings of one body, outermost first.
-pub(super) struct Decoder {
+pub(crate) struct Decoder {
     layers: Vec<Layer>,
     input_bytes: u64,
     output_bytes: u64,
@@ -52,7 +52,7 @@ impl Decoder {
 
     /// The same for an answer, where `br` is undone as well. In a request it is refused: a Brotli stream may carry metadata
     /// that no decoder shows (RFC 7932 §9.2), and what a workload hides there would leave unjudged.
-    pub(super) fn for_answer(
+    pub(crate) fn for_answer(
         headers: &HeaderMap,
         max_output_bytes: u64,
         max_ratio: u64,
@@ -92,7 +92,7 @@ impl Decoder {
     }
 
     /// Decodes the next bytes of the body into `sink`.
-    pub(super) fn push(&mut self, bytes: &[u8], sink: Sink<'_>) -> Result<ControlFlow<()>, Undecodable> {
+    pub(crate) fn push(&mut self, bytes: &[u8], sink: Sink<'_>) -> Result<ControlFlow<()>, Undecodable> {
         let Self { layers, input_bytes, output_bytes, max_output_bytes, max_ratio } = self;
         *input_bytes += bytes.len() as u64;
         let ratio_bound = input_bytes.saturating_mul(*max_ratio).max(RATIO_FREE_BYTES);
@@ -110,7 +110,7 @@ impl Decoder {
     }
 
     /// The body is complete: every layer must be, too.
-    pub(super) fn finish(&self) -> Result<(), Undecodable> {
+    pub(crate) fn finish(&self) -> Result<(), Undecodable> {
         let complete = self.input_bytes == 0 || self.layers.iter().all(Layer::is_complete);
         complete.then_some(()).ok_or(Undecodable)
     }

@@ -36,6 +36,8 @@ pub enum FrontDoor {
     Captured,
     /// Asked for with CONNECT on the explicit proxy port.
     Explicit,
+    /// A request to the MCP port.
+    Mcp,
 }
 
 impl FrontDoor {
@@ -45,6 +47,7 @@ impl FrontDoor {
         match self {
             Self::Captured => "captured",
             Self::Explicit => "explicit",
+            Self::Mcp => "mcp",
         }
     }
 }

@@ -127,7 +127,7 @@ impl Question {
     /// What these rules answer.
     pub(super) fn ask(&self, rules: &Rules, own_listeners: &[SocketAddr]) -> Decision {
         let by_address = match self.front_door {
-            FrontDoor::Captured => rules.address(self.dst, own_listeners),
+            FrontDoor::Captured | FrontDoor::Mcp => rules.address(self.dst, own_listeners),
             FrontDoor::Explicit => {
                 let host = self.connect_host.clone().unwrap_or(PeerName::Ip(self.dst.ip()));
                 rules.connect_address(&host, self.dst, own_listeners)

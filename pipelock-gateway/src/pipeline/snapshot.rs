@@ -37,6 +37,8 @@ pub struct Snapshot {
     pub limits: http::Limits,
     /// Who may use the explicit proxy.
     pub access: Arc<Access>,
+    /// What the MCP port asks.
+    pub mcp: super::McpPolicy,
     /// Present exactly when TLS is opened.
     pub tls: Option<Opener>,
 }
@@ -205,6 +207,7 @@ impl Snapshot {
             responses: config.response_scanning.clone(),
             limits: limits(config),
             access: Arc::new(access(&config.forward_proxy)?),
+            mcp: super::McpPolicy::new(&config.mcp, config.response_scanning.warn_only),
             tls,
         })
     }

@@ -80,6 +80,10 @@ struct Families {
     ws_frames: IntCounterVec,
     ws_scan_hits: IntCounterVec,
     records_lost: IntCounterVec,
+    mcp_requests: IntCounterVec,
+    mcp_streams: IntGauge,
+    mcp_drift: IntCounter,
+    mcp_state_unavailable: IntCounter,
     panics: IntCounter,
     config_reloads: IntCounterVec,
     config_stale: IntGauge,
@@ -282,6 +286,19 @@ impl Metrics {
                 "Audit records and summary lines that were not written, by cause.",
                 &["cause"],
             )?,
+            mcp_requests: counters(
+                &r,
+                "pipelock_mcp_requests_total",
+                "Messages of MCP clients, by revision, kind of method and outcome.",
+                &["era", "method_class", "outcome"],
+            )?,
+            mcp_streams: gauge(&r, "pipelock_mcp_streams", "Event streams open now on the MCP port.")?,
+            mcp_drift: counter(&r, "pipelock_mcp_tool_drift_total", "Tool definitions that changed.")?,
+            mcp_state_unavailable: counter(
+                &r,
+                "pipelock_mcp_state_unavailable_total",
+                "Times that shared MCP state could not be reached.",
+            )?,
             panics: counter(&r, "pipelock_panics_total", "Tasks that panicked; each took only its own connection.")?,
             config_reloads: counters(
                 &r,
@@ -461,6 +478,26 @@ impl Metrics {
     /// Counts a look at a workload's environment.
     pub fn environment_read(&self, outcome: EnvironmentRead) {
         self.0.environment_reads.with_label_values(&[outcome.as_str()]).inc();
+    }
+
+    /// Counts a message of an MCP client; all three words come from closed sets.
+    pub fn mcp_message(&self, era: &'static str, method: &'static str, outcome: &'static str) {
+        self.0.mcp_requests.with_label_values(&[era, method, outcome]).inc();
+    }
+
+    /// One MCP stream more, or one fewer.
+    pub fn mcp_streams(&self, opened: bool) {
+        if opened { self.0.mcp_streams.inc() } else { self.0.mcp_streams.dec() }
+    }
+
+    /// Counts a tool definition that changed.
+    pub fn mcp_drift(&self) {
+        self.0.mcp_drift.inc();
+    }
+
+    /// Counts a question that shared MCP state did not answer.
+    pub fn mcp_state_unavailable(&self) {
+        self.0.mcp_state_unavailable.inc();
     }
 
     /// Counts records that were not written.

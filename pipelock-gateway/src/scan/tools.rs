@@ -20,6 +20,7 @@ mod drift;
 mod encoding;
 mod known;
 mod paths;
+mod remembered;
 mod report;
 mod shell;
 mod text;
@@ -31,6 +32,7 @@ use serde_json::Value;
 
 pub use chain::ToolSession;
 pub use drift::Inventory;
+pub use remembered::ToolFacts;
 
 use crate::model::{Family, Finding, Severity, Surface};
 use report::Report;

@@ -57,6 +57,7 @@ fn touch_all(metrics: &Metrics) {
     metrics.leaf_minted(Duration::from_micros(90));
     metrics.explicit_request(ExplicitKind::Connect, ExplicitOutcome::Blocked);
     metrics.environment_read(EnvironmentRead::Read);
+    metrics.mcp_message("unsaid", "tools/call", "allow");
     metrics.records_lost(RecordLoss::QueueFull, 2);
     metrics.panicked();
 }

@@ -19,17 +19,17 @@ const MAX_DEPTH: usize = 128;
 
 /// What is remembered of a tool: 32 bytes of digest and a few numbers, never its text.
 #[derive(Clone, Copy, Debug)]
-struct Known {
-    digest: [u8; 32],
+pub(super) struct Known {
+    pub(super) digest: [u8; 32],
     /// Bytes of all its strings.
-    text: usize,
-    parameters: usize,
+    pub(super) text: usize,
+    pub(super) parameters: usize,
     /// What its words say it can do, as bits of [`CAPABILITIES`].
-    capabilities: u16,
+    pub(super) capabilities: u16,
     /// Whether its annotations promise that it only reads.
-    read_only: bool,
+    pub(super) read_only: bool,
     /// The worst that was found in it.
-    worst: Option<Severity>,
+    pub(super) worst: Option<Severity>,
 }
 
 /// Words that say what a tool can do; a change that adds one changes what a user agreed to.
@@ -106,6 +106,11 @@ impl Inventory {
 
 /// What a change means.
 fn changed(name: &str, before: &Known, now: &Known, report: &mut Report) {
+    report.add("Tool Definition Drift", severity(before, now), View::Text, name);
+}
+
+/// How bad a change is.
+pub(super) fn severity(before: &Known, now: &Known) -> Severity {
     let mut severity = Low;
     if now.worst.is_some_and(|worst| worst >= Medium && before.worst.is_none_or(|earlier| worst > earlier)) {
         severity = High;
@@ -123,10 +128,11 @@ fn changed(name: &str, before: &Known, now: &Known, report: &mut Report) {
     if now.parameters > before.parameters && gained & (1 << 4) != 0 {
         severity = severity.max(High);
     }
-    report.add("Tool Definition Drift", severity, View::Text, name);
+    severity
 }
 
-fn known(tool: &Value) -> Known {
+/// What is remembered of a definition.
+pub(super) fn known(tool: &Value) -> Known {
     let mut report = Report::new(Surface::ToolDefinitions, Family::ToolPoisoning);
     definitions::judge_tool(tool, &mut report);
     let content = definitions::content(tool);

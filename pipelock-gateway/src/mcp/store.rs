@@ -1,0 +1,87 @@
+//! What is remembered across requests and, where replicas share it, across processes: who owns a session, which tools were
+//! listed, how they were defined, which requests wait for an answer.
+//!
+//! Everything is a hash or a digest; neither tokens nor texts are kept. Operations only ever add or replace whole entries, so
+//! that replicas that write at the same time agree afterwards.
+
+mod memory;
+
+use std::future::Future;
+use std::pin::Pin;
+
+pub use memory::MemoryStore;
+
+/// 128 bits of a hash: of a session, a principal, a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Key(pub u128);
+
+/// The state could not be reached; what depends on it is decided by the configured fail mode.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("shared state cannot be reached: {0}")]
+pub struct Unavailable(pub String);
+
+/// What a request brings.
+#[derive(Clone, Debug, Default)]
+pub struct Entering {
+    /// The session it belongs to by its own word.
+    pub session: Option<Key>,
+    /// What its state is kept under: the session, or the principal where there is none.
+    pub scope: Option<Key>,
+    /// The tool it calls.
+    pub tool: Option<Key>,
+    /// Requests that want an answer.
+    pub asks: Vec<Key>,
+}
+
+/// What was known of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Entered {
+    /// Whose the session is; `None` for one never heard of.
+    pub owner: Option<Key>,
+    /// How the tool stands to the list.
+    pub tool: Pinned,
+}
+
+/// How a tool stands to the lists that were seen in a scope.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pinned {
+    /// No list was seen.
+    NoBaseline,
+    /// It was listed.
+    Listed,
+    /// Others were listed.
+    Unlisted,
+}
+
+/// An answer of a store.
+pub type Waiting<'a, T> = Pin<Box<dyn Future<Output = Result<T, Unavailable>> + Send + 'a>>;
+
+/// A place for state. Implementations bound what they keep and forget what was not used for an hour, definitions excepted.
+pub trait Store: Send + Sync + 'static {
+    /// Asks about a request and notes what it waits for, in one step.
+    fn enter<'a>(&'a self, entering: &'a Entering) -> Waiting<'a, Entered>;
+
+    /// Remembers whose a session is; the first word counts. Answers whose it is now.
+    fn bind(&self, session: Key, owner: Key) -> Waiting<'_, Key>;
+
+    /// Forgets a session and what was kept for it.
+    fn forget(&self, session: Key, scope: Key) -> Waiting<'_, ()>;
+
+    /// Adds tools to the list of a scope; a list may be empty and is one then.
+    fn pin<'a>(&'a self, scope: Key, tools: &'a [Key]) -> Waiting<'a, ()>;
+
+    /// Whether a request with this id was asked in the scope.
+    fn was_asked(&self, scope: Key, id: Key) -> Waiting<'_, bool>;
+
+    /// The definitions remembered under a key: tool name and facts.
+    fn definitions(&self, baseline: Key) -> Waiting<'_, Vec<(String, Vec<u8>)>>;
+
+    /// Remembers definitions that are not yet; those that are stay as they are.
+    fn remember<'a>(&'a self, baseline: Key, definitions: &'a [(String, Vec<u8>)]) -> Waiting<'a, ()>;
+
+    /// Replaces one.
+    fn adopt<'a>(&'a self, baseline: Key, tool: &'a str, facts: &'a [u8]) -> Waiting<'a, ()>;
+
+    /// Whether this is the first time that `what` is reported under a key.
+    fn first_report(&self, baseline: Key, what: Key) -> Waiting<'_, bool>;
+}

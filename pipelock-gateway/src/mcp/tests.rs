@@ -1,0 +1,7 @@
+//! The door over real sockets, between a client and a server that are both in the test's hands.
+
+mod rig;
+mod shapes;
+mod state;
+mod streams;
+mod sure;

@@ -1,0 +1,391 @@
+//! The judge behind the MCP port: the rules, the engine and the policy that captured traffic meets, on messages.
+
+use std::collections::HashMap;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
+
+use http::HeaderMap;
+use http::request::Parts;
+use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+use tokio::net::lookup_host;
+
+use super::{Gateway, Snapshot};
+use crate::config;
+use crate::connection::Dialer;
+use crate::http::{BodyBudget, Io, Redial, RequestIds};
+use crate::mcp::{self, Chain, Change, Definition, Endpoint, Judge, Note, Settings};
+use crate::model::{Action, Alpn, Finding, FrontDoor, PeerName, RequestRecord, ServerName, Surface, Verdict};
+use crate::report::metrics::OpenGauge;
+use crate::scan::{Message, Payload, ToolFacts, ToolSession};
+use crate::tls::{self, Roots};
+use crate::verdict;
+
+/// What one configuration says of the MCP port.
+#[derive(Debug)]
+pub struct McpPolicy {
+    settings: Arc<Settings>,
+    scan_input: bool,
+    scan_tools: bool,
+    /// Sections whose findings are reported and never enforced.
+    warn_input: bool,
+    warn_tools: bool,
+    warn_answers: bool,
+    warn_chains: bool,
+}
+
+impl McpPolicy {
+    /// The policy of a configuration.
+    #[must_use]
+    pub fn new(config: &config::Mcp, warn_answers: bool) -> Self {
+        let config::Mcp { input, tools, rules, binding, chains, listener } = config;
+        let action = |blocks| if blocks { Action::Block } else { Action::Warn };
+        let settings = Settings {
+            allowed_origins: listener.allowed_origins.iter().cloned().collect(),
+            allowed_hosts: listener.allowed_hosts.iter().cloned().collect(),
+            max_body_bytes: listener.max_body_bytes,
+            max_upload_bytes: listener.max_upload_bytes,
+            upload_tools: listener.upload_tools.iter().cloned().collect(),
+            max_answer_bytes: listener.max_answer_bytes,
+            forward_unknown_revisions: !listener.reject_unknown_versions,
+            forward_malformed: input.forward_malformed,
+            detect_drift: tools.enabled && tools.detect_drift,
+            acknowledged: tools.acknowledged.iter().cloned().collect(),
+            binding: mcp::Binding {
+                enabled: binding.enabled,
+                unknown_tool: action(binding.block_unknown_tools),
+                no_baseline: action(binding.block_without_baseline),
+            },
+            rules: rules.iter().map(rule).collect(),
+            chains: chains.enabled,
+            refuse_without_state: listener.state.refuse_when_unavailable,
+        };
+        Self {
+            settings: Arc::new(settings),
+            scan_input: input.enabled,
+            scan_tools: tools.enabled,
+            warn_input: input.warn_only,
+            warn_tools: tools.warn_only,
+            warn_answers,
+            warn_chains: chains.warn_only,
+        }
+    }
+
+    fn input(&self, verdict: Verdict) -> Verdict {
+        soften(verdict, self.warn_input)
+    }
+
+    fn tools(&self, verdict: Verdict) -> Verdict {
+        soften(verdict, self.warn_tools)
+    }
+
+    fn answer(&self, verdict: Verdict) -> Verdict {
+        soften(verdict, self.warn_answers)
+    }
+
+    fn chain(&self, verdict: Verdict) -> Verdict {
+        soften(verdict, self.warn_chains)
+    }
+}
+
+fn soften(mut verdict: Verdict, warn_only: bool) -> Verdict {
+    if warn_only {
+        verdict.action = verdict.action.min(Action::Warn);
+    }
+    verdict
+}
+
+fn rule(rule: &config::McpRule) -> mcp::Rule {
+    let action = match &rule.action {
+        config::McpRuleAction::Warn => mcp::RuleAction::Warn,
+        config::McpRuleAction::Block => mcp::RuleAction::Block,
+        config::McpRuleAction::Redirect(profile) => mcp::RuleAction::Redirect(mcp::Redirect {
+            profile: profile.profile.clone(),
+            exec: profile.exec.clone(),
+            reason: profile.reason.clone(),
+            timeout: profile.timeout,
+            max_output_bytes: profile.max_output_bytes,
+        }),
+    };
+    let config::McpRule { name, tool, argument, key, .. } = rule.clone();
+    mcp::Rule { name, tool, argument, key, action }
+}
+
+/// Lists of tools whose judgement is remembered: servers send the same one to every client.
+const REMEMBERED_LISTS: usize = 64;
+
+/// Judges messages by the configuration in force.
+pub struct McpJudge {
+    gateway: Arc<Gateway>,
+    lists: Mutex<Lists>,
+    /// Connections open now, for the gauge.
+    open: Mutex<Vec<OpenGauge>>,
+}
+
+/// What lists of tools have come to under one snapshot.
+#[derive(Default)]
+struct Lists {
+    under: Weak<Snapshot>,
+    known: HashMap<[u8; 32], (Vec<Finding>, Arc<Vec<Definition>>)>,
+}
+
+impl McpJudge {
+    /// A judge by the rules of `gateway`.
+    #[must_use]
+    pub fn new(gateway: Arc<Gateway>) -> Arc<Self> {
+        Arc::new(Self { gateway, lists: Mutex::default(), open: Mutex::default() })
+    }
+
+    fn snapshot(&self) -> Arc<Snapshot> {
+        self.gateway.snapshot()
+    }
+
+    /// Everything that is found in a message: by rules, and by being a known value.
+    fn examine(snapshot: &Snapshot, surface: Surface, message: &Value) -> Vec<Finding> {
+        let mut findings =
+            snapshot.engine.examine(&Message { surface, payload: Payload::Json(message), content_type: None });
+        if !snapshot.known_secrets.is_empty() {
+            findings.extend(snapshot.known_secrets.scan(surface, message.to_string().as_bytes()));
+        }
+        findings
+    }
+
+    fn text(snapshot: &Snapshot, surface: Surface, bytes: &[u8]) -> Vec<Finding> {
+        let mut findings =
+            snapshot.engine.examine(&Message { surface, payload: Payload::Bytes(bytes), content_type: None });
+        findings.extend(snapshot.known_secrets.scan(surface, bytes));
+        findings
+    }
+
+    /// Findings and facts of a list of tools, judged once for each content.
+    fn list(&self, snapshot: &Arc<Snapshot>, message: &Value) -> (Vec<Finding>, Arc<Vec<Definition>>) {
+        // The result is what is judged; the id differs with each question.
+        let result = message.get("result").unwrap_or(message);
+        let digest: [u8; 32] = Sha256::digest(result.to_string()).into();
+        let lists = || self.lists.lock().unwrap_or_else(PoisonError::into_inner);
+        {
+            let lists = lists();
+            if std::ptr::eq(lists.under.as_ptr(), Arc::as_ptr(snapshot))
+                && let Some((findings, definitions)) = lists.known.get(&digest)
+            {
+                return (findings.clone(), Arc::clone(definitions));
+            }
+        }
+        let findings = Self::examine(snapshot, Surface::ToolDefinitions, message);
+        let definitions = Arc::new(ToolFacts::of(message).into_iter().map(definition).collect::<Vec<_>>());
+        let mut lists = lists();
+        if !std::ptr::eq(lists.under.as_ptr(), Arc::as_ptr(snapshot)) || lists.known.len() >= REMEMBERED_LISTS {
+            *lists = Lists { under: Arc::downgrade(snapshot), known: HashMap::new() };
+        }
+        lists.known.insert(digest, (findings.clone(), Arc::clone(&definitions)));
+        (findings, definitions)
+    }
+}
+
+fn definition(facts: ToolFacts) -> Definition {
+    let ToolFacts { name, digest, bytes, texts } = facts;
+    Definition { name, digest, facts: bytes, texts }
+}
+
+impl Judge for McpJudge {
+    fn settings(&self) -> Arc<Settings> {
+        Arc::clone(&self.snapshot().mcp.settings)
+    }
+
+    fn accepted(&self, _peer: SocketAddr) -> RequestIds {
+        RequestIds::new(self.gateway.instance, self.gateway.ids.next())
+    }
+
+    fn head(&self, head: &Parts) -> Verdict {
+        let snapshot = self.snapshot();
+        let line = format!("{} {}", head.method, head.uri);
+        let mut findings = snapshot.engine.scan_url(line.as_bytes());
+        findings.extend(snapshot.known_secrets.scan(Surface::Url, line.as_bytes()));
+        let block = fields(&head.headers);
+        findings.extend(snapshot.engine.scan(Surface::RequestHeader, &block));
+        findings.extend(snapshot.known_secrets.scan(Surface::RequestHeader, &block));
+        snapshot.mcp.input(snapshot.fold(findings))
+    }
+
+    fn sent(&self, message: &Value, call: bool) -> Verdict {
+        let snapshot = self.snapshot();
+        if !snapshot.mcp.scan_input {
+            return Verdict::allow();
+        }
+        let surface = if call { Surface::ToolCall } else { Surface::RequestBody };
+        snapshot.mcp.input(snapshot.fold(Self::examine(&snapshot, surface, message)))
+    }
+
+    fn sent_text(&self, bytes: &[u8]) -> Verdict {
+        let snapshot = self.snapshot();
+        snapshot.mcp.input(snapshot.fold(Self::text(&snapshot, Surface::RequestBody, bytes)))
+    }
+
+    fn received(&self, _bytes: &[u8], message: &Value, definitions: bool) -> Verdict {
+        let snapshot = self.snapshot();
+        if definitions {
+            if !snapshot.mcp.scan_tools {
+                return Verdict::allow();
+            }
+            let (findings, _) = self.list(&snapshot, message);
+            return snapshot.mcp.tools(snapshot.fold(findings));
+        }
+        if !snapshot.responses.enabled {
+            return Verdict::allow();
+        }
+        snapshot.mcp.answer(snapshot.fold(Self::examine(&snapshot, Surface::ToolResult, message)))
+    }
+
+    fn received_text(&self, bytes: &[u8]) -> Verdict {
+        let snapshot = self.snapshot();
+        if !snapshot.responses.enabled {
+            return Verdict::allow();
+        }
+        snapshot.mcp.answer(snapshot.fold(Self::text(&snapshot, Surface::Response, bytes)))
+    }
+
+    fn definitions(&self, message: &Value) -> Vec<Definition> {
+        self.list(&self.snapshot(), message).1.to_vec()
+    }
+
+    fn change(&self, before: &[u8], now: &Definition) -> Option<Change> {
+        let Definition { name, digest, facts, texts } = now.clone();
+        let facts = ToolFacts { name, digest, bytes: facts, texts };
+        facts.changed_from(before).map(|(severity, diff)| Change { severity, diff })
+    }
+
+    fn chain(&self) -> Box<dyn Chain> {
+        Box::new(Calls(ToolSession::new()))
+    }
+
+    fn fold(&self, findings: Vec<Finding>) -> Verdict {
+        self.snapshot().fold(findings)
+    }
+
+    fn fold_chain(&self, findings: Vec<Finding>) -> Verdict {
+        let snapshot = self.snapshot();
+        snapshot.mcp.chain(snapshot.fold(findings))
+    }
+
+    fn fold_definitions(&self, findings: Vec<Finding>) -> Verdict {
+        let snapshot = self.snapshot();
+        snapshot.mcp.tools(snapshot.fold(findings))
+    }
+
+    fn enforce(&self, mut verdict: Verdict) -> Verdict {
+        // The one place that knows what audit mode is.
+        let allowed = verdict::uninspectable(self.snapshot().verdict, crate::model::BlockReason::ScanLimit).action;
+        verdict.action = verdict.action.min(allowed);
+        verdict
+    }
+
+    fn done(&self, record: RequestRecord) {
+        self.gateway.report.request(record);
+    }
+
+    fn note(&self, note: Note) {
+        let metrics = self.gateway.report.metrics();
+        match note {
+            Note::Message { era, method, outcome } => metrics.mcp_message(era, method, outcome),
+            Note::Drift => metrics.mcp_drift(),
+            Note::StateUnavailable => metrics.mcp_state_unavailable(),
+            Note::Connection(true) => {
+                let gauge = metrics.connection_opened(FrontDoor::Mcp);
+                self.open.lock().unwrap_or_else(PoisonError::into_inner).push(gauge);
+            }
+            Note::Connection(false) => drop(self.open.lock().unwrap_or_else(PoisonError::into_inner).pop()),
+            Note::Stream(opened) => metrics.mcp_streams(opened),
+            Note::Panic => metrics.panicked(),
+        }
+    }
+}
+
+/// The calls of a session as the scanner keeps them.
+struct Calls(ToolSession);
+
+impl Chain for Calls {
+    fn observe(&mut self, at: Duration, message: &Value) -> Vec<Finding> {
+        self.0.observe(at, message)
+    }
+}
+
+/// Header fields as they would stand in a message, without those that say who comes and which session it is: they are on
+/// their way to the server that gave them.
+fn fields(headers: &HeaderMap) -> Vec<u8> {
+    let mut block = Vec::with_capacity(1024);
+    let own = ["authorization", "cookie", "mcp-session-id", "last-event-id"];
+    for (name, value) in headers.iter().filter(|(name, _)| !own.contains(&name.as_str())) {
+        for part in [name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"] {
+            block.extend_from_slice(part);
+        }
+    }
+    block
+}
+
+/// Why an MCP door cannot be made.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum McpError {
+    /// The upstream's host cannot be asked for.
+    #[error("{0:?} is no host name")]
+    Host(String),
+    /// Roots or TLS.
+    #[error("tls towards the MCP upstream")]
+    Tls(#[source] tls::Error),
+}
+
+impl Gateway {
+    /// A door to the MCP endpoint, judged by this gateway's rules. `roots` verify an `https` endpoint.
+    ///
+    /// # Errors
+    /// See [`McpError`].
+    pub fn mcp_door(
+        self: &Arc<Self>,
+        endpoint: Endpoint,
+        roots: &Roots,
+        store: Arc<dyn mcp::Store>,
+        options: mcp::Options,
+    ) -> Result<mcp::Door, McpError> {
+        let dial = self.mcp_dial(&endpoint, roots)?;
+        let judge = McpJudge::new(Arc::clone(self));
+        Ok(mcp::Door::new(options, endpoint, dial, judge, store, self.body_budget()))
+    }
+
+    /// What bodies that are held share.
+    pub(super) fn body_budget(&self) -> BodyBudget {
+        self.budget.clone()
+    }
+
+    fn mcp_dial(&self, endpoint: &Endpoint, roots: &Roots) -> Result<Redial, McpError> {
+        let host = endpoint.host().to_owned();
+        let name = match host.parse() {
+            Ok(ip) => PeerName::Ip(ip),
+            Err(_) => ServerName::parse(&host).map(PeerName::Dns).map_err(|_| McpError::Host(host.clone()))?,
+        };
+        let tls = endpoint.tls.then(|| tls::Upstream::new(roots)).transpose().map_err(McpError::Tls)?.map(Arc::new);
+        let (dialer, port) = (self.dialer.clone(), endpoint.port());
+        Ok(Arc::new(move || {
+            let (dialer, host, name, tls) = (dialer.clone(), host.clone(), name.clone(), tls.clone());
+            Box::pin(async move {
+                let stream = dial_any(&dialer, &host, port).await?;
+                let Some(tls) = tls else { return Ok(Box::new(stream) as Box<dyn Io>) };
+                let leg = tls.connect(stream, &name, &[Alpn::Http11]).await.map_err(io::Error::other)?;
+                Ok(Box::new(leg.stream) as Box<dyn Io>)
+            })
+        }))
+    }
+}
+
+/// The operator named the upstream, so none of its addresses is refused; the first that answers is taken.
+async fn dial_any(dialer: &Dialer, host: &str, port: u16) -> io::Result<tokio::net::TcpStream> {
+    let mut last = io::Error::from(io::ErrorKind::NotFound);
+    for address in lookup_host((host, port)).await? {
+        match dialer.connect(address).await {
+            Ok(stream) => return Ok(stream),
+            Err(error) => last = io::Error::other(error),
+        }
+    }
+    Err(last)
+}
