@@ -16,7 +16,7 @@ use super::log::Log;
 use crate::http::{BodyBudget, Lease};
 
 /// How long a body may pause while it is held.
-const IDLE: Duration = Duration::from_secs(60);
+const IDLE: Duration = Duration::from_mins(1);
 /// How long a body waits for room in the budget of the process.
 const PATIENCE: Duration = Duration::from_secs(10);
 

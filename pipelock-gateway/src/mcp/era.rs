@@ -111,10 +111,7 @@ fn compare(name: &str, said: Option<String>, body: Option<&str>) -> Result<(), D
 fn field(headers: &HeaderMap, name: &str) -> Result<Option<String>, Disagreement> {
     let mut values = headers.get_all(name).iter();
     let (Some(value), None) = (values.next(), values.next()) else {
-        return match headers.contains_key(name) {
-            true => Err(Disagreement(format!("{name} is there twice"))),
-            false => Ok(None),
-        };
+        return if headers.contains_key(name) { Err(Disagreement(format!("{name} is there twice"))) } else { Ok(None) };
     };
     let unreadable = || Disagreement(format!("{name} cannot be read"));
     let text = value.to_str().map_err(|_| unreadable())?.trim();

@@ -95,7 +95,7 @@ impl Shared {
             log.judged(Verdict::block(reason));
             return own(answer::marked(json_response(StatusCode::FORBIDDEN, &body), reason, id), Some(&log));
         }
-        self.stamp(&mut head, peer);
+        stamp(&mut head, peer);
         match route {
             Route::Health | Route::Nowhere => {
                 let body = json!({ "error": "not found" });
@@ -127,26 +127,6 @@ impl Shared {
                 let request = Forwarded { head, target, body: Bytes::new() };
                 exchange.mcp(request, body, shutdown).await
             }
-        }
-    }
-
-    /// Says to the upstream who came, and by which name, so that it can write URLs that lead back here.
-    fn stamp(&self, head: &mut Parts, peer: IpAddr) {
-        let headers = &mut head.headers;
-        let mut chain: Vec<&[u8]> = headers.get_all(&FORWARDED_FOR).iter().map(HeaderValue::as_bytes).collect();
-        let peer = peer.to_string();
-        chain.push(peer.as_bytes());
-        let value = HeaderValue::from_bytes(&chain.join(&b", "[..]));
-        let host = headers.get(header::HOST).cloned();
-        if let Ok(value) = value {
-            headers.insert(FORWARDED_FOR.clone(), value);
-        }
-        // What stands before us has opened the TLS of the client, and has said so.
-        if !headers.contains_key(&FORWARDED_PROTO) {
-            headers.insert(FORWARDED_PROTO.clone(), HeaderValue::from_static("http"));
-        }
-        if let (false, Some(host)) = (headers.contains_key(&FORWARDED_HOST), host) {
-            headers.insert(FORWARDED_HOST.clone(), host);
         }
     }
 
@@ -200,6 +180,26 @@ impl Shared {
             let body = json!({ "jsonrpc": "2.0", "id": null, "error": { "code": body.code, "message": body.message } });
             json_response(StatusCode::BAD_GATEWAY, &body)
         })
+    }
+}
+
+/// Says to the upstream who came, and by which name, so that it can write URLs that lead back here.
+fn stamp(head: &mut Parts, peer: IpAddr) {
+    let headers = &mut head.headers;
+    let mut chain: Vec<&[u8]> = headers.get_all(&FORWARDED_FOR).iter().map(HeaderValue::as_bytes).collect();
+    let peer = peer.to_string();
+    chain.push(peer.as_bytes());
+    let value = HeaderValue::from_bytes(&chain.join(&b", "[..]));
+    let host = headers.get(header::HOST).cloned();
+    if let Ok(value) = value {
+        headers.insert(FORWARDED_FOR.clone(), value);
+    }
+    // What stands before us has opened the TLS of the client, and has said so.
+    if !headers.contains_key(&FORWARDED_PROTO) {
+        headers.insert(FORWARDED_PROTO.clone(), HeaderValue::from_static("http"));
+    }
+    if let (false, Some(host)) = (headers.contains_key(&FORWARDED_HOST), host) {
+        headers.insert(FORWARDED_HOST.clone(), host);
     }
 }
 

@@ -331,7 +331,7 @@ fn decoded(headers: &HeaderMap, bytes: &Bytes, limit: usize) -> Option<Bytes> {
 }
 
 fn essence(headers: &HeaderMap) -> Vec<u8> {
-    let kind = headers.get(header::CONTENT_TYPE).map(|kind| kind.as_bytes()).unwrap_or_default();
+    let kind = headers.get(header::CONTENT_TYPE).map(http::HeaderValue::as_bytes).unwrap_or_default();
     kind.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii().to_ascii_lowercase()
 }
 

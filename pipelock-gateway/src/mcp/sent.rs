@@ -286,7 +286,9 @@ impl Exchange {
             match lifted {
                 Some((rest, files)) => {
                     let mut verdict = judge.sent(&rest, call);
-                    files.iter().for_each(|file| verdict.join(judge.sent_text(file)));
+                    for file in &files {
+                        verdict.join(judge.sent_text(file));
+                    }
                     verdict
                 }
                 None => judge.sent(&message.value, call),
@@ -347,12 +349,9 @@ impl Exchange {
             return Ok(None);
         }
         let entered = self.without_state(self.shared.state.store.enter(entering).await);
-        let entered = match entered {
-            Ok(entered) => entered,
-            Err(_) => {
-                let words = "pipelock: session state cannot be reached";
-                return Err(self.refuse(StatusCode::SERVICE_UNAVAILABLE, -32003, words, BlockReason::Overloaded));
-            }
+        let Ok(entered) = entered else {
+            let words = "pipelock: session state cannot be reached";
+            return Err(self.refuse(StatusCode::SERVICE_UNAVAILABLE, -32003, words, BlockReason::Overloaded));
         };
         if entering.session.is_some() && is_foreign(entered.and_then(|entered| entered.owner), &self.caller) {
             // As if unknown (revision 2025-03-26, "Session Management"): a client then begins anew.

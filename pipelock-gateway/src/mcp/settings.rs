@@ -10,6 +10,7 @@ use crate::model::Action;
 
 /// The settings of one configuration.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the configuration by its own name")]
 pub struct Settings {
     /// Origins browsers may come from (`scheme://host[:port]`, lower case). Loopback ones always may.
     pub allowed_origins: HashSet<String>,

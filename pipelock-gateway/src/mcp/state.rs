@@ -23,10 +23,13 @@ const MAX_ANNOUNCED: usize = 1_000;
 pub(super) struct State {
     pub(super) store: Arc<dyn Store>,
     server: String,
-    chains: Mutex<HashMap<Key, (Box<dyn Chain>, Instant)>>,
+    chains: Mutex<HashMap<Key, LastCalls>>,
     begun: Instant,
     announced: Mutex<VecDeque<String>>,
 }
+
+/// The recent calls of a session, and when the last one came.
+type LastCalls = (Box<dyn Chain>, Instant);
 
 /// Who sends a request.
 #[derive(Clone, Debug)]
@@ -50,7 +53,7 @@ impl State {
     /// Reads who asks from a head. `target` is the endpoint's own of 2024-11-05, which names the session in its query.
     pub(super) fn caller(&self, headers: &HeaderMap, target: Option<&str>) -> Caller {
         let principal = principal(headers);
-        let named = headers.get("mcp-session-id").map(|id| id.as_bytes()).or(target.map(str::as_bytes));
+        let named = headers.get("mcp-session-id").map(http::HeaderValue::as_bytes).or(target.map(str::as_bytes));
         self.caller_of(principal, named)
     }
 

@@ -25,6 +25,7 @@ use crate::verdict;
 
 /// What one configuration says of the MCP port.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the configuration by its own name")]
 pub struct McpPolicy {
     settings: Arc<Settings>,
     scan_input: bool,
@@ -124,11 +125,14 @@ pub struct McpJudge {
     open: Mutex<Vec<OpenGauge>>,
 }
 
+/// Findings in a list of tools, and what is remembered of each.
+type ListJudged = (Vec<Finding>, Arc<Vec<Definition>>);
+
 /// What lists of tools have come to under one snapshot.
 #[derive(Default)]
 struct Lists {
     under: Weak<Snapshot>,
-    known: HashMap<[u8; 32], (Vec<Finding>, Arc<Vec<Definition>>)>,
+    known: HashMap<[u8; 32], ListJudged>,
 }
 
 impl McpJudge {
@@ -160,7 +164,7 @@ impl McpJudge {
     }
 
     /// Findings and facts of a list of tools, judged once for each content.
-    fn list(&self, snapshot: &Arc<Snapshot>, message: &Value) -> (Vec<Finding>, Arc<Vec<Definition>>) {
+    fn list(&self, snapshot: &Arc<Snapshot>, message: &Value) -> ListJudged {
         // The result is what is judged; the id differs with each question.
         let result = message.get("result").unwrap_or(message);
         let digest: [u8; 32] = Sha256::digest(result.to_string()).into();

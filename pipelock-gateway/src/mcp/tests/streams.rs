@@ -87,7 +87,7 @@ async fn each_event_arrives_before_the_next_is_sent_and_a_client_that_leaves_can
         server.write_all(format!("{:x}\r\n{event}\r\n", event.len()).as_bytes()).await.unwrap();
         let mut seen = String::new();
         while !seen.contains(&format!("\"n\":{number}")) {
-            let mut buffer = [0; 4096];
+            let mut buffer = vec![0; 4096];
             let read = within(client.read(&mut buffer)).await.unwrap();
             assert!(read > 0);
             seen.push_str(&String::from_utf8_lossy(&buffer[..read]));

@@ -2,6 +2,8 @@
 //!
 //! Digests and counts, never text: what was said before cannot be read from it, only that something new is said now.
 
+use std::fmt::Write as _;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
@@ -58,7 +60,11 @@ impl ToolFacts {
         let mut parameters: Vec<String> =
             content.parameters.iter().take(MAX_PARTS).map(|name| name.chars().take(64).collect()).collect();
         parameters.sort_unstable();
-        let digest = known.digest.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        let digest = known.digest.iter().fold(String::with_capacity(64), |mut text, byte| {
+            // Writing to a String cannot fail.
+            let _ = write!(text, "{byte:02x}");
+            text
+        });
         let remembered = Remembered {
             digest: digest.clone(),
             text: known.text,
