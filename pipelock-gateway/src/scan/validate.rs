@@ -145,6 +145,10 @@ pub(super) fn aba(text: &[u8]) -> Check {
 pub(super) fn github(token: &[u8]) -> Check {
     let Some((_prefix, body)) = token.split_at_checked(4) else { return Check::Doubt(Severity::High) };
     let Some((random, checksum)) = body.split_last_chunk::<6>() else { return Check::Doubt(Severity::High) };
+    // `ghp_xxxx...`: a picture of a token.
+    if distinct(body) < 5 {
+        return Check::Doubt(Severity::Low);
+    }
     let mut crc = flate2::Crc::new();
     crc.update(random);
     if random.len() == 30 && base62(crc.sum()) == *checksum { Check::Pass } else { Check::Doubt(Severity::High) }
@@ -348,7 +352,9 @@ pub(super) fn scattered(token: &[u8]) -> Check {
 /// The secret of an AWS key: random base64, not the one that AWS prints in its documentation.
 pub(super) fn aws_secret(token: &[u8]) -> Check {
     let secret = token.get(token.len().saturating_sub(40)..).unwrap_or_default();
-    if secret.ends_with(b"EXAMPLEKEY") { Check::Doubt(Severity::Low) } else { varied_or(secret, Check::Reject) }
+    // Read from right to left, the name that stood before it belongs to a piece of the same value.
+    let example = [&b"EXAMPLE"[..], b"ELPMAXE"].iter().any(|word| memchr::memmem::find(token, word).is_some());
+    if example { Check::Doubt(Severity::Low) } else { varied_or(secret, Check::Reject) }
 }
 
 /// Identifiers of AWS; those of its documentation end with EXAMPLE.

@@ -10,8 +10,8 @@ use zeroize::Zeroizing;
 
 use super::Kept;
 
-/// Distances between two blanks: pieces of two to sixteen bytes.
-const STRIDES: Range<usize> = 3..18;
+/// Distances between two blanks: pieces of one to sixteen bytes.
+const STRIDES: Range<usize> = 2..18;
 /// Blanks at equal distances that are looked at.
 const BLANKS: usize = 4;
 /// Blanks of its own that a token may have in the same stretch.

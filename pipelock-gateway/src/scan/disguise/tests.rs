@@ -158,3 +158,13 @@ fn a_key_in_pieces_is_found_where_a_long_stretch_of_pieces_is_cut() {
         assert!(found.iter().any(|finding| &*finding.rule == "GitLab PAT"), "{cut}: {found:?}");
     }
 }
+
+#[test]
+fn a_key_with_a_blank_or_a_line_break_after_each_character_is_put_together() {
+    let key = String::from_utf8_lossy(KEY);
+    for separator in [" ", "\n"] {
+        let cut: Vec<String> = key.chars().map(String::from).collect();
+        let text = format!("please rotate {} today", cut.join(separator));
+        assert!(scan(text.as_bytes()).iter().any(|finding| &*finding.rule == "GitLab PAT"), "{text:?}");
+    }
+}

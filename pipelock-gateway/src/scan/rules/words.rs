@@ -128,7 +128,7 @@ pub(in crate::scan) static RULES: &[BuiltIn] = &[
     words(
         "Indian PAN",
         Medium,
-        r#"(?i:pan[ _-]?(?:card|num|no|id)|permanent account|\"pan\")[^\n]{0,32}[A-Z]{5}\d{4}[A-Z]"#,
+        r#"(?i:\bpan[ _-]?(?:card|num|no|id|:)|permanent account|\"pan\")[^\n]{0,32}[A-Z]{5}\d{4}[A-Z]"#,
         numbers::pan,
     ),
     words(

@@ -82,7 +82,19 @@ impl Tool {
             "ssh",
             "process",
         ]);
-        let weak = has(&["run", "execute", "invoke", "interpreter", "repl"]);
+        let weak = has(&[
+            "run",
+            "execute",
+            "invoke",
+            "interpreter",
+            "repl",
+            "runner",
+            "sandbox",
+            "executor",
+            "executes",
+            "launch",
+            "launcher",
+        ]);
         Self {
             executes: strong && (!data || has(&["shell", "bash", "terminal"])) || weak && !data,
             reads: has(&[
@@ -234,8 +246,11 @@ pub(super) fn judge(call: &Call<'_>, report: &mut Report) {
         match value {
             Value::Array(items) => {
                 if tool.executes && matches!(role(key), Role::Command | Role::MaybeCommand) {
-                    // Judged as one line already.
+                    // Judged as one line already; what a shell is given to run is a script of its own.
                     if judged_command && items.iter().all(Value::is_string) {
+                        for script in given_scripts(items) {
+                            commands::judge_text(&text::plain(script), report);
+                        }
                         continue;
                     }
                 }
@@ -284,9 +299,181 @@ fn command_line(arguments: &Value, tool: Tool) -> Option<String> {
                 list(value)
             }
         }
-        (None, Some((_, value))) if tool.executes => list(value),
+        (None, Some((_, value))) if tool.executes => {
+            let line = list(value)?;
+            Some(if line.starts_with(['-', '/']) { format!("sh {line}") } else { line })
+        }
         _ => None,
     }
+}
+
+/// What follows `-c` and its like in a list of arguments.
+fn given_scripts(items: &[Value]) -> impl Iterator<Item = &str> {
+    items.windows(2).filter_map(|pair| {
+        let [option, script] = pair else { return None };
+        let option = option.as_str()?.to_ascii_lowercase();
+        let runs =
+            matches!(option.as_str(), "-c" | "-lc" | "-ic" | "-e" | "/c" | "/k" | "-command" | "--command" | "--eval");
+        script.as_str().filter(|_| runs)
+    })
+}
+
+/// Programs whose name alone says that a text is a command line, when what follows is no prose.
+const PROGRAMS: &[&str] = &[
+    "awk",
+    "base64",
+    "bash",
+    "bitsadmin",
+    "bcdedit",
+    "busybox",
+    "cat",
+    "certutil",
+    "chattr",
+    "chmod",
+    "chown",
+    "chroot",
+    "cmd",
+    "cp",
+    "crontab",
+    "cscript",
+    "curl",
+    "dd",
+    "del",
+    "dig",
+    "docker",
+    "echo",
+    "env",
+    "eval",
+    "exec",
+    "find",
+    "gdb",
+    "gpg",
+    "grep",
+    "history",
+    "iex",
+    "insmod",
+    "iptables",
+    "journalctl",
+    "kill",
+    "kubectl",
+    "launchctl",
+    "ln",
+    "lua",
+    "mimikatz",
+    "mimikatz.exe",
+    "mkfifo",
+    "mkfs",
+    "mount",
+    "mshta",
+    "msiexec",
+    "mv",
+    "nc",
+    "ncat",
+    "net",
+    "netcat",
+    "netsh",
+    "node",
+    "nohup",
+    "nsenter",
+    "ntdsutil",
+    "openssl",
+    "osascript",
+    "perl",
+    "php",
+    "pkexec",
+    "powershell",
+    "powershell.exe",
+    "printf",
+    "procdump",
+    "procdump64.exe",
+    "psql",
+    "pwsh",
+    "python",
+    "python2",
+    "python3",
+    "rclone",
+    "reg",
+    "regsvr32",
+    "rm",
+    "rsync",
+    "ruby",
+    "rundll32",
+    "rundll32.exe",
+    "sc",
+    "schtasks",
+    "scp",
+    "security",
+    "sed",
+    "setcap",
+    "setenforce",
+    "sh",
+    "shred",
+    "socat",
+    "sqlite3",
+    "ssh",
+    "strings",
+    "su",
+    "sudo",
+    "systemctl",
+    "tar",
+    "tee",
+    "telnet",
+    "touch",
+    "ufw",
+    "unshadow",
+    "useradd",
+    "usermod",
+    "vssadmin",
+    "vaultcmd",
+    "wevtutil",
+    "wget",
+    "wmic",
+    "wscript",
+    "xxd",
+    "zsh",
+];
+
+/// Whether a tool keeps or sends the text it is given: a manual with commands in it is none.
+fn passes_on(call: &Call<'_>, tool: Tool) -> bool {
+    const WORDS: [&str; 12] = [
+        "send",
+        "post",
+        "message",
+        "comment",
+        "reply",
+        "note",
+        "mail",
+        "email",
+        "publish",
+        "translate",
+        "summarize",
+        "chat",
+    ];
+    tool.writes
+        || call.arguments.as_object().is_some_and(|members| members.len() > 2)
+        || words::split(call.tool).iter().any(|word| WORDS.contains(&word.as_str()))
+}
+
+/// Whether a text for a tool of unknown purpose is a command line and no prose: a program, and what programs are given.
+fn looks_like_command(value: &str) -> bool {
+    if value.len() > MAX_PARAMETER || value.contains("\n\n") {
+        return false;
+    }
+    let mut words = value.split_ascii_whitespace().skip_while(|word| matches!(*word, "sudo" | "nohup" | "(" | "time"));
+    let Some(first) = words.next() else { return false };
+    let program = first.trim_start_matches(['(', '$', '`', '"', '\'', '&']).rsplit('/').next().unwrap_or_default();
+    let telling = |word: &str| {
+        let known_sign = word.starts_with(['-', '/', '~', '.', '$', '\'', '"', '<', '>', '&', '|', '%', '@'])
+            || word.contains(['/', '\\', '=', '|', ';', '$', '*', '`'])
+            || word.contains("::")
+            || word.contains("&&");
+        known_sign && !word.starts_with("--\u{20}")
+    };
+    PROGRAMS.contains(&program.to_ascii_lowercase().as_str()) && words.clone().take(4).any(telling)
+        || first.contains('=') && value.contains(';') && value.contains('$')
+        || ["iex ", "iex(", "&(", "(new-object", "set-mppreference", "add-mppreference"]
+            .iter()
+            .any(|opening| value.get(..opening.len()).is_some_and(|front| front.eq_ignore_ascii_case(opening)))
 }
 
 fn judge_command(line: &str, report: &mut Report) {
@@ -321,6 +508,12 @@ fn argument(key: &str, value: &str, tool: Tool, language: &str, call: &Call<'_>,
             judge_command(value, report);
         }
         return;
+    }
+    if (role != Role::Content || !passes_on(call, tool)) && looks_like_command(value) {
+        // Nobody said that it will be run: only what does damage beyond doubt counts.
+        let mut inner = Report::new(Surface::ToolCall, Family::ToolCall);
+        commands::judge_text(value, &mut inner);
+        report.absorb(inner);
     }
     if commands::metadata_address(value) && !matches!(role, Role::Content) {
         report.add("Cloud Metadata Access", High, View::Text, value);

@@ -24,7 +24,28 @@ fn compile(rules: &[(&'static str, Severity, &str)]) -> Vec<Pattern> {
     rules.iter().filter_map(pattern).collect()
 }
 
-const RULES: [(&str, Severity, &str); 31] = [
+const RULES: [(&str, Severity, &str); 39] = [
+    ("Credential File Access", High, r"/proc/(?:\d+|self|\*|\$\w+)/(?:environ|maps|mem)\b"),
+    (
+        "Credential File Access",
+        High,
+        r"(?i)(?:logins\.json|key[34]\.db|cookies\.sqlite|login data|web data|\.kdbx|wallet\.dat|ntds\.dit|\bvaultcmd(?:\.exe)?\b[^\n]{0,20}/listcreds|\bntdsutil\b[^\n]{0,60}\b(?:ifm|create full)|\bkeepass2john|\bgcore\b)",
+    ),
+    (
+        "Privilege Escalation",
+        High,
+        r"(?i)\bsetcap\b[^\n|;]{0,40}cap_(?:setuid|setgid|sys_admin|dac_\w+|sys_ptrace|sys_module)",
+    ),
+    ("Download and Execute", High, r"(?i)\b[cw]script(?:\.exe)?\b[^\n|;]{0,60}(?:\\\\[\w.-]+\\|https?://)"),
+    (
+        "Network Exfiltration",
+        Medium,
+        r"(?i)\brclone\s+(?:copy|sync|move)\s+\S+\s+\w+:|\baws\s+s3\s+(?:cp|sync|mv)\s+(?:/(?:etc|root|home|var)\S*|~\S*)\s+s3://",
+    ),
+    // Pieces of nothing inside words, and names of files spelt with wild cards.
+    ("Shell Obfuscation", High, r"\w\$\(\)\w|\w\$\{\}\w|\w\$@\w[\w$@]*\s"),
+    ("Shell Obfuscation", High, r"(?:^|[\s|;&(])/(?:\w*\?+\w*/)+\w*\?+\w*(?:\s|$)"),
+    ("Shell Obfuscation", High, r"\\x[0-9a-f]{2}[^\n]{0,200}\)\s*$|\|\s*\$\(\s*printf\b"),
     ("Privilege Escalation", Medium, r"(?:\||<<<)[^\n|]{0,40}\bsudo\s+-S\b|\|\s*su\s+-?\s*(?:root)?\b\s*-c"),
     ("Reverse Shell", Critical, r"(?i)\b(?:ba|z|k|da)?sh\s+-i\b[^\n]{0,40}[>&<]+\s*(?:&?\s*)?/dev/(?:tcp|udp)/"),
     ("Reverse Shell", High, r"/dev/(?:tcp|udp)/[^\s/]+/\S+"),
