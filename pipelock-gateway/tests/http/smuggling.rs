@@ -62,6 +62,63 @@ async fn ambiguous_requests_are_refused_and_nothing_arrives() {
         ("HTTP/0.9", "GET /\r\n\r\n".to_owned()),
         ("HTTP/2 version", format!("GET / HTTP/2.0\r\n{HOST}\r\n\r\n")),
         (
+            "TE with a parameter",
+            format!("POST / HTTP/1.1\r\n{HOST}\r\nTransfer-Encoding: chunked;q=1\r\n\r\n0\r\n\r\n"),
+        ),
+        ("TE in quotes", format!("POST / HTTP/1.1\r\n{HOST}\r\nTransfer-Encoding: \"chunked\"\r\n\r\n0\r\n\r\n")),
+        (
+            "TE chunked, identity",
+            format!("POST / HTTP/1.1\r\n{HOST}\r\nTransfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n"),
+        ),
+        (
+            "TE that begins like chunked",
+            format!("POST / HTTP/1.1\r\n{HOST}\r\nTransfer-Encoding: chunkedx\r\n\r\n0\r\n\r\n"),
+        ),
+        ("TE with a comma", format!("POST / HTTP/1.1\r\n{HOST}\r\nTransfer-Encoding: ,chunked\r\n\r\n0\r\n\r\n")),
+        ("TE empty", format!("POST / HTTP/1.1\r\n{HOST}\r\nTransfer-Encoding:\r\n\r\n0\r\n\r\n")),
+        (
+            "connection names transfer-encoding",
+            format!(
+                "POST / HTTP/1.1\r\n{HOST}\r\nConnection: Transfer-Encoding\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+            ),
+        ),
+        ("CL with a blank inside", format!("GET / HTTP/1.1\r\n{HOST}\r\nContent-Length: 1 1\r\n\r\n")),
+        ("CL with a semicolon", format!("GET / HTTP/1.1\r\n{HOST}\r\nContent-Length: 1;\r\n\r\n")),
+        ("CL empty", format!("GET / HTTP/1.1\r\n{HOST}\r\nContent-Length:\r\n\r\n")),
+        ("a blank in a field name", format!("GET / HTTP/1.1\r\n{HOST}\r\nX Y: 1\r\n\r\n")),
+        ("a field name with a control byte", format!("GET / HTTP/1.1\r\n{HOST}\r\nX\x01Y: 1\r\n\r\n")),
+        ("connection names cookie", format!("GET / HTTP/1.1\r\n{HOST}\r\nConnection: cookie\r\nCookie: a=1\r\n\r\n")),
+        (
+            "connection names an MCP field",
+            format!("GET / HTTP/1.1\r\n{HOST}\r\nConnection: Mcp-Session-Id\r\nMcp-Session-Id: 1\r\n\r\n"),
+        ),
+        (
+            "connection names content-type",
+            format!("GET / HTTP/1.1\r\n{HOST}\r\nConnection: Content-Type\r\nContent-Type: text/plain\r\n\r\n"),
+        ),
+        ("a host with a blank", "GET / HTTP/1.1\r\nHost: api.example.test evil.test\r\n\r\n".to_owned()),
+        ("a host list", "GET / HTTP/1.1\r\nHost: api.example.test, evil.test\r\n\r\n".to_owned()),
+        ("a host with user information", "GET / HTTP/1.1\r\nHost: api.example.test@evil.test\r\n\r\n".to_owned()),
+        ("an empty host", "GET / HTTP/1.1\r\nHost:\r\n\r\n".to_owned()),
+        ("a blank in the target", "GET /a b HTTP/1.1\r\nHost: api.example.test\r\n\r\n".to_owned()),
+        ("a control byte in the target", "GET /a\x01b HTTP/1.1\r\nHost: api.example.test\r\n\r\n".to_owned()),
+        (
+            "a chunk size with a sign",
+            format!("POST / HTTP/1.1\r\n{HOST}\r\nTransfer-Encoding: chunked\r\n\r\n+1\r\nx\r\n0\r\n\r\n"),
+        ),
+        (
+            "a chunk size in C notation",
+            format!("POST / HTTP/1.1\r\n{HOST}\r\nTransfer-Encoding: chunked\r\n\r\n0x1\r\nx\r\n0\r\n\r\n"),
+        ),
+        (
+            "a negative chunk size",
+            format!("POST / HTTP/1.1\r\n{HOST}\r\nTransfer-Encoding: chunked\r\n\r\n-1\r\nx\r\n0\r\n\r\n"),
+        ),
+        (
+            "an empty chunk size",
+            format!("POST / HTTP/1.1\r\n{HOST}\r\nTransfer-Encoding: chunked\r\n\r\n\r\nx\r\n0\r\n\r\n"),
+        ),
+        (
             "a broken chunk size",
             format!("POST / HTTP/1.1\r\n{HOST}\r\nTransfer-Encoding: chunked\r\n\r\nZZ\r\nx\r\n0\r\n\r\n"),
         ),
