@@ -15,6 +15,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("config", &["model"]),
     ("capture", &["model"]),
     ("connection", &["model", "config", "capture"]),
+    // Whom a runtime runs; what is done about it is decided where it is started, in `cli`.
+    ("discovery", &["model"]),
     // Pure: what the first bytes are. It stands before policy, because policy is asked about the name found here.
     ("sniff", &["model"]),
     ("policy", &["model"]),
@@ -59,6 +61,7 @@ const EVERYTHING: &[&str] = &[
     "config",
     "capture",
     "connection",
+    "discovery",
     "sniff",
     "policy",
     "tls",
