@@ -4,6 +4,7 @@
 //! belong to a wrapped command (surfaces.md §7). Messages go to stderr and are one line each. This is the edge of the
 //! library, where errors are printed once: it may use `anyhow`, nothing else may.
 
+pub mod ca;
 pub mod check;
 pub mod exec;
 pub mod generate;
@@ -58,6 +59,12 @@ pub enum Command {
     /// Write a configuration to begin with, its JSON Schema, the reference, shell completions or manual pages.
     #[command(subcommand)]
     Generate(GenerateCommand),
+    /// The authority that signs leaves: make it, show it, hand it out, rotate it.
+    #[command(subcommand, alias = "tls")]
+    Ca(ca::CaCommand),
+    /// What makes clients trust the authority.
+    #[command(subcommand)]
+    Trust(ca::TrustCommand),
     /// Ask a running gateway whether it is healthy: exit code 0 if so, 1 if not.
     Healthcheck(HealthcheckArgs),
     /// What this kernel and this user can do, need by need, with the remedy for what is missing.
@@ -225,6 +232,8 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Generate(command) => {
             ExitCode::from(generate::generate(&command, &mut io::stdout(), &mut io::stderr()))
         }
+        Command::Ca(command) => ExitCode::from(ca::run(&command, &mut io::stdout(), &mut io::stderr())),
+        Command::Trust(command) => ExitCode::from(ca::run_trust(&command, &mut io::stdout(), &mut io::stderr())),
         Command::Healthcheck(args) => healthcheck(&args),
         Command::Probe => probe(),
     }

@@ -49,6 +49,7 @@ pub use capture::Capture;
 pub use credential_binding::CredentialBindings;
 pub use cross_request::CrossRequest;
 pub use dlp::{Dlp, DlpPattern, PatternSamples};
+pub use duration::{InvalidDuration, parse_duration};
 pub use error::{Error, Hint, Place, Problem, Warning};
 pub use fetch_proxy::{FetchProxy, parse_listen};
 pub use forward_proxy::ForwardProxy;

@@ -22,7 +22,7 @@ mod upstream;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use ca::{CertificateAuthority, Fingerprint};
+pub use ca::{CertificateAuthority, Fingerprint, Profile};
 pub use downstream::{Downstream, DownstreamTls};
 pub use error::{CaProblem, Error, UpstreamFailure};
 pub use leaf::{KeyKind, LeafSettings, Leaves};

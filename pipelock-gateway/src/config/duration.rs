@@ -4,9 +4,11 @@ use std::time::Duration;
 
 /// Why a text is no duration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum InvalidDuration {
+pub enum InvalidDuration {
+    /// Not a number and a unit.
     #[error("is not a duration; write a number and a unit, for example 24h, 90s or 1h30m")]
     Form,
+    /// Beyond centuries.
     #[error("is longer than can be counted")]
     TooLong,
 }
@@ -14,7 +16,10 @@ pub(super) enum InvalidDuration {
 /// Reads one or more numbers with units (`h`, `m`, `s`, `ms`, `us`, `µs`, `ns`), fractions allowed; never negative.
 ///
 /// Source: <https://pkg.go.dev/time#ParseDuration>.
-pub(super) fn parse_duration(text: &str) -> Result<Duration, InvalidDuration> {
+///
+/// # Errors
+/// What is wrong with the text, as a phrase that continues it.
+pub fn parse_duration(text: &str) -> Result<Duration, InvalidDuration> {
     let mut rest = text.strip_prefix('+').unwrap_or(text);
     if rest == "0" {
         return Ok(Duration::ZERO);

@@ -11,8 +11,8 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use rcgen::{
-    BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose,
-    PublicKeyData as _, SerialNumber,
+    BasicConstraints, CertificateParams, CidrSubnet, DistinguishedName, DnType, GeneralSubtree, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose, NameConstraints, PublicKeyData as _, SerialNumber,
 };
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
@@ -95,6 +95,38 @@ impl Drop for CaKey {
     }
 }
 
+/// What a new authority is to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Profile {
+    /// The organization in its name.
+    pub organization: Option<String>,
+    /// How long it is valid.
+    pub lifetime: Duration,
+    /// How many authorities may stand below it. 1 lets it vouch for its successor, so that a rotation needs no restart of
+    /// clients; whoever has the key could sign anything either way.
+    pub path_length: u8,
+    /// DNS trees it may sign for, and nothing else; empty for no bound. A leaked key is then worth that much less.
+    pub permitted: Vec<String>,
+}
+
+impl Default for Profile {
+    fn default() -> Self {
+        Self { organization: None, lifetime: LIFETIME, path_length: 0, permitted: Vec::new() }
+    }
+}
+
+impl Profile {
+    /// Addresses are excluded whole: a list of names alone would leave them free (RFC 5280 §4.2.1.10).
+    fn constraints(&self) -> Option<NameConstraints> {
+        let (v4, v6) = (CidrSubnet::V4([0; 4], [0; 4]), CidrSubnet::V6([0; 16], [0; 16]));
+        let trees = || self.permitted.iter().map(|tree| GeneralSubtree::DnsName(tree.clone()));
+        (!self.permitted.is_empty()).then(|| NameConstraints {
+            permitted_subtrees: trees().collect(),
+            excluded_subtrees: vec![GeneralSubtree::IpAddress(v4), GeneralSubtree::IpAddress(v6)],
+        })
+    }
+}
+
 /// A certificate authority with its key. Signing a leaf takes about 25 µs with a P-256 key, 310 µs with RSA.
 pub struct CertificateAuthority {
     issuer: Issuer<'static, CaKey>,
@@ -112,17 +144,23 @@ pub struct CertificateAuthority {
 impl CertificateAuthority {
     /// Makes a new authority: P-256, pathlen 0, two years.
     pub fn generate(now: SystemTime) -> Result<Self, Error> {
+        Self::make(&Profile::default(), now)
+    }
+
+    /// Makes a new authority with a P-256 key.
+    ///
+    /// # Errors
+    /// [`Error::Mint`] when a certificate cannot be made, [`Error::Ca`] when it would be none that this gateway uses.
+    pub fn make(profile: &Profile, now: SystemTime) -> Result<Self, Error> {
         let key = CaKey(KeyPair::generate().map_err(Error::Mint)?);
-        let [a, b, c, d, ..] = <[u8; 32]>::from(Sha256::digest(key.subject_public_key_info()));
-        let short = u32::from_be_bytes([a, b, c, d]);
         let mut params = CertificateParams::default();
         params.not_before = (now - BACKDATE).into();
-        params.not_after = (now + LIFETIME).into();
+        params.not_after = (now + profile.lifetime).into();
         params.serial_number = Some(random_serial()?);
-        params.distinguished_name = DistinguishedName::new();
-        params.distinguished_name.push(DnType::CommonName, format!("pipelock-ebpf egress CA {short:08x}"));
-        params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+        params.distinguished_name = name_of(&key, profile.organization.as_deref());
+        params.is_ca = IsCa::Ca(BasicConstraints::Constrained(profile.path_length));
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        params.name_constraints = profile.constraints();
         let certificate = params.self_signed(&key).map_err(Error::Mint)?;
         // The same checks as for a loaded one, so that there is one definition of a usable authority.
         Self::from_parts(std::slice::from_ref(certificate.der()), key, now)
@@ -154,6 +192,32 @@ impl CertificateAuthority {
             CaProblem::KeyMismatch => key_error(problem),
             _ => certificate_error(problem),
         })
+    }
+
+    /// The certificate of `other` as signed by this authority: who trusts this one then believes what `other` signs, as long
+    /// as the certificate is sent behind the leaf. `None` when this one may have no authority below it (pathlen 0).
+    ///
+    /// # Errors
+    /// [`Error::Mint`].
+    pub fn cross_sign(&self, other: &Self, now: SystemTime) -> Result<Option<CertificateDer<'static>>, Error> {
+        let own = X509Certificate::from_der(&self.certificate).ok();
+        let basic = own.as_ref().and_then(|(_, parsed)| parsed.basic_constraints().ok().flatten());
+        if basic.is_none_or(|basic| basic.value.path_len_constraint == Some(0)) {
+            return Ok(None);
+        }
+        let mut params = CertificateParams::default();
+        params.distinguished_name = name_of(other.issuer.key(), None);
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        params.not_before = (now - BACKDATE).max(self.validity.0).into();
+        params.not_after = other.validity.1.min(self.validity.1).into();
+        params.serial_number = Some(random_serial()?);
+        params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+        params.use_authority_key_identifier_extension = true;
+        let certificate = params.signed_by(other.issuer.key(), &self.issuer).map_err(Error::Mint)?;
+        // Only a name that is the same byte for byte makes it a certificate of the same authority.
+        let same = X509Certificate::from_der(certificate.der())
+            .is_ok_and(|(_, cross)| cross.tbs_certificate.subject.as_raw() == other.subject);
+        Ok(same.then(|| certificate.der().clone()))
     }
 
     fn from_parts(chain: &[CertificateDer<'static>], key: CaKey, now: SystemTime) -> Result<Self, CaProblem> {
@@ -224,6 +288,26 @@ impl CertificateAuthority {
         self.validity.1
     }
 
+    /// Whether it may sign for some names only.
+    #[must_use]
+    pub fn is_bounded(&self) -> bool {
+        X509Certificate::from_der(&self.certificate)
+            .is_ok_and(|(_, parsed)| parsed.name_constraints().is_ok_and(|found| found.is_some()))
+    }
+
+    /// What an operator should read about the end of the certificate, from thirty days before it on.
+    #[must_use]
+    pub fn expiry_warning(&self, now: SystemTime) -> Option<String> {
+        let left = self.validity.1.duration_since(now).unwrap_or_default();
+        let days = left.as_secs() / 86_400;
+        let warning = format!("the CA certificate ends in {days} days; rotate it: pipelock ca rotate begin");
+        match days {
+            0..7 => Some(format!("error: {warning}")),
+            7..30 => Some(format!("warning: {warning}")),
+            _ => None,
+        }
+    }
+
     /// Extensions the certificate lacks, without which strict verifiers (Python 3.13, `openssl verify -x509_strict`) refuse
     /// what it signs; for a warning at start.
     #[must_use]
@@ -263,6 +347,18 @@ impl fmt::Debug for CertificateAuthority {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("CertificateAuthority").field("fingerprint", &self.fingerprint()).finish_non_exhaustive()
     }
+}
+
+/// The name of an authority that is made here: two with different keys have different names.
+fn name_of(key: &CaKey, organization: Option<&str>) -> DistinguishedName {
+    let [a, b, c, d, ..] = <[u8; 32]>::from(Sha256::digest(key.subject_public_key_info()));
+    let short = u32::from_be_bytes([a, b, c, d]);
+    let mut name = DistinguishedName::new();
+    if let Some(organization) = organization {
+        name.push(DnType::OrganizationName, organization);
+    }
+    name.push(DnType::CommonName, format!("pipelock-ebpf egress CA {short:08x}"));
+    name
 }
 
 /// A positive serial of 127 random bits in 16 bytes (RFC 5280 §4.1.2.2 allows 20); the top bit stays clear so that DER does

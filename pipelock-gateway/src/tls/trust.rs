@@ -50,6 +50,18 @@ pub struct TrustBundle {
 /// # Errors
 /// [`Error::Write`] naming the file; [`Error::Read`] and [`Error::Roots`] when the user's own bundle cannot be read.
 pub fn render(directory: &Path, ca: &CertificateAuthority, locations: &RootLocations) -> Result<TrustBundle, Error> {
+    render_all(directory, std::slice::from_ref(ca.anchor()), locations)
+}
+
+/// The same for several authorities of ours, as in a rotation: the one that signs, the next and the last.
+///
+/// # Errors
+/// As [`render`].
+pub fn render_all(
+    directory: &Path,
+    anchors: &[CertificateDer<'static>],
+    locations: &RootLocations,
+) -> Result<TrustBundle, Error> {
     let (mut roots, base) = locations.load()?;
     if base == RootSource::Builtin {
         // The machine has no roots, and compiled-in trust anchors are no certificates that could be written down. Clients
@@ -59,8 +71,8 @@ pub fn render(directory: &Path, ca: &CertificateAuthority, locations: &RootLocat
             detail: "no system roots; install the ca-certificates package or set SSL_CERT_FILE".into(),
         });
     }
-    roots.retain(|root| root != ca.anchor());
-    roots.push(ca.anchor().clone());
+    roots.retain(|root| !anchors.contains(root));
+    roots.extend(anchors.iter().cloned());
 
     make_directory(directory)?;
     let written = TrustBundle {
@@ -70,7 +82,7 @@ pub fn render(directory: &Path, ca: &CertificateAuthority, locations: &RootLocat
         java_store: directory.join("truststore.p12"),
         base,
     };
-    write_atomically(&written.ca, pem_text(ca.anchor()).as_bytes())?;
+    write_atomically(&written.ca, anchors.iter().map(pem_text).collect::<String>().as_bytes())?;
     write_atomically(&written.bundle, roots.iter().map(pem_text).collect::<String>().as_bytes())?;
     write_atomically(&written.java_store, &pkcs12::trust_store(&roots))?;
     write_hashed_directory(&written.directory, &roots)?;
@@ -127,7 +139,9 @@ impl TrustBundle {
     }
 }
 
-fn pem_text(certificate: &CertificateDer<'static>) -> String {
+/// A certificate as PEM, with Unix line ends.
+#[must_use]
+pub fn pem_text(certificate: &CertificateDer<'static>) -> String {
     let config = pem::EncodeConfig::new().set_line_ending(pem::LineEnding::LF);
     pem::encode_config(&pem::Pem::new("CERTIFICATE", certificate.to_vec()), config)
 }
