@@ -9,6 +9,13 @@ pub const FLOW_ENTRIES: u32 = 131_072;
 /// Entries of the target tables; a node runs at most a few hundred pods.
 pub const TARGET_ENTRIES: u32 = 4_096;
 
+/// Entries of `SEATBELTS`: one a host-side interface of a target, and targets rarely have more than one.
+pub const SEATBELT_ENTRIES: u32 = TARGET_ENTRIES;
+
+/// Extension headers of one IPv6 packet that the seatbelt walks over. RFC 8200 names five, each of which may stand once;
+/// a packet with more is dropped.
+pub const MAX_EXTENSION_HEADERS: usize = 5;
+
 /// Entries of each CIDR trie, over all targets. Not preallocated.
 pub const BYPASS_ENTRIES: u32 = 16_384;
 

@@ -6,12 +6,13 @@
 use core::mem::{align_of, offset_of, size_of};
 
 use crate::limits::MAX_LEVELS;
+use crate::stats::TARGET_COUNTS;
 
 /// Version of every layout in this file, written to [`Settings::version`] and [`Event::version`].
 ///
 /// Raised by one whenever a field moves or changes meaning; a loader that finds another version in pinned maps must not
 /// attach its programs to them.
-pub const LAYOUT_VERSION: u16 = 1;
+pub const LAYOUT_VERSION: u16 = 2;
 
 /// Address families as these records spell them; not the `AF_` numbers, which differ in width between kernel structures.
 pub mod family {
@@ -188,7 +189,7 @@ impl SkMeta {
     }
 }
 
-/// Value of `TARGETS_CGROUP`: how one target's sockets are treated.
+/// Value of `TARGETS_CGROUP`, `TARGETS_NETNS` and `SEATBELTS`: how one target's sockets are treated.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(C)]
 pub struct Policy {
@@ -208,6 +209,14 @@ pub struct Policy {
     pub fail_open_after_ns: u64,
     /// Zero.
     pub reserved: u64,
+}
+
+/// Value of `TARGET_STATS`, one for each CPU: what the programs did for one target.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
+pub struct TargetCounts {
+    /// One slot a [`crate::TargetStat`].
+    pub slots: [u64; TARGET_COUNTS],
 }
 
 /// Value of `SETTINGS`: what holds for all targets of one set of maps.
@@ -291,6 +300,8 @@ const _: () = {
     assert!(offset_of!(Policy, flags) == 4 && offset_of!(Policy, port4) == 8 && offset_of!(Policy, port6) == 10);
     assert!(offset_of!(Policy, dns_port) == 12 && offset_of!(Policy, spread_bits) == 14);
     assert!(offset_of!(Policy, fail_open_after_ns) == 16 && offset_of!(Policy, reserved) == 24);
+
+    assert!(size_of::<TargetCounts>() == 8 * TARGET_COUNTS && align_of::<TargetCounts>() == 8);
 
     assert!(size_of::<Settings>() == 16 && align_of::<Settings>() == 4);
     assert!(offset_of!(Settings, flags) == 4 && offset_of!(Settings, levels) == 8);

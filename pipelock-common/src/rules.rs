@@ -18,6 +18,9 @@ pub mod protocol {
     pub const ICMP: u32 = 1;
     /// `ICMPv6`, likewise.
     pub const ICMPV6: u32 = 58;
+    /// Hop-by-hop options, routing, fragment, authentication, destination options: headers of IPv6 in front of another one
+    /// (RFC 8200 section 4.1, RFC 4302).
+    pub const EXTENSIONS: [u32; 5] = [0, 43, 44, 51, 60];
 }
 
 const AF_INET: u32 = 2;
@@ -128,6 +131,39 @@ pub const fn is_reserved_port(proto: u32, port: u16, port4: u16, port6: u16, dns
             protocol::UDP => port == dns_port,
             _ => false,
         }
+}
+
+/// Whether a packet may leave a target beside the gateway: what the filter on the host side of its interface decides.
+///
+/// `flags` are those of the TCP header, byte 13 (RFC 9293 section 3.1). Only openings are dropped: answers of connections from
+/// outside go on, and those from before the attach are destroyed by user space. DNS and QUIC as in [`judge_udp`], except that
+/// captured DNS never leaves as UDP: the gateway asks from its own side.
+#[inline(always)]
+#[must_use]
+pub const fn may_leave(proto: u32, port: u16, flags: u8, policy_flags: u32) -> bool {
+    const SYN: u8 = 0x02;
+    const ACK: u8 = 0x10;
+    match proto {
+        protocol::TCP => flags & SYN == 0 || flags & ACK != 0,
+        protocol::UDP => matches!(judge_udp(port, policy_flags), Udp::Pass),
+        protocol::ICMP | protocol::ICMPV6 => true,
+        _ => false,
+    }
+}
+
+/// The length in bytes of an IPv6 extension header whose second byte is `length`; `None` when `proto` is not one.
+///
+/// Source: RFC 8200 section 4: units of 8 bytes beyond the first 8; RFC 4302 section 2.2: words of 4, less 2; a fragment
+/// header has 8.
+#[inline(always)]
+#[must_use]
+pub const fn extension_header(proto: u32, length: u8) -> Option<u32> {
+    match proto {
+        0 | 43 | 60 => Some((length as u32 + 1) * 8),
+        44 => Some(8),
+        51 => Some((length as u32 + 2) * 4),
+        _ => None,
+    }
 }
 
 /// Whether a heartbeat is older than `after_ns`. A beat from the future (two CPUs, two clock reads) is fresh.
@@ -252,6 +288,47 @@ mod tests {
         assert!(is_reserved_port(protocol::UDP, 4003, 4001, 4002, 4003));
         assert!(!is_reserved_port(protocol::UDP, 4001, 4001, 4002, 4003));
         assert!(!is_reserved_port(protocol::TCP, 0, 4001, 0, 0), "no IPv6 listener must not reserve 'any port'");
+    }
+
+    #[test]
+    fn only_answers_and_what_policy_allows_may_leave_beside_the_gateway() {
+        use policy_flag::{DENY_QUIC, DENY_UDP, DNS};
+        const SYN: u8 = 2;
+        const ACK: u8 = 16;
+        for (proto, port, flags, policy, may) in [
+            (6, 443, SYN, 0, false),
+            (6, 443, SYN | ACK, 0, true),
+            (6, 443, ACK, 0, true),
+            (6, 443, SYN | 1, 0, false),
+            (6, 443, 0, 0, true),
+            (17, 443, 0, DENY_QUIC, false),
+            (17, 443, 0, 0, true),
+            (17, 53, 0, DNS, false),
+            (17, 53, 0, 0, true),
+            (17, 123, 0, DENY_UDP, false),
+            (1, 0, 0, DENY_UDP, true),
+            (58, 0, 0, DENY_UDP, true),
+            (132, 0, 0, 0, false),
+            (4, 0, 0, 0, false),
+            (41, 0, 0, 0, false),
+            (47, 0, 0, 0, false),
+            (136, 53, 0, 0, false),
+        ] {
+            assert_eq!(may_leave(proto, port, flags, policy), may, "{proto} {port} {flags:x} {policy:b}");
+        }
+    }
+
+    #[test]
+    fn every_extension_header_has_a_length_and_no_transport_has() {
+        for proto in protocol::EXTENSIONS {
+            assert!(extension_header(proto, 0).is_some_and(|bytes| bytes >= 8), "{proto}");
+        }
+        assert_eq!(extension_header(43, 2), Some(24));
+        assert_eq!(extension_header(51, 4), Some(24));
+        assert_eq!(extension_header(0, 255), Some(2048));
+        for proto in [6, 17, 58, 59, 4, 41, 50, 135] {
+            assert_eq!(extension_header(proto, 1), None, "{proto}");
+        }
     }
 
     #[test]

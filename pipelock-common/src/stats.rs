@@ -30,3 +30,26 @@ pub enum Stat {
     /// Sockets taken off the device they were bound to, so that they reach the loopback listener.
     DeviceUnbound = 10,
 }
+
+/// Slots of [`crate::TargetCounts`]; room for later counters without a change of layout.
+pub const TARGET_COUNTS: usize = 8;
+
+/// One counter of one target. The discriminant is the index in [`crate::TargetCounts::slots`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum TargetStat {
+    /// TCP connections steered to its listeners.
+    Redirected = 0,
+    /// Operations let through by a CIDR entry.
+    Bypassed = 1,
+    /// Operations refused.
+    Denied = 2,
+    /// Operations let through because the heartbeat is old.
+    FailedOpen = 3,
+    /// Operations let through because it is only observed.
+    Observed = 4,
+    /// DNS queries steered to its resolver.
+    Dns = 5,
+    /// Packets the seatbelt dropped.
+    Dropped = 6,
+}

@@ -10,7 +10,7 @@ use aya_ebpf::macros::cgroup_sock_addr;
 use aya_ebpf::programs::SockAddrContext;
 use pipelock_common::is_reserved_port;
 
-use crate::connect::Destination;
+use crate::connect::{Destination, netns_cookie};
 use crate::ctx::SockAddr;
 use crate::policy::{PROCEED, Refusal, governing, refuse};
 
@@ -39,7 +39,7 @@ fn bind(ctx: &SockAddrContext, addr: &SockAddr<'_>, at: &Destination) -> i32 {
 
 #[inline(always)]
 fn try_bind(ctx: &SockAddr<'_>, at: &Destination) -> Result<(), Refusal> {
-    let Some(policy) = governing()? else {
+    let Some(policy) = governing(|| netns_cookie(ctx))? else {
         return Ok(());
     };
     if is_reserved_port(ctx.protocol(), at.port(), policy.port4, policy.port6, policy.dns_port) {

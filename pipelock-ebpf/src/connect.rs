@@ -14,12 +14,12 @@ use aya_ebpf::helpers::generated::{
 use aya_ebpf::macros::cgroup_sock_addr;
 use aya_ebpf::programs::SockAddrContext;
 use pipelock_common::{
-    DenialReason, Policy, Stat, Udp, family, is_local_v4, is_local_v6, judge_udp, loopback_v6, mapped_v4, meta_flag,
-    meta_kind, policy_flag, protocol, spread_address, to_mapped,
+    DenialReason, Policy, Stat, TargetStat, Udp, family, is_local_v4, is_local_v6, judge_udp, loopback_v6, mapped_v4,
+    meta_flag, meta_kind, policy_flag, protocol, spread_address, to_mapped,
 };
 
 use crate::ctx::{SockAddr, bound_device};
-use crate::maps::{bypassed4, bypassed6, count, sk_meta, sk_meta_or_new};
+use crate::maps::{bypassed4, bypassed6, count, count_for, sk_meta, sk_meta_or_new};
 use crate::policy::{PROCEED, Refusal, Subject, governing, refuse};
 
 const SOL_SOCKET: i32 = 1;
@@ -114,11 +114,12 @@ fn try_connect(ctx: &SockAddr<'_>, dst: &Destination) -> Result<(), Refusal> {
         count(Stat::Local);
         return Ok(());
     }
-    let Some(policy) = governing()? else {
+    let Some(policy) = governing(|| netns_cookie(ctx))? else {
         return Ok(());
     };
     if dst.is_bypassed(policy.group) {
         count(Stat::Bypassed);
+        count_for(policy.group, TargetStat::Bypassed);
         return Ok(());
     }
     match ctx.protocol() {
@@ -175,6 +176,7 @@ fn steer_tcp(ctx: &SockAddr<'_>, sk: *mut bpf_sock, policy: &Policy, dst: &Desti
     }
     ctx.set_port_be(port.to_be());
     count(Stat::Redirected);
+    count_for(policy.group, TargetStat::Redirected);
     Ok(())
 }
 
@@ -195,6 +197,7 @@ pub(crate) fn steer_dns(
     }
     ctx.set_port_be(policy.dns_port.to_be());
     count(Stat::Dns);
+    count_for(policy.group, TargetStat::Dns);
     Ok(())
 }
 

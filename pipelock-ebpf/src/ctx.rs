@@ -6,8 +6,8 @@
 
 use core::mem::offset_of;
 
-use aya_ebpf::bindings::{bpf_sock, bpf_sock_addr, bpf_sock_ops};
-use aya_ebpf::programs::{SockAddrContext, SockContext, SockOpsContext};
+use aya_ebpf::bindings::{__sk_buff, bpf_sock, bpf_sock_addr, bpf_sock_ops};
+use aya_ebpf::programs::{SockAddrContext, SockContext, SockOpsContext, TcContext};
 
 /// Loads a `u32` field at a constant offset.
 macro_rules! load_u32 {
@@ -81,12 +81,15 @@ const SOCK_FAMILY: usize = offset_of!(bpf_sock, family);
 const SOCK_TYPE: usize = offset_of!(bpf_sock, type_);
 const SOCK_PROTOCOL: usize = offset_of!(bpf_sock, protocol);
 
+const SKB_IFINDEX: usize = offset_of!(__sk_buff, ifindex);
+
 // include/uapi/linux/bpf.h, which is ABI: a binding that disagrees is a wrong binding.
 const _: () = {
     assert!(USER_IP4 == 4 && USER_IP6 == 8 && USER_PORT == 24 && PROTOCOL == 36 && SK == 64);
     assert!(OPS_OP == 0 && OPS_ARGS == 4 && OPS_REMOTE_IP4 == 24 && OPS_LOCAL_IP4 == 28);
     assert!(OPS_REMOTE_IP6 == 32 && OPS_LOCAL_IP6 == 48 && OPS_LOCAL_PORT == 68 && OPS_SK == 184);
     assert!(SOCK_DEVICE == 0 && SOCK_FAMILY == 4 && SOCK_TYPE == 8 && SOCK_PROTOCOL == 12);
+    assert!(SKB_IFINDEX == 40);
 };
 
 /// `bpf_sock_addr`: the address argument of the system call, and its socket.
@@ -252,6 +255,12 @@ impl Sock<'_> {
     pub(crate) fn protocol(&self) -> u32 {
         load_u32!(self.0.sock, SOCK_PROTOCOL)
     }
+}
+
+/// The interface a packet came in by.
+#[inline(always)]
+pub(crate) fn interface_of(packet: &TcContext) -> u32 {
+    load_u32!(packet.skb.skb, SKB_IFINDEX)
 }
 
 /// The interface a socket is bound to, zero when to none.

@@ -8,7 +8,8 @@
 //! What happens to a connection: [`connect`] records where it meant to go in per-socket storage and rewrites the address
 //! to a loopback listener; [`sockops`] publishes the record under the connection's four addresses just before the SYN
 //! leaves; the gateway takes it from there on accept. [`peername`] and [`sendmsg`] keep the application's view intact,
-//! [`sock_create`] and [`bind`] close the ways around.
+//! [`sock_create`] and [`bind`] close the ways around, [`seatbelt`] those
+//! that no socket hook sees.
 //!
 //! Baseline: Linux 5.15. Built by `cargo xtask build-ebpf`; the object is committed, so nothing else needs to build this.
 #![no_std]
@@ -21,6 +22,7 @@ mod ctx;
 mod maps;
 mod peername;
 mod policy;
+mod seatbelt;
 mod sendmsg;
 mod sock_create;
 mod sockops;

@@ -7,12 +7,12 @@ use core::ptr;
 use aya_ebpf::Global;
 use aya_ebpf::bindings::{BPF_F_NO_PREALLOC, BPF_SK_STORAGE_GET_F_CREATE, bpf_sock};
 use aya_ebpf::btf_maps::lpm_trie::Key;
-use aya_ebpf::btf_maps::{Array, HashMap, LpmTrie, PerCpuArray, RingBuf, SkStorage};
+use aya_ebpf::btf_maps::{Array, HashMap, LpmTrie, PerCpuArray, PerCpuHashMap, RingBuf, SkStorage};
 use aya_ebpf::helpers::generated::bpf_sk_storage_get;
 use aya_ebpf::macros::btf_map;
 use pipelock_common::{
-    BYPASS_ENTRIES, BypassKey4, BypassKey6, EVENTS_BYTES, FLOW_ENTRIES, FlowKey, GLOBAL_GROUP, Policy, STATS_ENTRIES,
-    Settings, SkMeta, Stat, TARGET_ENTRIES,
+    BYPASS_ENTRIES, BypassKey4, BypassKey6, EVENTS_BYTES, FLOW_ENTRIES, FlowKey, GLOBAL_GROUP, Policy,
+    SEATBELT_ENTRIES, STATS_ENTRIES, Settings, SkMeta, Stat, TARGET_ENTRIES, TargetCounts, TargetStat,
 };
 
 const NO_PREALLOC: usize = BPF_F_NO_PREALLOC as usize;
@@ -28,6 +28,18 @@ pub(crate) static FLOWS: HashMap<FlowKey, SkMeta, { FLOW_ENTRIES as usize }, NO_
 /// Cgroup id to policy; [`pipelock_common::UNLISTED_TARGET`] for tasks in none of them.
 #[btf_map]
 pub(crate) static TARGETS_CGROUP: HashMap<u64, Policy, { TARGET_ENTRIES as usize }, NO_PREALLOC> = HashMap::new();
+
+/// Network namespace cookie to policy, for what no cgroup tells: runtimes that use cgroup v1, tasks that left theirs.
+#[btf_map]
+pub(crate) static TARGETS_NETNS: HashMap<u64, Policy, { TARGET_ENTRIES as usize }, NO_PREALLOC> = HashMap::new();
+
+/// Interface index on the host side to policy.
+#[btf_map]
+pub(crate) static SEATBELTS: HashMap<u32, Policy, { SEATBELT_ENTRIES as usize }, NO_PREALLOC> = HashMap::new();
+
+/// What was done for each target, by group. User space makes the entries, so that no workload can fill it.
+#[btf_map]
+static TARGET_STATS: PerCpuHashMap<u32, TargetCounts, { TARGET_ENTRIES as usize }, NO_PREALLOC> = PerCpuHashMap::new();
 
 /// IPv4 destinations let through, by group.
 #[btf_map]
@@ -57,6 +69,20 @@ static STATS: PerCpuArray<u64, { STATS_ENTRIES as usize }> = PerCpuArray::new();
 /// same object loads on 5.15, and every refusal is then `EPERM`.
 #[unsafe(no_mangle)]
 pub(crate) static HAVE_SET_RETVAL: Global<u8> = Global::new(0);
+
+/// Set in the copy of the programs that is attached to the root of the hierarchy: there a socket without a policy is
+/// nobody's target and goes on; in the copies attached to targets it is refused.
+#[unsafe(no_mangle)]
+pub(crate) static AT_ROOT: Global<u8> = Global::new(0);
+
+/// Adds one to a counter of one target; to none when it has just been disarmed.
+#[inline(always)]
+pub(crate) fn count_for(group: u32, stat: TargetStat) {
+    if let Some(counts) = TARGET_STATS.get_ptr_mut(group) {
+        // SAFETY: as in `count`; the index is below the length of the array.
+        unsafe { (*counts).slots[stat as usize] += 1 };
+    }
+}
 
 /// Adds one.
 #[inline(always)]

@@ -6,10 +6,12 @@ use aya_ebpf::helpers::generated::{
     bpf_ktime_get_boot_ns, bpf_set_retval,
 };
 use pipelock_common::{
-    DenialReason, Event, LAYOUT_VERSION, Policy, Stat, UNLISTED_TARGET, family, is_stale, policy_flag,
+    DenialReason, Event, LAYOUT_VERSION, Policy, Stat, TargetStat, UNLISTED_TARGET, family, is_stale, policy_flag,
 };
 
-use crate::maps::{EVENTS, HAVE_SET_RETVAL, HEARTBEAT, SETTINGS, TARGETS_CGROUP, count};
+use crate::maps::{
+    AT_ROOT, EVENTS, HAVE_SET_RETVAL, HEARTBEAT, SETTINGS, TARGETS_CGROUP, TARGETS_NETNS, count, count_for,
+};
 
 /// What a hook returns to let an operation go on.
 pub(crate) const PROCEED: i32 = 1;
@@ -44,26 +46,54 @@ pub(crate) struct Subject {
     pub(crate) socket_type: u32,
 }
 
-/// The policy to enforce; `None` when the target is observed only, or may fail open and the gateway is dead.
+/// The policy to enforce; `None` when the target is observed only, may fail open while the gateway is dead, or, at the root
+/// of the hierarchy, when this is nobody's target.
 ///
-/// Fails closed: no policy, or one without a mode (a zeroed record), is a refusal. The policy is that of the nearest
-/// listed ancestor of the current task's cgroup; `bpf_get_current_ancestor_cgroup_id` needs 5.7 on these hooks.
+/// In a copy attached to a target it fails closed: no policy is a refusal. One without a mode (a zeroed record) is refused
+/// everywhere. `netns` is asked only when the task's cgroup tells nothing.
 #[inline(always)]
-pub(crate) fn governing() -> Result<Option<&'static Policy>, Refusal> {
-    let policy = listed().or_else(unlisted).ok_or(Refusal::Denied(DenialReason::NoPolicy))?;
+pub(crate) fn governing(netns: impl FnOnce() -> u64) -> Result<Option<&'static Policy>, Refusal> {
+    let Some(policy) = policy_of(netns) else {
+        return if AT_ROOT.load() != 0 { Ok(None) } else { Err(Refusal::Denied(DenialReason::NoPolicy)) };
+    };
     let flags = policy.flags;
     if flags & policy_flag::OBSERVE != 0 {
         count(Stat::Observed);
+        count_for(policy.group, TargetStat::Observed);
         return Ok(None);
     }
     if flags & policy_flag::ENFORCE == 0 {
         return Err(Refusal::Denied(DenialReason::NoPolicy));
     }
-    if flags & policy_flag::FAIL_OPEN != 0 && gateway_is_dead(policy.fail_open_after_ns) {
-        count(Stat::FailedOpen);
+    if may_fail_open(policy) {
         return Ok(None);
     }
     Ok(Some(policy))
+}
+
+/// Whether the target asked to fail open and the gateway is dead; counted.
+#[inline(always)]
+pub(crate) fn may_fail_open(policy: &Policy) -> bool {
+    let open = policy.flags & policy_flag::FAIL_OPEN != 0 && gateway_is_dead(policy.fail_open_after_ns);
+    if open {
+        count(Stat::FailedOpen);
+        count_for(policy.group, TargetStat::FailedOpen);
+    }
+    open
+}
+
+/// The nearest listed ancestor of the task's cgroup, else the namespace of the socket, else, where a single target is armed,
+/// that one. `bpf_get_current_ancestor_cgroup_id` needs 5.7 on these hooks.
+#[inline(always)]
+fn policy_of(netns: impl FnOnce() -> u64) -> Option<&'static Policy> {
+    if let Some(policy) = listed() {
+        return Some(policy);
+    }
+    // SAFETY: values are replaced, never torn: user space updates whole elements under RCU.
+    if let Some(policy) = unsafe { TARGETS_NETNS.get(netns()) } {
+        return Some(policy);
+    }
+    if AT_ROOT.load() != 0 { None } else { unlisted() }
 }
 
 #[inline(always)]
@@ -75,7 +105,7 @@ fn listed() -> Option<&'static Policy> {
         }
         // SAFETY: a helper without pointers.
         let cgroup = unsafe { bpf_get_current_ancestor_cgroup_id(i32::from(level)) };
-        // SAFETY: values are replaced, never torn: user space updates whole elements under RCU.
+        // SAFETY: as in `policy_of`.
         if let Some(policy) = unsafe { TARGETS_CGROUP.get(cgroup) }
             && cgroup != UNLISTED_TARGET
         {
@@ -87,7 +117,7 @@ fn listed() -> Option<&'static Policy> {
 
 #[inline(always)]
 fn unlisted() -> Option<&'static Policy> {
-    // SAFETY: as in `listed`.
+    // SAFETY: as in `policy_of`.
     unsafe { TARGETS_CGROUP.get(UNLISTED_TARGET) }
 }
 
@@ -101,6 +131,11 @@ fn gateway_is_dead(after_ns: u64) -> bool {
 /// Refuses an operation: counts it, reports it, chooses the errno. The returned value is the hook's.
 #[inline(always)]
 pub(crate) fn refuse<C: EbpfContext>(ctx: &C, refusal: Refusal, subject: &Subject) -> i32 {
+    if !matches!(refusal, Refusal::NoIpv6)
+        && let Some(policy) = policy_of(|| subject.netns)
+    {
+        count_for(policy.group, TargetStat::Denied);
+    }
     match refusal {
         Refusal::NoIpv6 => {
             count(Stat::NoIpv6);

@@ -9,13 +9,13 @@
 use aya_ebpf::macros::cgroup_sock_addr;
 use aya_ebpf::programs::SockAddrContext;
 use pipelock_common::{
-    DenialReason, SkMeta, Stat, Udp, family, judge_udp, loopback_v6, mapped_v4, meta_kind, protocol, spread_address,
-    to_mapped,
+    DenialReason, SkMeta, Stat, TargetStat, Udp, family, judge_udp, loopback_v6, mapped_v4, meta_kind, protocol,
+    spread_address, to_mapped,
 };
 
-use crate::connect::{Destination, steer_dns};
+use crate::connect::{Destination, netns_cookie, steer_dns};
 use crate::ctx::SockAddr;
-use crate::maps::{count, sk_meta};
+use crate::maps::{count, count_for, sk_meta};
 use crate::policy::{PROCEED, Refusal, governing, refuse};
 
 /// Judges a datagram to an IPv4 address; also those an `AF_INET6` socket sends to a mapped one.
@@ -53,11 +53,12 @@ fn try_sendmsg(ctx: &SockAddr<'_>, dst: &Destination) -> Result<(), Refusal> {
         count(Stat::Local);
         return Ok(());
     }
-    let Some(policy) = governing()? else {
+    let Some(policy) = governing(|| netns_cookie(ctx))? else {
         return Ok(());
     };
     if dst.is_bypassed(policy.group) {
         count(Stat::Bypassed);
+        count_for(policy.group, TargetStat::Bypassed);
         return Ok(());
     }
     if ctx.protocol() != protocol::UDP {

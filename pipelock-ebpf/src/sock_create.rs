@@ -33,7 +33,8 @@ fn try_sock_create(sock: &Sock<'_>) -> Result<(), Refusal> {
     if socket_allowed(sock.family(), sock.socket_type(), sock.protocol()) {
         return Ok(());
     }
-    match governing()? {
+    // SAFETY: the context of this hook.
+    match governing(|| unsafe { bpf_get_netns_cookie(sock.as_ptr()) })? {
         Some(_) => Err(Refusal::Denied(DenialReason::SocketType)),
         None => Ok(()),
     }

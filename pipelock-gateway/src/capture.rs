@@ -5,26 +5,29 @@
 //! Next stage: [`crate::connection`] accepts from the listeners of an [`Armed`] target.
 
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
 
-use ipnet::IpNet;
-
 use crate::model::{CgroupId, NetnsCookie, OriginalDst, Workload};
 
+mod armed;
 pub mod cgroup;
 mod denials;
 mod environment;
+mod flow;
+mod foreign;
 mod listen;
 mod local;
 #[cfg(feature = "ebpf-log")]
 mod log;
 mod maps;
+mod netns;
 pub mod probe;
 mod programs;
 mod run;
 mod sys;
+mod target;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 mod uncaptured;
@@ -34,21 +37,8 @@ pub use environment::{Environment, Process};
 pub use local::{LocalDatapath, verify_object};
 pub use pipelock_common::DenialReason;
 pub use run::{Layout, Run, Swept, sweep_stale};
+pub use target::{Attachment, Netns, Scope, TargetCounters, TargetPolicy, TargetSpec, Weakness, WhenDead};
 pub use uncaptured::Uncaptured;
-
-/// What is to be captured, and how.
-#[derive(Clone, Debug)]
-pub struct TargetSpec {
-    /// Directory of the cgroup (v2) whose processes are captured.
-    pub cgroup: PathBuf,
-    /// Destinations the kernel lets through untouched; both families.
-    pub bypass: Vec<IpNet>,
-    /// Whether the gateway can reach IPv6 destinations; when not, `connect()` answers `ENETUNREACH` so that Happy
-    /// Eyeballs falls back.
-    pub ipv6_upstream: bool,
-    /// Refuse UDP/443 with `EPERM`, so that clients use TCP.
-    pub deny_quic: bool,
-}
 
 /// A captured target: listeners are bound, policy is written, programs are attached, in that order.
 #[derive(Debug)]
@@ -57,8 +47,12 @@ pub struct Armed {
     pub id: u64,
     /// Listeners inside the target's network namespace, IPv4 and, where the namespace has it, IPv6. Non-blocking.
     pub listeners: Vec<TcpListener>,
+    /// Sockets that captured DNS queries are steered to, in the same namespace. Empty unless the policy asks for it.
+    pub resolvers: Vec<UdpSocket>,
     /// That namespace.
     pub netns: NetnsCookie,
+    /// In what it is less than fully protected.
+    pub weaknesses: Vec<Weakness>,
 }
 
 /// The four addresses by which an accepted socket is known to the kernel programs.
@@ -92,6 +86,12 @@ pub struct Counters {
     pub denied: u64,
     /// Records that could not be stored; such a connection is reset.
     pub lost: u64,
+    /// Operations let through because no gateway gave a sign of life.
+    pub failed_open: u64,
+    /// Operations let through because their target is only observed.
+    pub observed: u64,
+    /// DNS queries steered to a resolver.
+    pub dns: u64,
 }
 
 /// The seam to everything privileged.
@@ -123,6 +123,30 @@ pub trait Datapath: Send + Sync + 'static {
 
     /// Reads the kernel-side counters.
     fn counters(&self) -> Result<Counters, Error>;
+
+    /// Reads those of one target.
+    ///
+    /// # Errors
+    /// [`Error::UnknownTarget`], or what reading the map says.
+    fn target_counters(&self, _id: u64) -> Result<TargetCounters, Error> {
+        Ok(TargetCounters::default())
+    }
+
+    /// The names of the programs by which a target is captured now. None when its cgroup has gone.
+    ///
+    /// # Errors
+    /// [`Error::UnknownTarget`].
+    fn links(&self, _id: u64) -> Result<Vec<&'static str>, Error> {
+        Ok(Vec::new())
+    }
+
+    /// Removes records of steered connections that nobody came for; to be called about once a minute. How many that were.
+    ///
+    /// # Errors
+    /// What the map says.
+    fn sweep_flows(&self) -> Result<usize, Error> {
+        Ok(0)
+    }
 }
 
 /// What went wrong at the kernel boundary. Each variant names what was attempted and, where there is one, the remedy.
@@ -160,10 +184,38 @@ pub enum Error {
     #[error("this gateway was started without targets, so it captures nothing")]
     NothingCaptured,
     /// The target is armed already.
-    #[error("{path} is captured already")]
+    #[error("{target} is captured already")]
     AlreadyArmed {
-        /// Its cgroup.
-        path: PathBuf,
+        /// Its name.
+        target: String,
+    },
+    /// A target without a cgroup needs programs at the root of the hierarchy.
+    #[error(
+        "{target} has no cgroup of its own; only programs at the root of the hierarchy can capture it (capture.attach: root)"
+    )]
+    NeedsRoot {
+        /// Its name.
+        target: String,
+    },
+    /// A target that is told by its namespace must not share the gateway's.
+    #[error("{target} shares the gateway's network namespace, and has no cgroup to tell it by")]
+    OwnNetwork {
+        /// Its name.
+        target: String,
+    },
+    /// A foreign program keeps ours out.
+    #[error(
+        "attaching program {program} to {cgroup}: program {ids} on {at} lets no other in; detach it there, or attach it with the flag `multi`"
+    )]
+    Blocked {
+        /// Its name.
+        program: &'static str,
+        /// Where.
+        cgroup: PathBuf,
+        /// The cgroup that holds the other one.
+        at: PathBuf,
+        /// Its id, for bpftool.
+        ids: String,
     },
     /// Nothing is armed under this handle.
     #[error("no target {id} is armed")]

@@ -6,8 +6,10 @@
 mod dial;
 mod gate;
 mod names;
+mod pulse;
 mod relay;
 mod stream;
+pub mod targets;
 
 use std::io;
 use std::net::SocketAddr;
@@ -25,8 +27,10 @@ use crate::model::{ConnId, DenyReason, NetnsCookie, OriginalDst, Workload};
 pub use dial::Dialer;
 pub use gate::{Gate, Permit};
 pub use names::NameBindings;
+pub use pulse::{Pulse, Turning};
 pub use relay::relay;
 pub use stream::{ByteCounts, Counted};
+pub use targets::Targets;
 
 /// How long the accept loop waits after the process ran out of descriptors.
 ///
@@ -139,6 +143,9 @@ pub trait Accepted: Send + Sync + 'static {
 
     /// Hears of a socket that was reset.
     fn refused(&self, refused: Refused);
+
+    /// Hears of an address this process listens on from now on.
+    fn listening(&self, _address: SocketAddr) {}
 }
 
 /// One listener of an armed target.
@@ -156,16 +163,23 @@ pub struct Acceptor {
 }
 
 impl Acceptor {
-    /// Accepts until `shutdown`, then closes the listener.
+    /// Accepts until `shutdown`, then closes the listener. Says through `turning` that it does.
     ///
     /// # Errors
     /// [`Error::Accept`] when the listener itself fails; errors of single sockets are not that.
-    pub async fn run(self, listener: TcpListener, shutdown: CancellationToken) -> Result<(), Error> {
+    pub async fn run(self, listener: TcpListener, shutdown: CancellationToken, turning: Turning) -> Result<(), Error> {
+        let mut idle = tokio::time::interval(pulse::TURN);
+        idle.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
+            turning.turn();
             let accepted = tokio::select! {
                 biased;
-                () = shutdown.cancelled() => return Ok(()),
+                () = shutdown.cancelled() => {
+                    turning.retire();
+                    return Ok(());
+                }
                 accepted = listener.accept() => accepted,
+                _ = idle.tick() => continue,
             };
             match accepted {
                 Ok((stream, peer)) => self.admit(stream, peer),

@@ -384,6 +384,10 @@ impl Accepted for Arc<Gateway> {
         });
     }
 
+    fn listening(&self, address: SocketAddr) {
+        self.add_own_listener(address);
+    }
+
     fn refused(&self, refused: Refused) {
         let Refused { id, peer, steered, reason } = refused;
         let mut draft = Draft::new(self.report.clone(), id, FrontDoor::Captured, peer, Instant::now());

@@ -19,7 +19,8 @@ use anyhow::{Context, Result, bail, ensure};
 use pipelock_gateway::capture::cgroup::{Cgroup, find_root};
 use pipelock_gateway::capture::probe::{ThisKernel, probe};
 use pipelock_gateway::capture::{
-    Armed, Datapath, DenialReason, FlowTuple, Layout, LocalDatapath, Run, Steered, TargetSpec, sweep_stale,
+    Armed, Datapath, DenialReason, FlowTuple, Layout, LocalDatapath, Netns, Run, Scope, Steered, TargetPolicy,
+    TargetSpec, sweep_stale,
 };
 use pipelock_tests::harness::Case;
 use pipelock_tests::need::Need;
@@ -213,7 +214,13 @@ fn layout(state: &Path) -> Result<Layout> {
 
 fn spec(cgroup: &Path, options: Options) -> Result<TargetSpec> {
     let bypass = options.bypass.iter().map(|network| network.parse()).collect::<Result<_, _>>()?;
-    Ok(TargetSpec { cgroup: cgroup.to_owned(), bypass, ipv6_upstream: !options.no_ipv6_upstream, deny_quic: true })
+    Ok(TargetSpec {
+        name: cgroup.display().to_string(),
+        labels: std::collections::BTreeMap::new(),
+        scope: Scope::Cgroup(cgroup.to_owned()),
+        netns: Netns::Own,
+        policy: TargetPolicy { bypass, ipv6_upstream: !options.no_ipv6_upstream, ..TargetPolicy::default() },
+    })
 }
 
 /// Runs a case with a gateway in a fresh namespace, and takes everything down again.

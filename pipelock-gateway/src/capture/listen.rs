@@ -3,7 +3,7 @@
 //! No `SO_REUSEPORT`: without it the kernel lets nobody bind beside us. The port is the kernel's choice, and the bind hook
 //! keeps captured processes off it.
 
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
 
 use socket2::{Domain, Protocol, Socket, Type};
 
@@ -18,18 +18,38 @@ pub(super) struct Listeners {
     pub(super) v4: TcpListener,
     /// Absent where the namespace has no IPv6.
     pub(super) v6: Option<TcpListener>,
+    /// What captured DNS queries are steered to: one socket a family, the same port.
+    pub(super) dns: Vec<UdpSocket>,
 }
 
-/// Binds in the calling thread's network namespace.
+/// The ports a target was steered to before; its programs still know them.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Ports {
+    pub(super) v4: u16,
+    pub(super) v6: u16,
+    pub(super) dns: u16,
+}
+
+/// How often another port is tried for DNS when IPv6 has the one that IPv4 got for something else.
+const DNS_ATTEMPTS: usize = 8;
+
+/// Binds in the calling thread's network namespace, to the same ports as before where that is still possible.
 ///
 /// IPv4 listens on the wildcard address, because connections are spread over `127.x.0.1`, but on `lo` only, so that
 /// nothing outside the machine reaches it. IPv6 has one loopback address, which the kernel accepts from `lo` alone; bound
 /// to the device, its answers to a workload that chose a global source address would find no route.
-pub(super) fn bind() -> Result<Listeners, Error> {
+pub(super) fn bind(before: Ports, with_dns: bool) -> Result<Listeners, Error> {
     let v4 = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
     let v6 = SocketAddr::from((Ipv6Addr::LOCALHOST, 0));
+    let again = |mut address: SocketAddr, port| {
+        address.set_port(port);
+        (port != 0).then(|| listener(address).ok()).flatten()
+    };
     let listen = |address| listener(address).map_err(|source| Error::Listen { address, source });
-    Ok(Listeners { v4: listen(v4)?, v6: listener(v6).ok() })
+    let tcp4 = again(v4, before.v4).map_or_else(|| listen(v4), Ok)?;
+    let tcp6 = again(v6, before.v6).or_else(|| listener(v6).ok());
+    let dns = if with_dns { resolver_sockets(before.dns, tcp6.is_some())? } else { Vec::new() };
+    Ok(Listeners { v4: tcp4, v6: tcp6, dns })
 }
 
 fn listener(address: SocketAddr) -> std::io::Result<TcpListener> {
@@ -43,4 +63,32 @@ fn listener(address: SocketAddr) -> std::io::Result<TcpListener> {
     socket.listen(BACKLOG)?;
     socket.set_nonblocking(true)?;
     Ok(socket.into())
+}
+
+/// Sockets on `127.0.0.1` and `::1` with one port between them, since a policy has room for one.
+fn resolver_sockets(before: u16, with_v6: bool) -> Result<Vec<UdpSocket>, Error> {
+    let mut last = None;
+    for attempt in 0..DNS_ATTEMPTS {
+        let port = if attempt == 0 { before } else { 0 };
+        match resolver_pair(port, with_v6) {
+            Ok(sockets) => return Ok(sockets),
+            Err(error) => last = Some(error),
+        }
+    }
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    let source = last.unwrap_or_else(|| std::io::ErrorKind::AddrInUse.into());
+    Err(Error::Listen { address, source })
+}
+
+fn resolver_pair(port: u16, with_v6: bool) -> std::io::Result<Vec<UdpSocket>> {
+    let v4 = UdpSocket::bind((Ipv4Addr::LOCALHOST, port))?;
+    v4.set_nonblocking(true)?;
+    let port = v4.local_addr()?.port();
+    let mut sockets = vec![v4];
+    if with_v6 {
+        let v6 = UdpSocket::bind((Ipv6Addr::LOCALHOST, port))?;
+        v6.set_nonblocking(true)?;
+        sockets.push(v6);
+    }
+    Ok(sockets)
 }

@@ -1,89 +1,99 @@
 //! The datapath of this machine: programs loaded, targets armed and disarmed, steered connections looked up.
 //!
-//! One object and one set of maps serve all targets of a process. Works in the calling thread's network namespace.
+//! One object and one set of maps serve all targets of a process, whatever their namespaces. Maps and links are pinned, so
+//! that a killed gateway leaves its targets refused and not direct; its successor finds them, puts its own programs behind
+//! the links and detaches what nobody claims.
 //! Next: the caller accepts from the listeners of an [`Armed`] target and asks [`Datapath::take`].
 
-use std::collections::HashMap;
-use std::fs::File;
-use std::net::{SocketAddr, TcpListener};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use aya::maps::{MapData, RingBuf};
-use ipnet::IpNet;
-use pipelock_common::{FlowKey, MAX_LEVELS, Policy, SkMeta, UNLISTED_TARGET, family, meta_kind, policy_flag};
+use pipelock_common::{LAYOUT_VERSION, Policy, UNLISTED_TARGET};
 
+use super::armed::{self, Target, Targets};
 use super::cgroup::{self, Cgroup};
 use super::denials::Denials;
-use super::listen::{self, Listeners};
+use super::flow::Sweep;
+use super::listen::{self, Listeners, Ports};
 use super::maps::{self, Maps};
 use super::probe::Report;
-use super::programs::{self, Programs};
+use super::programs::{self, Opening, Programs};
+use super::target::{Attachment, Scope, TargetCounters, TargetSpec, Weakness};
 use super::{
-    Armed, Counters, Datapath, Environment, Error, FlowTuple, Process, Steered, TargetSpec, environment, sys, workload,
+    Armed, Counters, Datapath, Environment, Error, FlowTuple, Process, Steered, environment, flow, netns, sys,
 };
-use crate::model::{CgroupId, NetnsCookie, OriginalDst, Workload};
+use crate::model::{NetnsCookie, Workload};
 
-/// Connections are spread over this many bits of loopback destinations: 64, so that 1.8 million tuples fit into one
-/// namespace before its source ports run out.
-const SPREAD_BITS: u16 = 6;
-
-/// Heartbeat age for targets that fail open; no target does yet.
-const FAIL_OPEN_AFTER_NS: u64 = 3_000_000_000;
+/// Directory of the links of [`Attachment::Root`], beside those of cgroups, which are numbers.
+const ROOT_LINKS: &str = "root";
 
 /// The kernel programs of this process, behind [`Datapath`].
 ///
 /// Dropping it closes descriptors and detaches nothing: links are pinned, so that connects of captured processes are
-/// refused when the gateway dies. [`Datapath::disarm`] detaches one target, `Run::finish` all.
+/// refused when the gateway dies. [`Datapath::disarm`] detaches one target, `Run::finish` or `Node::uninstall` all.
 pub struct LocalDatapath {
     maps: Maps,
     programs: Programs,
-    links: PathBuf,
+    attachment: Attachment,
+    pins: PathBuf,
+    own_netns: NetnsCookie,
     targets: Mutex<Targets>,
+    sweep: Mutex<Sweep>,
     events: Mutex<Option<RingBuf<MapData>>>,
 }
 
 impl std::fmt::Debug for LocalDatapath {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("LocalDatapath").field("links", &self.links).finish_non_exhaustive()
+        f.debug_struct("LocalDatapath").field("pins", &self.pins).finish_non_exhaustive()
     }
 }
 
-/// Who is armed. The lock orders arming and disarming; lookups on the data path do not take it.
-#[derive(Debug, Default)]
-struct Targets {
-    last_id: u32,
-    armed: HashMap<u32, Target>,
-}
-
-#[derive(Debug)]
-struct Target {
-    cgroup: CgroupId,
-    level: u8,
-    bypass: Vec<IpNet>,
-    policy: Policy,
-}
-
 impl LocalDatapath {
-    /// Loads the programs and pins the maps under `pins/maps`; links will be pinned under `pins/links`. Attaches nothing.
+    /// As [`Self::open`], with programs attached to each target.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn load(pins: &Path, report: &Report) -> Result<Self, Error> {
+        Self::open(pins, report, Attachment::PerTarget)
+    }
+
+    /// Loads the programs with the maps pinned under `pins/maps`, those of an earlier process or new ones; links are pinned
+    /// under `pins/links`. Attaches nothing and detaches nothing; see [`Self::settle`].
+    ///
+    /// Maps of another layout are set aside: their programs stay attached, and refuse, until [`Self::settle`].
     ///
     /// # Errors
     /// [`Error::Missing`] when the kernel or our privileges lack something (`report` says what), [`Error::Verify`] when
     /// the kernel refuses a program.
-    pub fn load(pins: &Path, report: &Report) -> Result<Self, Error> {
+    pub fn open(pins: &Path, report: &Report, attachment: Attachment) -> Result<Self, Error> {
         report.require()?;
         let maps_dir = pins.join("maps");
+        set_aside_other_layouts(pins)?;
         std::fs::create_dir_all(&maps_dir).map_err(|e| Error::io("making", &maps_dir, e))?;
-        let mut object = programs::open_object(report.has_set_retval())?;
+        let at_root = attachment == Attachment::Root;
+        let mut object = programs::open_object(Opening {
+            have_set_retval: report.has_set_retval(),
+            at_root,
+            pins: Some(&maps_dir),
+        })?;
         let programs = Programs::load(&mut object)?;
-        Maps::pin(&object, &maps_dir)?;
         #[cfg(feature = "ebpf-log")]
         super::log::start(&mut object)?;
         let (maps, events) = Maps::take_from(&mut object)?;
-        maps.set_levels([0; MAX_LEVELS])?;
-        let events = Mutex::new(Some(events));
-        Ok(Self { maps, programs, links: pins.join("links"), targets: Mutex::default(), events })
+        let targets = Targets::found(&maps)?;
+        maps.set_levels(targets.levels()?)?;
+        Ok(Self {
+            maps,
+            programs,
+            attachment,
+            pins: pins.to_owned(),
+            own_netns: own_netns()?,
+            targets: Mutex::new(targets),
+            sweep: Mutex::default(),
+            events: Mutex::new(Some(events)),
+        })
     }
 
     /// The stream of refused operations; `None` after the first call. Must be called inside a tokio runtime.
@@ -95,94 +105,215 @@ impl LocalDatapath {
         events.map(Denials::new).transpose()
     }
 
+    /// Takes over listeners of a predecessor that still lives: a target that is armed with the same namespace and ports gets
+    /// them instead of new ones, with what waits in their queues.
+    pub fn inherit(&self, listeners: Vec<std::net::TcpListener>, resolvers: Vec<std::net::UdpSocket>) {
+        self.targets().inherit(listeners, resolvers);
+    }
+
+    /// Detaches what an earlier process left and nobody armed again, and forgets its policies. Called once, when everything
+    /// that is to be captured is armed; until then such targets stay as they were.
+    ///
+    /// # Errors
+    /// The first failure; the rest is tried all the same.
+    pub fn settle(&self) -> Result<usize, Error> {
+        let mut targets = self.targets();
+        let mut failure = None;
+        let mut keep = |result: Result<(), Error>| {
+            if let Err(error) = result {
+                failure.get_or_insert(error);
+            }
+        };
+        let kept: Vec<PathBuf> = targets.armed.values().map(|target| self.links_of(target)).collect();
+        let mut detached = 0;
+        for name in list(&self.pins.join("links"))? {
+            let path = self.pins.join("links").join(name);
+            if !kept.contains(&path) {
+                keep(programs::detach(&path));
+                detached += 1;
+            }
+        }
+        let aside = self.pins.join("aside");
+        for name in list(&aside.join("links"))? {
+            keep(programs::detach(&aside.join("links").join(name)));
+            detached += 1;
+        }
+        keep(gone(std::fs::remove_dir_all(&aside)).map_err(|e| Error::io("removing", &aside, e)));
+        for (cgroup, policy) in targets.unclaimed_cgroups() {
+            keep(self.maps.forget_cgroup(cgroup));
+            keep(self.forget_group(&policy));
+        }
+        for (cookie, policy) in targets.unclaimed_namespaces() {
+            keep(self.maps.forget_netns(cookie));
+            keep(self.forget_group(&policy));
+        }
+        targets.forget_found();
+        keep(self.maps.set_levels(targets.levels()?));
+        keep(self.write_unlisted(&targets));
+        failure.map_or(Ok(detached), Err)
+    }
+
+    fn forget_group(&self, policy: &Policy) -> Result<(), Error> {
+        self.maps.end_counting(policy.group)?;
+        for network in self.maps.allowed(policy.group)? {
+            self.maps.disallow(policy.group, network)?;
+        }
+        Ok(())
+    }
+
     fn targets(&self) -> MutexGuard<'_, Targets> {
         self.targets.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn links_of(&self, id: u32) -> PathBuf {
-        self.links.join(id.to_string())
+    fn links_of(&self, target: &Target) -> PathBuf {
+        let name = match (&self.attachment, &target.cgroup) {
+            (Attachment::PerTarget, Some(cgroup)) => cgroup.id().0.to_string(),
+            _ => ROOT_LINKS.to_owned(),
+        };
+        self.pins.join("links").join(name)
     }
 
-    /// Writes everything the programs read about a target. The policy comes last: until then there is none, and no
-    /// policy refuses.
+    /// Writes everything the programs read about a target. The policy comes last: until then there is none, or an earlier
+    /// one. What an earlier process let through and this one does not is taken back.
     fn write(&self, targets: &Targets, target: &Target) -> Result<(), Error> {
+        let group = target.policy.group;
+        self.maps.begin_counting(group)?;
+        for network in self.maps.allowed(group)? {
+            if !target.bypass.contains(&network) {
+                self.maps.disallow(group, network)?;
+            }
+        }
         for network in &target.bypass {
-            self.maps.allow(target.policy.group, *network)?;
+            self.maps.allow(group, *network)?;
         }
         self.maps.beat()?;
-        self.maps.set_levels(levels(targets)?)?;
-        self.maps.set_policy(target.cgroup.0, &target.policy)?;
+        self.maps.set_levels(targets.levels()?)?;
+        if let Some(cgroup) = &target.cgroup {
+            self.maps.set_cgroup(cgroup.id().0, &target.policy)?;
+        }
+        self.write_netns(targets, target.netns)?;
         self.write_unlisted(targets)
     }
 
     /// Takes back what [`Self::write`] wrote; `targets` no longer holds the target.
     fn erase(&self, targets: &Targets, target: &Target) -> Result<(), Error> {
-        self.maps.forget_policy(target.cgroup.0)?;
+        if let Some(cgroup) = &target.cgroup {
+            self.maps.forget_cgroup(cgroup.id().0)?;
+        }
+        self.write_netns(targets, target.netns)?;
         self.write_unlisted(targets)?;
-        self.maps.set_levels(levels(targets)?)?;
-        target.bypass.iter().try_for_each(|network| self.maps.disallow(target.policy.group, *network))
+        self.maps.set_levels(targets.levels()?)?;
+        self.forget_group(&target.policy)
+    }
+
+    /// What no cgroup tells is governed by the first target of its namespace, unless others live there too: the gateway's own
+    /// namespace is never a target's.
+    fn write_netns(&self, targets: &Targets, netns: NetnsCookie) -> Result<(), Error> {
+        match targets.owner(netns) {
+            Some(owner) if netns != self.own_netns => self.maps.set_netns(netns.0, &owner.policy),
+            _ => self.maps.forget_netns(netns.0),
+        }
     }
 
     /// While there is one target, its policy also governs sockets whose task has left its cgroup, and kernel workers.
-    /// With several, nobody can say whose such a socket was, and it is refused.
+    /// With several, the namespace tells whose such a socket was, or it is refused.
     fn write_unlisted(&self, targets: &Targets) -> Result<(), Error> {
-        let mut armed = targets.armed.values();
-        match (armed.next(), armed.next()) {
-            (Some(only), None) => self.maps.set_policy(UNLISTED_TARGET, &only.policy),
-            _ => self.maps.forget_policy(UNLISTED_TARGET),
+        match targets.only() {
+            Some(only) => self.maps.set_cgroup(UNLISTED_TARGET, &only.policy),
+            None => self.maps.forget_cgroup(UNLISTED_TARGET),
         }
+    }
+
+    fn attach(&self, target: &Target) -> Result<(), Error> {
+        let root = match (&self.attachment, &target.cgroup) {
+            (Attachment::PerTarget, Some(cgroup)) => return self.programs.attach(cgroup, &self.links_of(target)),
+            _ => Cgroup::open(&cgroup::find_root()?)?,
+        };
+        self.programs.attach(&root, &self.links_of(target))
+    }
+
+    /// Detaches, unless others share the links.
+    fn detach(&self, targets: &Targets, target: &Target) -> Result<(), Error> {
+        let links = self.links_of(target);
+        let shared = targets.armed.values().any(|other| self.links_of(other) == links);
+        if shared { Ok(()) } else { programs::detach(&links) }
+    }
+
+    /// Listeners in the target's namespace: those of a predecessor, those ports again, or new ones.
+    fn listeners(&self, spec: &TargetSpec, before: Option<&Policy>) -> Result<(Listeners, NetnsCookie), Error> {
+        let ports = before.map(|policy| Ports { v4: policy.port4, v6: policy.port6, dns: policy.dns_port });
+        let ports = ports.unwrap_or_default();
+        let namespace = spec.netns.open()?;
+        let cookie = netns::inside(&namespace, own_netns)?;
+        if let Some(inherited) = self.targets().take_inherited(cookie, ports, spec.policy.dns) {
+            return Ok((inherited, cookie));
+        }
+        let listeners = netns::inside(&namespace, || listen::bind(ports, spec.policy.dns))?;
+        Ok((listeners, cookie))
     }
 }
 
 impl Datapath for LocalDatapath {
     fn arm(&self, spec: &TargetSpec) -> Result<Armed, Error> {
-        let cgroup = Cgroup::open(&spec.cgroup)?;
-        let directory = File::open(cgroup.path()).map_err(|e| Error::io("opening", cgroup.path(), e))?;
-        let listeners = listen::bind()?;
-        let netns = netns_of(&listeners.v4)?;
-        let mut targets = self.targets();
-        let id = targets.last_id.checked_add(1).ok_or(Error::TooManyTargets)?;
-        targets.last_id = id;
-        let policy = policy(id, spec, &listeners)?;
-        let target = Target { cgroup: cgroup.id(), level: level(&cgroup)?, bypass: spec.bypass.clone(), policy };
-        if targets.armed.values().any(|other| other.cgroup == target.cgroup) {
-            return Err(Error::AlreadyArmed { path: spec.cgroup.clone() });
-        }
-        targets.armed.insert(id, target);
-        let done = targets
-            .armed
-            .get(&id)
-            .map_or(Ok(()), |target| self.write(&targets, target))
-            .and_then(|()| self.programs.attach(directory.as_fd(), cgroup.path(), &self.links_of(id)));
-        if let Err(error) = done {
-            // Nothing is attached, so what stays in the maps is read by nobody; the first error is the one to tell.
-            if let Some(target) = targets.armed.remove(&id) {
-                let _ = self.erase(&targets, &target);
+        let cgroup = match &spec.scope {
+            Scope::Cgroup(path) => Some(Cgroup::open(path)?),
+            Scope::Netns if self.attachment == Attachment::PerTarget => {
+                return Err(Error::NeedsRoot { target: spec.name.clone() });
             }
+            Scope::Netns => None,
+        };
+        let level = cgroup.as_ref().map(armed::level).transpose()?.unwrap_or(0);
+        let before = match &cgroup {
+            Some(cgroup) => self.targets().found_policy(cgroup.id()),
+            None => None,
+        };
+        let (listeners, netns) = self.listeners(spec, before.as_ref())?;
+        if cgroup.is_none() && netns == self.own_netns {
+            return Err(Error::OwnNetwork { target: spec.name.clone() });
+        }
+        let mut targets = self.targets();
+        if targets.armed.values().any(|other| other.is_same(cgroup.as_ref(), netns)) {
+            return Err(Error::AlreadyArmed { target: spec.name.clone() });
+        }
+        let before = before.or_else(|| targets.found_namespace(netns).filter(|_| cgroup.is_none()));
+        let group = match before {
+            Some(policy) => policy.group,
+            None => targets.next_group()?,
+        };
+        let policy = armed::policy(group, &spec.policy, &listeners)?;
+        let target = Target { cgroup, level, netns, bypass: armed::networks(&spec.policy.bypass), policy };
+        targets.armed.insert(group, target.clone());
+        let done = self.write(&targets, &target).and_then(|()| self.attach(&target));
+        if let Err(error) = done {
+            targets.armed.remove(&group);
+            // Nothing is attached, so what stays in the maps is read by nobody; the first error is the one to tell.
+            let _ = self.erase(&targets, &target);
             return Err(error);
         }
-        let listeners = std::iter::once(listeners.v4).chain(listeners.v6).collect();
-        Ok(Armed { id: u64::from(id), listeners, netns })
+        let tcp = std::iter::once(listeners.v4).chain(listeners.v6).collect();
+        Ok(Armed {
+            id: u64::from(group),
+            listeners: tcp,
+            resolvers: listeners.dns,
+            netns,
+            weaknesses: self.weaknesses(spec, netns),
+        })
     }
 
     fn disarm(&self, id: u64) -> Result<(), Error> {
         let mut targets = self.targets();
-        let key = u32::try_from(id).ok().filter(|key| targets.armed.contains_key(key));
-        let key = key.ok_or(Error::UnknownTarget { id })?;
+        let found = u32::try_from(id).ok().and_then(|group| targets.armed.remove(&group));
+        let target = found.ok_or(Error::UnknownTarget { id })?;
         // Links first: a program without its policy would refuse everything.
-        programs::detach(&self.links_of(key))?;
-        match targets.armed.remove(&key) {
-            Some(target) => self.erase(&targets, &target),
-            None => Ok(()),
+        if let Err(error) = self.detach(&targets, &target) {
+            targets.armed.insert(target.policy.group, target);
+            return Err(error);
         }
+        self.erase(&targets, &target)
     }
 
     fn take(&self, flow: FlowTuple) -> Result<Option<Steered>, Error> {
-        let key = flow_key(flow)?;
-        match self.maps.take_flow(&key)? {
-            Some(meta) => steered(flow, &meta).map(Some),
-            None => Ok(None),
-        }
+        flow::take(&self.maps, flow)
     }
 
     fn mark_own(&self, socket: BorrowedFd<'_>) -> Result<(), Error> {
@@ -200,93 +331,72 @@ impl Datapath for LocalDatapath {
     fn counters(&self) -> Result<Counters, Error> {
         self.maps.counters()
     }
-}
 
-/// The policy of one target. IPv6 is offered only when both the gateway and the namespace have it.
-fn policy(group: u32, spec: &TargetSpec, listeners: &Listeners) -> Result<Policy, Error> {
-    let port4 = port_of(&listeners.v4)?;
-    let port6 = listeners.v6.as_ref().map(port_of).transpose()?.unwrap_or(0);
-    let mut flags = policy_flag::ENFORCE | policy_flag::SPREAD;
-    if spec.deny_quic {
-        flags |= policy_flag::DENY_QUIC;
+    fn target_counters(&self, id: u64) -> Result<TargetCounters, Error> {
+        let group = u32::try_from(id).map_err(|_| Error::UnknownTarget { id })?;
+        self.maps.target_counters(group)
     }
-    if !spec.ipv6_upstream || port6 == 0 {
-        flags |= policy_flag::NO_V6;
-    }
-    Ok(Policy {
-        group,
-        flags,
-        port4,
-        port6,
-        dns_port: 0,
-        spread_bits: SPREAD_BITS,
-        fail_open_after_ns: FAIL_OPEN_AFTER_NS,
-        reserved: 0,
-    })
-}
 
-/// The depths at which targets sit, deepest first, as the programs walk them.
-fn levels(targets: &Targets) -> Result<[u8; MAX_LEVELS], Error> {
-    let mut distinct: Vec<u8> = targets.armed.values().map(|target| target.level).collect();
-    distinct.sort_unstable_by(|a, b| b.cmp(a));
-    distinct.dedup();
-    let mut levels = [0; MAX_LEVELS];
-    if distinct.len() > levels.len() {
-        return Err(Error::TooManyTargets);
+    fn links(&self, id: u64) -> Result<Vec<&'static str>, Error> {
+        let group = u32::try_from(id).map_err(|_| Error::UnknownTarget { id })?;
+        let targets = self.targets();
+        let target = targets.armed.get(&group).ok_or(Error::UnknownTarget { id })?;
+        Ok(programs::attached(&self.links_of(target)))
     }
-    levels.iter_mut().zip(distinct).for_each(|(slot, level)| *slot = level);
-    Ok(levels)
-}
 
-/// How deep a cgroup is below the root of its hierarchy, which is 0.
-fn level(cgroup: &Cgroup) -> Result<u8, Error> {
-    let root = cgroup::find_root()?;
-    let outside = || Error::NotCgroup2 { path: cgroup.path().to_owned() };
-    let below = cgroup.path().strip_prefix(&root).map_err(|_| outside())?;
-    match u8::try_from(below.components().count()) {
-        Ok(0) | Err(_) => Err(outside()),
-        Ok(level) => Ok(level),
+    fn sweep_flows(&self) -> Result<usize, Error> {
+        self.sweep.lock().unwrap_or_else(PoisonError::into_inner).run(&self.maps)
     }
 }
 
-fn port_of(listener: &TcpListener) -> Result<u16, Error> {
-    let address = listener.local_addr().map_err(|e| Error::io("reading", "listener address", e))?;
-    Ok(address.port())
-}
-
-fn netns_of(listener: &TcpListener) -> Result<NetnsCookie, Error> {
-    let cookie = sys::netns_cookie(listener.as_fd()).map_err(|e| Error::io("reading", "SO_NETNS_COOKIE", e))?;
-    Ok(NetnsCookie(cookie))
-}
-
-/// The key under which `sock_ops` published a flow: what is the peer to us is the source to the workload.
-fn flow_key(flow: FlowTuple) -> Result<FlowKey, Error> {
-    let (source, destination) = (flow.peer.ip().to_canonical(), flow.local.ip().to_canonical());
-    if source.is_ipv4() != destination.is_ipv4() {
-        return Err(Error::MixedFamilies { flow });
+impl LocalDatapath {
+    fn weaknesses(&self, spec: &TargetSpec, netns: NetnsCookie) -> Vec<Weakness> {
+        let mut found = armed::weaknesses(&spec.policy);
+        if netns == self.own_netns {
+            found.push(Weakness::SharedNetwork);
+        } else {
+            found.push(Weakness::NoSeatbelt);
+        }
+        found
     }
-    Ok(FlowKey {
-        netns: flow.netns.0,
-        saddr: maps::words(source),
-        daddr: maps::words(destination),
-        sport: flow.peer.port(),
-        dport: flow.local.port(),
-        family: u32::from(if source.is_ipv4() { family::V4 } else { family::V6 }),
-    })
 }
 
-/// What a record says about a flow. Refuses one that cannot be about it.
-fn steered(flow: FlowTuple, meta: &SkMeta) -> Result<Steered, Error> {
-    let mismatch = || Error::RecordMismatch { flow };
-    let expected = if flow.local.ip().to_canonical().is_ipv4() { family::V4 } else { family::V6 };
-    if meta.kind != meta_kind::TCP || meta.family != expected || meta.steered_port != flow.local.port() {
-        return Err(mismatch());
+/// The calling thread's network namespace.
+fn own_netns() -> Result<NetnsCookie, Error> {
+    let failed = |e| Error::io("reading", "SO_NETNS_COOKIE", e);
+    let socket = socket2::Socket::new(socket2::Domain::UNIX, socket2::Type::DGRAM, None).map_err(failed)?;
+    sys::netns_cookie(socket.as_fd()).map(NetnsCookie).map_err(failed)
+}
+
+/// Maps of another layout cannot be used, and their programs must not be detached before ours are attached.
+fn set_aside_other_layouts(pins: &Path) -> Result<(), Error> {
+    let maps = pins.join("maps");
+    if !maps.exists() || maps::pinned_version(&maps) == Some(u32::from(LAYOUT_VERSION)) {
+        return Ok(());
     }
-    let ip = maps::address(meta.addr, meta.family).ok_or_else(mismatch)?;
-    Ok(Steered {
-        original_dst: OriginalDst::new(SocketAddr::new(ip, u16::from_be(meta.port_be))),
-        workload: workload(CgroupId(meta.cgroup), flow.netns, meta.pid, meta.uid),
-    })
+    let aside = pins.join("aside");
+    std::fs::create_dir_all(&aside).map_err(|e| Error::io("making", &aside, e))?;
+    for name in ["maps", "links"] {
+        let (from, to) = (pins.join(name), aside.join(name));
+        gone(std::fs::rename(&from, &to)).map_err(|e| Error::io("setting aside", &from, e))?;
+    }
+    Ok(())
+}
+
+fn gone(result: std::io::Result<()>) -> std::io::Result<()> {
+    match result {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        other => other,
+    }
+}
+
+/// Names in a directory; none when there is no such directory.
+fn list(dir: &Path) -> Result<Vec<std::ffi::OsString>, Error> {
+    match std::fs::read_dir(dir) {
+        Ok(entries) => Ok(entries.filter_map(Result::ok).map(|entry| entry.file_name()).collect()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(Error::io("listing", dir, error)),
+    }
 }
 
 /// Passes an object through this kernel's verifier and drops it again; nothing is attached or pinned.
@@ -295,66 +405,9 @@ fn steered(flow: FlowTuple, meta: &SkMeta) -> Result<Steered, Error> {
 /// [`Error::Object`] or [`Error::Verify`].
 pub fn verify_object(object: &[u8], report: &Report) -> Result<(), Error> {
     report.require()?;
-    let mut object = programs::parse_object(object, report.has_set_retval())?;
+    let mut object = programs::parse_object(
+        object,
+        Opening { have_set_retval: report.has_set_retval(), at_root: false, pins: None },
+    )?;
     Programs::load(&mut object).map(drop)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn flow(peer: &str, local: &str) -> FlowTuple {
-        FlowTuple { netns: NetnsCookie(5), peer: peer.parse().unwrap(), local: local.parse().unwrap() }
-    }
-
-    fn meta() -> SkMeta {
-        SkMeta {
-            addr: maps::words("203.0.113.10".parse().unwrap()),
-            port_be: 443_u16.to_be(),
-            family: family::V4,
-            kind: meta_kind::TCP,
-            steered_port: 4001,
-            cgroup: 9,
-            ..SkMeta::own()
-        }
-    }
-
-    #[test]
-    fn mapped_flows_have_the_key_of_the_ipv4_flow() {
-        let plain = flow_key(flow("10.0.0.1:5000", "127.3.0.1:4001")).unwrap();
-        assert_eq!(flow_key(flow("[::ffff:10.0.0.1]:5000", "[::ffff:127.3.0.1]:4001")).unwrap(), plain);
-        assert_eq!((plain.sport, plain.dport, plain.family), (5000, 4001, 4));
-        assert_ne!(flow_key(flow("10.0.0.1:5000", "127.4.0.1:4001")).unwrap(), plain, "destination is in the key");
-    }
-
-    #[test]
-    fn families_are_never_mixed() {
-        let mixed = flow("[2001:db8::1]:5000", "127.0.0.1:4001");
-        assert!(matches!(flow_key(mixed), Err(Error::MixedFamilies { .. })));
-    }
-
-    #[test]
-    fn record_of_another_kind_family_or_port_is_refused() {
-        let flow = flow("10.0.0.1:5000", "127.0.0.1:4001");
-        assert_eq!(steered(flow, &meta()).unwrap().original_dst.to_string(), "203.0.113.10:443");
-        for wrong in [
-            SkMeta { kind: meta_kind::NONE, ..meta() },
-            SkMeta { kind: meta_kind::OWN, ..meta() },
-            SkMeta { family: family::V6, ..meta() },
-            SkMeta { steered_port: 4002, ..meta() },
-        ] {
-            assert!(matches!(steered(flow, &wrong), Err(Error::RecordMismatch { .. })), "{wrong:?}");
-        }
-    }
-
-    #[test]
-    fn levels_are_distinct_and_deepest_first() {
-        let target = |level| Target { cgroup: CgroupId(1), level, bypass: Vec::new(), policy: Policy::default() };
-        let of = |depths: &[u8]| {
-            let armed = (1..).zip(depths.iter().map(|level| target(*level))).collect();
-            levels(&Targets { last_id: 0, armed })
-        };
-        assert_eq!(of(&[2, 5, 2, 3]).unwrap(), [5, 3, 2, 0, 0, 0, 0, 0]);
-        assert!(of(&[1, 2, 3, 4, 5, 6, 7, 8, 9]).is_err());
-    }
 }

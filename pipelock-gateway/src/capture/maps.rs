@@ -3,27 +3,44 @@
 use std::net::IpAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use aya::Ebpf;
 use aya::maps::lpm_trie::Key;
-use aya::maps::{Map, MapData, PerCpuArray, RingBuf};
+use aya::maps::{Map, MapData, MapError, PerCpuArray, PerCpuHashMap, PerCpuValues, RingBuf};
 use ipnet::IpNet;
 use pipelock_common::{
-    BypassKey4, BypassKey6, FlowKey, LAYOUT_VERSION, MAX_LEVELS, Policy, STATS_ENTRIES, Settings, SkMeta, Stat,
+    BYPASS_ENTRIES, BypassKey4, BypassKey6, FLOW_ENTRIES, FlowKey, LAYOUT_VERSION, MAX_LEVELS, Policy, STATS_ENTRIES,
+    Settings, SkMeta, Stat, TARGET_ENTRIES, TargetCounts, TargetStat,
 };
 
 use super::sys::{self, MapFd};
+use super::target::TargetCounters;
 use super::{Counters, Error};
 
 /// Every map that outlives the gateway. `.rodata` is not among them: it holds constants of the programs.
-const PINNED: [&str; 9] =
-    ["SK_META", "FLOWS", "TARGETS_CGROUP", "BYPASS4", "BYPASS6", "SETTINGS", "HEARTBEAT", "STATS", "EVENTS"];
+pub(super) const PINNED: [&str; 12] = [
+    "SK_META",
+    "FLOWS",
+    "TARGETS_CGROUP",
+    "TARGETS_NETNS",
+    "SEATBELTS",
+    "TARGET_STATS",
+    "BYPASS4",
+    "BYPASS6",
+    "SETTINGS",
+    "HEARTBEAT",
+    "STATS",
+    "EVENTS",
+];
 
 /// The maps of one loaded object.
 pub(super) struct Maps {
     sk_meta: MapFd<i32, SkMeta>,
     flows: MapFd<FlowKey, SkMeta>,
-    targets: MapFd<u64, Policy>,
+    by_cgroup: MapFd<u64, Policy>,
+    by_netns: MapFd<u64, Policy>,
+    counts: Mutex<PerCpuHashMap<MapData, u32, TargetCounts>>,
     bypass4: MapFd<Key<BypassKey4>, u32>,
     bypass6: MapFd<Key<BypassKey6>, u32>,
     settings: MapFd<u32, Settings>,
@@ -36,10 +53,15 @@ impl Maps {
     pub(super) fn take_from(object: &mut Ebpf) -> Result<(Self, RingBuf<MapData>), Error> {
         let stats = take(object, "STATS")?;
         let events = take(object, "EVENTS")?;
+        let counts = take(object, "TARGET_STATS")?;
         let maps = Self {
             sk_meta: open(object, "SK_META")?,
             flows: open(object, "FLOWS")?,
-            targets: open(object, "TARGETS_CGROUP")?,
+            by_cgroup: open(object, "TARGETS_CGROUP")?,
+            by_netns: open(object, "TARGETS_NETNS")?,
+            counts: Mutex::new(
+                PerCpuHashMap::try_from(counts).map_err(|source| Error::MapType { map: "TARGET_STATS", source })?,
+            ),
             bypass4: open(object, "BYPASS4")?,
             bypass6: open(object, "BYPASS6")?,
             settings: open(object, "SETTINGS")?,
@@ -48,16 +70,6 @@ impl Maps {
         };
         let events = RingBuf::try_from(events).map_err(|source| Error::MapType { map: "EVENTS", source })?;
         Ok((maps, events))
-    }
-
-    /// Pins all maps of an object under their names. Before [`Maps::take_from`], which moves some of them out.
-    pub(super) fn pin(object: &Ebpf, dir: &Path) -> Result<(), Error> {
-        for name in PINNED {
-            let map = object.map(name).ok_or(Error::MapMissing { map: name })?;
-            let path = dir.join(name);
-            sys::obj_pin(map_fd(map)?, &path).map_err(|source| Error::Pin { path, source })?;
-        }
-        Ok(())
     }
 
     pub(super) fn mark_own(&self, socket: BorrowedFd<'_>) -> Result<(), Error> {
@@ -69,12 +81,105 @@ impl Maps {
         self.flows.take(key).map_err(|e| Error::map("FLOWS", "taking", e))
     }
 
-    pub(super) fn set_policy(&self, target: u64, policy: &Policy) -> Result<(), Error> {
-        self.targets.insert(&target, policy).map_err(|e| Error::map("TARGETS_CGROUP", "writing", e))
+    pub(super) fn set_cgroup(&self, cgroup: u64, policy: &Policy) -> Result<(), Error> {
+        self.by_cgroup.insert(&cgroup, policy).map_err(|e| Error::map("TARGETS_CGROUP", "writing", e))
     }
 
-    pub(super) fn forget_policy(&self, target: u64) -> Result<(), Error> {
-        self.targets.remove(&target).map(drop).map_err(|e| Error::map("TARGETS_CGROUP", "removing", e))
+    pub(super) fn forget_cgroup(&self, cgroup: u64) -> Result<(), Error> {
+        self.by_cgroup.remove(&cgroup).map(drop).map_err(|e| Error::map("TARGETS_CGROUP", "removing", e))
+    }
+
+    pub(super) fn set_netns(&self, cookie: u64, policy: &Policy) -> Result<(), Error> {
+        self.by_netns.insert(&cookie, policy).map_err(|e| Error::map("TARGETS_NETNS", "writing", e))
+    }
+
+    pub(super) fn forget_netns(&self, cookie: u64) -> Result<(), Error> {
+        self.by_netns.remove(&cookie).map(drop).map_err(|e| Error::map("TARGETS_NETNS", "removing", e))
+    }
+
+    /// The policies there are, by cgroup and by namespace.
+    pub(super) fn policies(&self) -> Result<(Vec<(u64, Policy)>, Vec<(u64, Policy)>), Error> {
+        let limit = usize::try_from(TARGET_ENTRIES).unwrap_or(usize::MAX);
+        let all = |map: &MapFd<u64, Policy>, name| -> Result<Vec<(u64, Policy)>, Error> {
+            let failed = |e| Error::map(name, "reading", e);
+            let mut found = Vec::new();
+            for key in map.keys(limit).map_err(failed)? {
+                found.extend(map.get(&key).map_err(failed)?.map(|policy| (key, policy)));
+            }
+            Ok(found)
+        };
+        Ok((all(&self.by_cgroup, "TARGETS_CGROUP")?, all(&self.by_netns, "TARGETS_NETNS")?))
+    }
+
+    /// Begins to count for a target, from zero unless it was counted for before.
+    pub(super) fn begin_counting(&self, group: u32) -> Result<(), Error> {
+        const NO_EXIST: u64 = 1;
+        let cpus = aya::util::nr_cpus().map_err(|(_, e)| Error::io("reading", "the number of processors", e))?;
+        let zeroes = PerCpuValues::try_from(vec![TargetCounts::default(); cpus])
+            .map_err(|e| Error::map("TARGET_STATS", "writing", e))?;
+        match self.counts().insert(group, zeroes, NO_EXIST) {
+            Err(MapError::SyscallError(error)) if error.io_error.raw_os_error() == Some(libc::EEXIST) => Ok(()),
+            other => other.map_err(|source| Error::MapType { map: "TARGET_STATS", source }),
+        }
+    }
+
+    pub(super) fn end_counting(&self, group: u32) -> Result<(), Error> {
+        match self.counts().remove(&group) {
+            Ok(()) | Err(MapError::KeyNotFound) => Ok(()),
+            Err(MapError::SyscallError(error)) if error.io_error.raw_os_error() == Some(libc::ENOENT) => Ok(()),
+            Err(source) => Err(Error::MapType { map: "TARGET_STATS", source }),
+        }
+    }
+
+    pub(super) fn target_counters(&self, group: u32) -> Result<TargetCounters, Error> {
+        let per_cpu = self.counts().get(&group, 0).map_err(|source| Error::MapType { map: "TARGET_STATS", source })?;
+        let sum =
+            |stat: TargetStat| -> u64 { per_cpu.iter().filter_map(|counts| counts.slots.get(stat as usize)).sum() };
+        Ok(TargetCounters {
+            redirected: sum(TargetStat::Redirected),
+            bypassed: sum(TargetStat::Bypassed),
+            denied: sum(TargetStat::Denied),
+            failed_open: sum(TargetStat::FailedOpen),
+            observed: sum(TargetStat::Observed),
+            dns: sum(TargetStat::Dns),
+            dropped: sum(TargetStat::Dropped),
+        })
+    }
+
+    fn counts(&self) -> MutexGuard<'_, PerCpuHashMap<MapData, u32, TargetCounts>> {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The networks let through for a group, as far as they stand still meanwhile.
+    pub(super) fn allowed(&self, group: u32) -> Result<Vec<IpNet>, Error> {
+        let limit = usize::try_from(BYPASS_ENTRIES).unwrap_or(usize::MAX);
+        let failed = |e| Error::map("BYPASS", "reading", e);
+        let length = |prefix: u32| u8::try_from(prefix.saturating_sub(32)).unwrap_or(u8::MAX);
+        let mut found = Vec::new();
+        for key in self.bypass4.keys(limit).map_err(failed)? {
+            if key.data().group == group {
+                let address = IpAddr::from(key.data().addr.to_ne_bytes());
+                found.extend(IpNet::new(address, length(key.prefix_len())));
+            }
+        }
+        for key in self.bypass6.keys(limit).map_err(failed)? {
+            let address = address(key.data().addr, pipelock_common::family::V6);
+            if let (true, Some(address)) = (key.data().group == group, address) {
+                found.extend(IpNet::new(address, length(key.prefix_len())));
+            }
+        }
+        Ok(found)
+    }
+
+    /// The keys of flows that nobody has taken.
+    pub(super) fn waiting_flows(&self) -> Result<Vec<FlowKey>, Error> {
+        let limit = usize::try_from(FLOW_ENTRIES).unwrap_or(usize::MAX);
+        self.flows.keys(limit).map_err(|e| Error::map("FLOWS", "reading", e))
+    }
+
+    /// Removes a flow nobody took; whether it was still there.
+    pub(super) fn drop_flow(&self, key: &FlowKey) -> Result<bool, Error> {
+        self.flows.remove(key).map_err(|e| Error::map("FLOWS", "removing", e))
     }
 
     pub(super) fn allow(&self, group: u32, network: IpNet) -> Result<(), Error> {
@@ -100,6 +205,12 @@ impl Maps {
         self.settings.insert(&0, &settings).map_err(|e| Error::map("SETTINGS", "writing", e))
     }
 
+    /// The depths that were written last, by us or by who pinned the maps.
+    pub(super) fn levels(&self) -> Result<[u8; MAX_LEVELS], Error> {
+        let settings = self.settings.get(&0).map_err(|e| Error::map("SETTINGS", "reading", e))?;
+        Ok(settings.unwrap_or_default().levels)
+    }
+
     pub(super) fn beat(&self) -> Result<(), Error> {
         self.heartbeat.insert(&0, &sys::boot_ns()).map_err(|e| Error::map("HEARTBEAT", "writing", e))
     }
@@ -116,8 +227,18 @@ impl Maps {
             bypassed: read(Stat::Local)? + read(Stat::Bypassed)?,
             denied: read(Stat::Denied)?,
             lost: read(Stat::FlowsLost)?,
+            failed_open: read(Stat::FailedOpen)?,
+            observed: read(Stat::Observed)?,
+            dns: read(Stat::Dns)?,
         })
     }
+}
+
+/// The layout version of pinned maps; `None` when none are pinned there, or none that could be read.
+pub(super) fn pinned_version(dir: &Path) -> Option<u32> {
+    let fd = sys::obj_get(&dir.join("SETTINGS")).ok()?;
+    let settings: MapFd<u32, Settings> = MapFd::new(fd).ok()?;
+    settings.get(&0).ok().flatten().map(|settings| settings.version)
 }
 
 enum LpmKey {
@@ -185,6 +306,7 @@ fn map_fd(map: &Map) -> Result<BorrowedFd<'_>, Error> {
     match map {
         Map::Array(data)
         | Map::HashMap(data)
+        | Map::PerCpuHashMap(data)
         | Map::LpmTrie(data)
         | Map::PerCpuArray(data)
         | Map::RingBuf(data)

@@ -3,14 +3,15 @@
 //! The object is compiled into the gateway (`cargo xtask build-ebpf`). Links are made by raw system calls, because aya has
 //! no pinnable link for `sock_ops`; one way for all programs is simpler than two.
 
-use std::fs;
+use std::fs::{self, File};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use aya::programs::{CgroupSock, CgroupSockAddr, ProgramError, ProgramFd, SockOps};
 use aya::{Ebpf, EbpfLoader};
 
-use super::{Error, sys};
+use super::cgroup::Cgroup;
+use super::{Error, foreign, maps, sys};
 
 /// The committed object, aligned as the ELF parser needs it.
 #[cfg(not(feature = "ebpf-log"))]
@@ -50,21 +51,36 @@ const PROGRAMS: [(&str, Kind, u32); 12] = [
 #[derive(Debug)]
 pub(super) struct Programs(Vec<(&'static str, u32, OwnedFd)>);
 
+/// How an object is opened.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Opening<'a> {
+    pub(super) have_set_retval: bool,
+    /// For [`super::Attachment::Root`].
+    pub(super) at_root: bool,
+    /// Where the maps are pinned: those that are there already are used, others are made.
+    pub(super) pins: Option<&'a Path>,
+}
+
 /// Creates the maps and relocates the programs of the object; see [`Programs::load`] for loading them.
-pub(super) fn open_object(have_set_retval: bool) -> Result<Ebpf, Error> {
+pub(super) fn open_object(opening: Opening<'_>) -> Result<Ebpf, Error> {
     #[cfg(feature = "ebpf-log")]
     let object = &fs::read(DEBUG_OBJECT).map_err(|e| Error::io("reading", DEBUG_OBJECT, e))?;
     #[cfg(not(feature = "ebpf-log"))]
     let object = OBJECT;
-    parse_object(object, have_set_retval)
+    parse_object(object, opening)
 }
 
 /// As [`open_object`], for an object that is not the embedded one.
-pub(super) fn parse_object(object: &[u8], have_set_retval: bool) -> Result<Ebpf, Error> {
-    EbpfLoader::new()
-        .override_global("HAVE_SET_RETVAL", &u8::from(have_set_retval), true)
-        .load(object)
-        .map_err(|source| Error::Object { source: Box::new(source) })
+pub(super) fn parse_object(object: &[u8], opening: Opening<'_>) -> Result<Ebpf, Error> {
+    let (have_set_retval, at_root) = (u8::from(opening.have_set_retval), u8::from(opening.at_root));
+    let mut loader = EbpfLoader::new();
+    loader.override_global("HAVE_SET_RETVAL", &have_set_retval, true).override_global("AT_ROOT", &at_root, true);
+    if let Some(pins) = opening.pins {
+        for name in maps::PINNED {
+            loader.map_pin_path(name, pins.join(name));
+        }
+    }
+    loader.load(object).map_err(|source| Error::Object { source: Box::new(source) })
 }
 
 impl Programs {
@@ -88,20 +104,25 @@ impl Programs {
         Ok(Self(loaded))
     }
 
-    /// Attaches every program to a cgroup and pins the links in a new directory; all or nothing.
+    /// Attaches every program to a cgroup and pins the links in a directory; all or nothing. Links that an earlier process
+    /// pinned there for the same cgroup get our programs instead of theirs, without a moment in which none is attached.
     ///
     /// # Errors
-    /// [`Error::Attach`] or [`Error::Pin`]; then nothing stays attached.
-    pub(super) fn attach(&self, cgroup: BorrowedFd<'_>, cgroup_path: &Path, pins: &Path) -> Result<(), Error> {
+    /// [`Error::Attach`], [`Error::Blocked`] or [`Error::Pin`]; then nothing stays attached.
+    pub(super) fn attach(&self, cgroup: &Cgroup, pins: &Path) -> Result<(), Error> {
+        let directory = File::open(cgroup.path()).map_err(|e| Error::io("opening", cgroup.path(), e))?;
         fs::create_dir_all(pins).map_err(|e| Error::io("making", pins, e))?;
         let attached = self.0.iter().try_for_each(|(name, attach_type, program)| {
-            // Dropping the link's descriptor without a pin detaches it.
-            let link = sys::link_create(program.as_fd(), cgroup, *attach_type).map_err(|source| Error::Attach {
-                program: name,
-                cgroup: cgroup_path.to_owned(),
-                source,
-            })?;
             let path = pins.join(name);
+            if path.exists() {
+                if replace(&path, cgroup, program.as_fd())? {
+                    return Ok(());
+                }
+                detach_one(&path)?;
+            }
+            // Dropping the link's descriptor without a pin detaches it.
+            let link = sys::link_create(program.as_fd(), directory.as_fd(), *attach_type)
+                .map_err(|source| foreign::why_not(name, cgroup, *attach_type, source))?;
             sys::obj_pin(link.as_fd(), &path).map_err(|source| Error::Pin { path, source })
         });
         if attached.is_err() {
@@ -110,6 +131,25 @@ impl Programs {
         }
         attached
     }
+}
+
+/// Puts a program behind a pinned link; whether that is still attached to the cgroup.
+fn replace(path: &Path, cgroup: &Cgroup, program: BorrowedFd<'_>) -> Result<bool, Error> {
+    let link = sys::obj_get(path).map_err(|e| Error::io("opening", path, e))?;
+    let attached = sys::link_target(link.as_fd()).map_err(|e| Error::io("reading", path, e))?;
+    if attached != cgroup.id().0 {
+        return Ok(false);
+    }
+    sys::link_update(link.as_fd(), program).map_err(|e| Error::io("updating", path, e))?;
+    Ok(true)
+}
+
+/// The programs whose links are pinned in a directory and still attached to something.
+pub(super) fn attached(pins: &Path) -> Vec<&'static str> {
+    let is_attached = |name: &&str| {
+        sys::obj_get(&pins.join(name)).and_then(|link| sys::link_target(link.as_fd())).is_ok_and(|at| at != 0)
+    };
+    PROGRAMS.iter().map(|(name, ..)| *name).filter(is_attached).collect()
 }
 
 /// Detaches every link pinned in a directory, connect hooks first, and removes the directory.
@@ -128,11 +168,14 @@ pub(super) fn detach(pins: &Path) -> Result<(), Error> {
     }
     match failure {
         Some(error) => Err(error),
-        None => fs::remove_dir(pins).map_err(|e| Error::io("removing", pins, e)),
+        None => match fs::remove_dir(pins) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+            other => other.map_err(|e| Error::io("removing", pins, e)),
+        },
     }
 }
 
-fn detach_one(path: &PathBuf) -> Result<(), Error> {
+fn detach_one(path: &Path) -> Result<(), Error> {
     let link = sys::obj_get(path).map_err(|e| Error::io("opening", path, e))?;
     // ENOLINK-like failures mean the cgroup is gone and the link a zombie; its pin still has to go.
     let detached = sys::link_detach(link.as_fd());

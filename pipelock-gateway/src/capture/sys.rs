@@ -19,14 +19,18 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
 // Commands of bpf(2): `enum bpf_cmd` in include/uapi/linux/bpf.h.
+const MAP_LOOKUP_ELEM: libc::c_long = 1;
 const MAP_UPDATE_ELEM: libc::c_long = 2;
 const MAP_DELETE_ELEM: libc::c_long = 3;
+const MAP_GET_NEXT_KEY: libc::c_long = 4;
 const PROG_LOAD: libc::c_long = 5;
 const OBJ_PIN: libc::c_long = 6;
 const OBJ_GET: libc::c_long = 7;
 const OBJ_GET_INFO_BY_FD: libc::c_long = 15;
+const PROG_QUERY: libc::c_long = 16;
 const MAP_LOOKUP_AND_DELETE_ELEM: libc::c_long = 21;
 const LINK_CREATE: libc::c_long = 28;
+const LINK_UPDATE: libc::c_long = 29;
 const LINK_DETACH: libc::c_long = 34;
 
 const BPF_PROG_TYPE_CGROUP_SOCK_ADDR: u32 = 18;
@@ -59,6 +63,44 @@ struct LinkAttr {
     target_fd: u32,
     attach_type: u32,
     flags: u32,
+}
+
+/// As `LINK_UPDATE` reads it.
+#[repr(C)]
+struct LinkUpdateAttr {
+    link_fd: u32,
+    new_prog_fd: u32,
+    flags: u32,
+    old_prog_fd: u32,
+}
+
+/// As `PROG_QUERY` reads it, up to the count.
+#[repr(C)]
+struct QueryAttr {
+    target_fd: u32,
+    attach_type: u32,
+    query_flags: u32,
+    attach_flags: u32,
+    prog_ids: u64,
+    prog_cnt: u32,
+    _pad: u32,
+    prog_attach_flags: u64,
+    link_ids: u64,
+    link_attach_flags: u64,
+    revision: u64,
+}
+
+/// The first fields of `struct bpf_link_info`, for cgroups and for tcx.
+#[repr(C)]
+struct LinkInfo {
+    kind: u32,
+    id: u32,
+    prog_id: u32,
+    _pad: u32,
+    /// `cgroup.cgroup_id`; of tcx the interface in the low half.
+    at: u64,
+    attach_type: u32,
+    _pad2: u32,
 }
 
 /// As `OBJ_GET_INFO_BY_FD` reads it.
@@ -162,6 +204,34 @@ impl<K: Pod, V: Pod> MapFd<K, V> {
         unsafe { bpf(MAP_UPDATE_ELEM, &mut attr) }.map(drop)
     }
 
+    /// Reads.
+    pub(super) fn get(&self, key: &K) -> io::Result<Option<V>> {
+        let mut value = MaybeUninit::<V>::zeroed();
+        let mut attr = self.attr(key, value.as_mut_ptr() as u64);
+        // SAFETY: the key is readable and the value writable for the sizes compared in `new`.
+        let found = absent_is_none(unsafe { bpf(MAP_LOOKUP_ELEM, &mut attr) })?;
+        // SAFETY: the kernel wrote all of it, and `Pod` accepts any bytes.
+        Ok(found.map(|_| unsafe { value.assume_init() }))
+    }
+
+    /// The keys there are, as far as they stand still meanwhile; at most `limit`.
+    pub(super) fn keys(&self, limit: usize) -> io::Result<Vec<K>> {
+        let mut keys: Vec<K> = Vec::new();
+        while keys.len() < limit {
+            let mut next = MaybeUninit::<K>::zeroed();
+            let before = keys.last().map_or(0, |key| std::ptr::from_ref(key) as u64);
+            let map_fd = fd_number(self.fd.as_fd());
+            let mut attr = ElemAttr { map_fd, _pad: 0, key: before, value: next.as_mut_ptr() as u64, flags: 0 };
+            // SAFETY: no key or a readable one, and a writable one, of the size compared in `new`.
+            if absent_is_none(unsafe { bpf(MAP_GET_NEXT_KEY, &mut attr) })?.is_none() {
+                break;
+            }
+            // SAFETY: the kernel wrote all of it, and `Pod` accepts any bytes.
+            keys.push(unsafe { next.assume_init() });
+        }
+        Ok(keys)
+    }
+
     /// Removes; whether it was there.
     pub(super) fn remove(&self, key: &K) -> io::Result<bool> {
         let mut attr = self.attr(key, 0);
@@ -198,6 +268,44 @@ pub(super) fn link_create(program: BorrowedFd<'_>, cgroup: BorrowedFd<'_>, attac
     let mut attr = LinkAttr { prog_fd: fd_number(program), target_fd: fd_number(cgroup), attach_type, flags: 0 };
     // SAFETY: no pointers.
     own(unsafe { bpf(LINK_CREATE, &mut attr)? })
+}
+
+/// Puts another program behind a link, without a moment in which none is attached (5.7 for cgroups).
+pub(super) fn link_update(link: BorrowedFd<'_>, program: BorrowedFd<'_>) -> io::Result<()> {
+    let (link_fd, new_prog_fd) = (fd_number(link), fd_number(program));
+    let mut attr = LinkUpdateAttr { link_fd, new_prog_fd, flags: 0, old_prog_fd: 0 };
+    // SAFETY: no pointers.
+    unsafe { bpf(LINK_UPDATE, &mut attr) }.map(drop)
+}
+
+/// Where a link is attached: the id of a cgroup, zero when that is gone; of tcx the index of an interface.
+pub(super) fn link_target(link: BorrowedFd<'_>) -> io::Result<u64> {
+    // SAFETY: integers only.
+    let mut info: LinkInfo = unsafe { zeroed() };
+    let mut attr = InfoAttr {
+        bpf_fd: fd_number(link),
+        info_len: u32::try_from(size_of::<LinkInfo>()).map_err(io::Error::other)?,
+        info: std::ptr::from_mut(&mut info) as u64,
+    };
+    // SAFETY: OBJ_GET_INFO_BY_FD writes at most `info_len` bytes to `info`.
+    unsafe { bpf(OBJ_GET_INFO_BY_FD, &mut attr)? };
+    Ok(info.at)
+}
+
+/// The ids of the programs attached to this very cgroup, and whether it lets others in below (`BPF_F_ALLOW_MULTI`).
+pub(super) fn attached_programs(cgroup: BorrowedFd<'_>, attach_type: u32) -> io::Result<(Vec<u32>, bool)> {
+    const ALLOW_MULTI: u32 = 2;
+    let mut ids = [0_u32; 64];
+    // SAFETY: integers only.
+    let mut attr: QueryAttr = unsafe { zeroed() };
+    attr.target_fd = fd_number(cgroup);
+    attr.attach_type = attach_type;
+    attr.prog_ids = ids.as_mut_ptr() as u64;
+    attr.prog_cnt = u32::try_from(ids.len()).map_err(io::Error::other)?;
+    // SAFETY: `prog_ids` is writable for `prog_cnt` numbers.
+    unsafe { bpf(PROG_QUERY, &mut attr)? };
+    let count = usize::try_from(attr.prog_cnt).unwrap_or(ids.len());
+    Ok((ids.iter().take(count).copied().collect(), attr.attach_flags & ALLOW_MULTI != 0))
 }
 
 /// Detaches a link at once, whoever else holds it (5.9).

@@ -29,6 +29,8 @@ struct Inner {
     marked: usize,
     beats: u64,
     environ: Vec<u8>,
+    last_listeners: Vec<SocketAddr>,
+    refuses: bool,
     counters: Counters,
 }
 
@@ -64,6 +66,16 @@ impl FakeDatapath {
         self.inner().beats
     }
 
+    /// Where the target that was armed last is listened for.
+    pub fn last_listeners(&self) -> Vec<SocketAddr> {
+        self.inner().last_listeners.clone()
+    }
+
+    /// From now on, or no longer, nothing can be armed.
+    pub fn refuse_to_arm(&self, refuse: bool) {
+        self.inner().refuses = refuse;
+    }
+
     /// Whether a target is armed.
     pub fn is_armed(&self, id: u64) -> bool {
         self.inner().armed.contains(&id)
@@ -87,21 +99,25 @@ fn steered(original_dst: SocketAddr) -> Steered {
 }
 
 impl Datapath for FakeDatapath {
-    fn arm(&self, _target: &TargetSpec) -> Result<Armed, Error> {
+    fn arm(&self, target: &TargetSpec) -> Result<Armed, Error> {
+        if self.inner().refuses {
+            return Err(Error::AlreadyArmed { target: target.name.clone() });
+        }
         let listen = |ip: IpAddr| {
             let address = SocketAddr::new(ip, 0);
             let listener = TcpListener::bind(address).map_err(|source| Error::Listen { address, source })?;
             listener.set_nonblocking(true).map_err(|source| Error::Listen { address, source })?;
             Ok::<_, Error>(listener)
         };
-        let listeners = std::iter::once(listen(Ipv4Addr::LOCALHOST.into())?)
+        let listeners: Vec<_> = std::iter::once(listen(Ipv4Addr::LOCALHOST.into())?)
             .chain(listen(Ipv6Addr::LOCALHOST.into()).ok())
             .collect();
         let mut inner = self.inner();
+        inner.last_listeners = listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect();
         inner.last_id += 1;
         let id = inner.last_id;
         inner.armed.insert(id);
-        Ok(Armed { id, listeners, netns: NETNS })
+        Ok(Armed { id, listeners, resolvers: Vec::new(), netns: NETNS, weaknesses: Vec::new() })
     }
 
     fn disarm(&self, id: u64) -> Result<(), Error> {
@@ -139,14 +155,22 @@ impl Datapath for FakeDatapath {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
     use std::net::TcpStream;
 
     use super::*;
+    use crate::capture::{Netns, Scope, TargetPolicy};
 
     #[test]
     fn registered_flow_is_taken_once() {
         let datapath = FakeDatapath::new();
-        let spec = TargetSpec { cgroup: "/".into(), bypass: Vec::new(), ipv6_upstream: true, deny_quic: true };
+        let spec = TargetSpec {
+            name: "test".to_owned(),
+            labels: BTreeMap::new(),
+            scope: Scope::Cgroup("/".into()),
+            netns: Netns::Own,
+            policy: TargetPolicy::default(),
+        };
         let armed = datapath.arm(&spec).unwrap();
         let listener = armed.listeners.first().unwrap();
         let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();

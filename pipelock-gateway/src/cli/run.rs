@@ -138,7 +138,8 @@ async fn serve(prepared: Prepared) -> anyhow::Result<()> {
         say(&format!("MCP on {}", port.listener.local_addr().context("reading the MCP listener's address")?));
         mcp::open(&mut door_task, &gateway, &config, port, &shutdown)?;
     }
-    serve::beat(&mut loops, &datapath, &shutdown);
+    let targets = serve::targets(&gateway, &datapath);
+    serve::watch(&mut loops, &targets, &shutdown);
     let mode = config.effective_mode();
     let reload = serve::follow(&mut loops, &gateway, &admin, config, from, &shutdown);
     admin.enter(Phase::Ready);

@@ -8,21 +8,18 @@ use std::time::Duration;
 use anyhow::Context;
 use tokio::net::TcpListener;
 use tokio::task::{JoinError, JoinSet};
-use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 use super::reload::{ReloadFrom, Reloader, Trigger};
 use super::startup::say;
 use crate::admin::{AdminState, Facts};
-use crate::capture::{Armed, Datapath};
+use crate::capture::Datapath;
 use crate::config::Config;
-use crate::connection::{Acceptor, Gate};
+use crate::connection::{Gate, Targets};
 use crate::forward::{self, AnswerLocal, Door, SystemResolver};
 use crate::pipeline::{Entrance, Gateway};
 use crate::report::Report;
 
-/// How often the programs are told that the accept loops live (kernel-datapath.md §3).
-const HEARTBEAT: Duration = Duration::from_millis(500);
 /// gateway.md §11: connections in total, and for one workload.
 const CONNECTIONS: (usize, usize) = (16_384, 2_048);
 
@@ -38,47 +35,19 @@ pub(super) fn complain_about(ended: Result<anyhow::Result<()>, JoinError>) {
     }
 }
 
-/// Serves the steering listeners of a captured target. All targets of a process share one gate.
-pub(super) fn accept_on(
-    loops: &mut Loops,
-    gateway: &Arc<Gateway>,
-    datapath: &Arc<dyn Datapath>,
-    gate: &Arc<Gate>,
-    armed: Armed,
-    shutdown: &CancellationToken,
-) -> anyhow::Result<()> {
-    for listener in armed.listeners {
-        let acceptor = Acceptor {
-            datapath: Arc::clone(datapath),
-            netns: armed.netns,
-            gate: Arc::clone(gate),
-            ids: gateway.ids(),
-            accepted: Arc::new(Arc::clone(gateway)),
-        };
-        let listener = TcpListener::from_std(listener).context("watching a listener")?;
-        let shutdown = shutdown.clone();
-        loops.spawn(async move { Ok(acceptor.run(listener, shutdown).await?) });
-    }
-    Ok(())
+/// The captured targets of this gateway, none yet; all share one bound on connections.
+pub(super) fn targets(gateway: &Arc<Gateway>, datapath: &Arc<dyn Datapath>) -> Arc<Targets> {
+    let gate = Gate::new(CONNECTIONS.0, CONNECTIONS.1);
+    let accepted = Arc::new(Arc::clone(gateway));
+    Arc::new(Targets::new(Arc::clone(datapath), gate, gateway.ids(), accepted))
 }
 
-/// The bound on captured connections.
-pub(super) fn gate() -> Arc<Gate> {
-    Gate::new(CONNECTIONS.0, CONNECTIONS.1)
-}
-
-/// Tells the programs that the accept loops live.
-pub(super) fn beat(loops: &mut Loops, datapath: &Arc<dyn Datapath>, shutdown: &CancellationToken) {
-    let (datapath, shutdown) = (Arc::clone(datapath), shutdown.clone());
+/// Keeps the targets alive, and stops accepting when the shutdown comes.
+pub(super) fn watch(loops: &mut Loops, targets: &Arc<Targets>, shutdown: &CancellationToken) {
+    let (targets, shutdown) = (Arc::clone(targets), shutdown.clone());
     loops.spawn(async move {
-        let mut beat = tokio::time::interval(HEARTBEAT);
-        beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        loop {
-            tokio::select! {
-                () = shutdown.cancelled() => return Ok(()),
-                _ = beat.tick() => datapath.beat().context("writing the heartbeat")?,
-            }
-        }
+        targets.watch(shutdown).await;
+        Ok(())
     });
 }
 

@@ -8,9 +8,9 @@ use std::time::{Duration, SystemTime};
 
 use pipelock_gateway::admin::{AdminState, Facts};
 use pipelock_gateway::capture::testing::FakeDatapath;
-use pipelock_gateway::capture::{Datapath, TargetSpec};
+use pipelock_gateway::capture::{Datapath, Netns, Scope, TargetPolicy, TargetSpec};
 use pipelock_gateway::config::Config;
-use pipelock_gateway::connection::{Acceptor, Gate};
+use pipelock_gateway::connection::{Acceptor, Gate, Pulse};
 use pipelock_gateway::forward::{self, Door, Resolve, Resolving};
 use pipelock_gateway::pipeline::{Entrance, Gateway, Snapshot, SnapshotOptions};
 use pipelock_gateway::report::{AuditFormat, AuditOptions, AuditOutput, Options, Report};
@@ -168,7 +168,13 @@ impl Rig {
         let datapath = Arc::new(FakeDatapath::new());
         datapath.steer_all(upstream.address);
         let gateway = Gateway::new(Arc::clone(&datapath) as Arc<dyn Datapath>, snapshot, report.clone(), 1);
-        let target = TargetSpec { cgroup: "/".into(), bypass: Vec::new(), ipv6_upstream: false, deny_quic: true };
+        let target = TargetSpec {
+            name: "rig".to_owned(),
+            labels: std::collections::BTreeMap::new(),
+            scope: Scope::Cgroup("/".into()),
+            netns: Netns::Own,
+            policy: TargetPolicy { ipv6_upstream: false, ..TargetPolicy::default() },
+        };
         let armed = datapath.arm(&target).unwrap();
         let listener = armed.listeners.into_iter().next().unwrap();
         let address = listener.local_addr().unwrap();
@@ -181,7 +187,7 @@ impl Rig {
         };
         let shutdown = CancellationToken::new();
         let listener = TcpListener::from_std(listener).unwrap();
-        tokio::spawn(acceptor.run(listener, shutdown.clone()));
+        tokio::spawn(acceptor.run(listener, shutdown.clone(), Pulse::default().join()));
         Self { gateway, upstream, listener: address, datapath, report, audit: audit_log, root, folder, shutdown }
     }
 

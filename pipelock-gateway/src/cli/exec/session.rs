@@ -39,15 +39,16 @@ pub(super) fn run(runtime: Runtime, prepared: Prepared) -> anyhow::Result<u8> {
 }
 
 async fn serve(prepared: Prepared) -> anyhow::Result<u8> {
-    let Prepared { args, config, roots, run, datapath, gateway, report, trust, door, armed, limits } = prepared;
+    let Prepared { args, config, roots, run, datapath, gateway, report, trust, door, spec, armed, limits } = prepared;
     let target = armed.id;
     let shutdown = CancellationToken::new();
     let mut loops = Loops::new();
     let mut door_task = Loops::new();
     let outcome = async {
         let kernel = Arc::clone(&datapath) as Arc<dyn Datapath>;
-        serve::accept_on(&mut loops, &gateway, &kernel, &serve::gate(), armed, &shutdown)?;
-        serve::beat(&mut loops, &kernel, &shutdown);
+        let targets = serve::targets(&gateway, &kernel);
+        targets.adopt(spec, armed)?;
+        serve::watch(&mut loops, &targets, &shutdown);
         let admin = Arc::new(AdminState::new(serve::facts(&config, &gateway), report.metrics().clone()));
         serve::watch_kernel(&report, &kernel)?;
         serve::open_door(&mut door_task, &gateway, &admin, door, &shutdown)?;

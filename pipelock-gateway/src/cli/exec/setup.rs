@@ -1,5 +1,6 @@
 //! Everything before the command: each step fails with one line that says what to do, and leaves nothing attached.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -12,7 +13,9 @@ use tokio::runtime::Runtime;
 
 use super::command::Limits;
 use crate::capture::probe::{self, Need, ThisKernel};
-use crate::capture::{Armed, Datapath, Layout, LocalDatapath, Run, TargetSpec, sweep_stale};
+use crate::capture::{
+    Armed, Datapath, Layout, LocalDatapath, Netns, Run, Scope, TargetPolicy, TargetSpec, sweep_stale,
+};
 use crate::cli::startup::{self, say};
 use crate::cli::{ExecArgs, privilege};
 use crate::config::{Config, LogOutput};
@@ -33,6 +36,7 @@ pub(super) struct Prepared {
     pub(super) report: Report,
     pub(super) trust: Option<TrustBundle>,
     pub(super) door: TcpListener,
+    pub(super) spec: TargetSpec,
     pub(super) armed: Armed,
     pub(super) limits: Limits,
 }
@@ -66,19 +70,24 @@ pub(super) fn prepare(args: &ExecArgs) -> anyhow::Result<(Runtime, Prepared)> {
     let datapath = Arc::new(LocalDatapath::load(run.pins(), &probed).context("loading the kernel programs")?);
     let gateway =
         Gateway::new(Arc::clone(&datapath) as Arc<dyn Datapath>, snapshot, report.clone(), startup::random_instance());
-    let target = TargetSpec {
-        cgroup: run.cgroup().path().to_owned(),
-        bypass: config.capture.cidr_bypass.clone(),
-        ipv6_upstream: has_global_ipv6(Path::new("/proc/net/if_inet6")),
-        deny_quic: true,
+    let spec = TargetSpec {
+        name: "exec".to_owned(),
+        labels: BTreeMap::new(),
+        scope: Scope::Cgroup(run.cgroup().path().to_owned()),
+        netns: Netns::Own,
+        policy: TargetPolicy {
+            bypass: config.capture.cidr_bypass.clone(),
+            ipv6_upstream: has_global_ipv6(Path::new("/proc/net/if_inet6")),
+            ..TargetPolicy::default()
+        },
     };
-    let armed = datapath.arm(&target).context("attaching the kernel programs")?;
+    let armed = datapath.arm(&spec).context("attaching the kernel programs")?;
     for listener in armed.listeners.iter().chain([&door]) {
         gateway.add_own_listener(listener.local_addr().context("reading a listener's address")?);
     }
     drop(inside);
     let (args, roots) = (args.clone(), locations);
-    let prepared = Prepared { args, config, roots, run, datapath, gateway, report, trust, door, armed, limits };
+    let prepared = Prepared { args, config, roots, run, datapath, gateway, report, trust, door, spec, armed, limits };
     Ok((runtime, prepared))
 }
 

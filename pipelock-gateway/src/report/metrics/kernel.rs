@@ -19,7 +19,7 @@ pub type KernelSource = Box<dyn Fn() -> Option<Counters> + Send + Sync>;
 pub(super) struct KernelCollector {
     source: KernelSource,
     // Also serialises collections, because setting a counter is two steps.
-    counters: Mutex<[IntCounter; 4]>,
+    counters: Mutex<[IntCounter; 7]>,
     descs: Vec<Desc>,
 }
 
@@ -41,6 +41,12 @@ impl KernelCollector {
                 "pipelock_kernel_lost_total",
                 "Flow records the kernel could not store; such a connection is reset.",
             )?,
+            counter(
+                "pipelock_kernel_failed_open_total",
+                "Operations let through because no gateway gave a sign of life and the target may fail open.",
+            )?,
+            counter("pipelock_kernel_observed_total", "Operations let through because the target is only observed.")?,
+            counter("pipelock_kernel_dns_total", "DNS queries steered to the gateway's resolver.")?,
         ];
         let descs = counters.iter().flat_map(|c| c.desc().into_iter().cloned()).collect();
         Ok(Self { source, counters: Mutex::new(counters), descs })
@@ -55,7 +61,7 @@ impl Collector for KernelCollector {
     fn collect(&self) -> Vec<MetricFamily> {
         let Some(now) = (self.source)() else { return Vec::new() };
         let counters = self.counters.lock().unwrap_or_else(PoisonError::into_inner);
-        let values = [now.redirected, now.bypassed, now.denied, now.lost];
+        let values = [now.redirected, now.bypassed, now.denied, now.lost, now.failed_open, now.observed, now.dns];
         counters
             .iter()
             .zip(values)

@@ -37,7 +37,11 @@ fn parse(text: &str) -> (BTreeMap<String, String>, BTreeMap<String, f64>) {
 
 /// Touches every family once, because a vector shows nothing before its first use.
 fn touch_all(metrics: &Metrics) {
-    metrics.watch_kernel(Box::new(|| Some(Counters { redirected: 5, bypassed: 4, denied: 3, lost: 2 }))).unwrap();
+    metrics
+        .watch_kernel(Box::new(|| {
+            Some(Counters { redirected: 5, bypassed: 4, denied: 3, lost: 2, failed_open: 1, observed: 6, dns: 7 })
+        }))
+        .unwrap();
     drop(metrics.connection_opened(FrontDoor::Captured));
     drop(metrics.tunnel_opened());
     metrics.connection(&connection(1));

@@ -1,0 +1,409 @@
+//! The captured targets of this process: armed, served, watched, and told about.
+//!
+//! Discovery adds and removes targets by name while traffic flows; this keeps their accept loops, beats the heart of the kernel
+//! programs for as long as all of them turn, and knows of each what it is protected by and since when. A target that could not
+//! be captured stays in the list with the reason: a list of successes only would be a lie of omission.
+
+use std::collections::BTreeMap;
+use std::net::TcpListener as StdListener;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use tokio::net::TcpListener;
+use tokio::time::MissedTickBehavior;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::{Accepted, Acceptor, ConnIds, Gate, Pulse};
+use crate::capture::{self, Armed, Datapath, Scope, TargetCounters, TargetSpec, Weakness};
+
+/// How often the programs are told that the accept loops live (kernel-datapath.md §3).
+const BEAT: Duration = Duration::from_millis(500);
+/// A loop that has not turned for this long is stuck: four of its own turns.
+const STUCK: Duration = Duration::from_secs(2);
+/// How often left-over records are swept, in beats: once a minute.
+const SWEEP: u32 = 120;
+/// How often it is asked whether targets are still there, in beats.
+const LOOK: u32 = 4;
+
+/// The captured targets.
+pub struct Targets {
+    datapath: Arc<dyn Datapath>,
+    gate: Arc<Gate>,
+    ids: Arc<ConnIds>,
+    accepted: Arc<dyn Accepted>,
+    pulse: Arc<Pulse>,
+    entries: Mutex<BTreeMap<String, Entry>>,
+    loops: TaskTracker,
+}
+
+struct Entry {
+    spec: TargetSpec,
+    since: SystemTime,
+    state: State,
+}
+
+enum State {
+    /// Being armed by a task of its own.
+    Arming,
+    Served {
+        id: u64,
+        weaknesses: Vec<Weakness>,
+        stop: CancellationToken,
+    },
+    Failed {
+        reason: String,
+    },
+}
+
+/// How well a target is protected.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Protection {
+    /// Whatever it does goes through the gateway or is refused.
+    Protected,
+    /// It is captured, but not against everything.
+    Partial(Vec<Weakness>),
+    /// It is not captured; why.
+    Unprotected(String),
+}
+
+impl Protection {
+    /// The name used in tables and metric labels.
+    #[must_use]
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Protected => "protected",
+            Self::Partial(_) => "partial",
+            Self::Unprotected(_) => "unprotected",
+        }
+    }
+}
+
+/// What is known of one target.
+#[derive(Clone, Debug)]
+pub struct TargetStatus {
+    /// What it was asked to be.
+    pub spec: TargetSpec,
+    /// How well it is protected.
+    pub protection: Protection,
+    /// Since when it is in that state.
+    pub since: SystemTime,
+    /// The kernel programs it is captured by.
+    pub links: Vec<&'static str>,
+    /// What they did for it.
+    pub counters: TargetCounters,
+}
+
+/// What went wrong with a target.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// There is one of that name.
+    #[error("there is a target called {name:?} already")]
+    NameTaken {
+        /// Its name.
+        name: String,
+    },
+    /// There is none of that name.
+    #[error("there is no target called {name:?}")]
+    Unknown {
+        /// The name.
+        name: String,
+    },
+    /// It could not be armed or disarmed.
+    #[error("target {name:?}")]
+    Capture {
+        /// Its name.
+        name: String,
+        /// What the datapath said.
+        #[source]
+        source: Box<capture::Error>,
+    },
+    /// A listener could not be watched, or the task that arms was cut.
+    #[error("serving target {name:?}")]
+    Serve {
+        /// Its name.
+        name: String,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+impl Targets {
+    /// No targets yet. All share the limits of one gate.
+    #[must_use]
+    pub fn new(datapath: Arc<dyn Datapath>, gate: Arc<Gate>, ids: Arc<ConnIds>, accepted: Arc<dyn Accepted>) -> Self {
+        let (pulse, entries, loops) = (Arc::default(), Mutex::default(), TaskTracker::new());
+        Self { datapath, gate, ids, accepted, pulse, entries, loops }
+    }
+
+    /// Captures a target and serves it. One that failed before is tried again; on failure it stays listed with the reason.
+    ///
+    /// Dropping the future leaves a target that is being armed listed as such; only [`Self::remove`] ends it.
+    ///
+    /// # Errors
+    /// [`Error::NameTaken`] when it is captured already, [`Error::Capture`] when it cannot be.
+    pub async fn add(&self, spec: TargetSpec) -> Result<(), Error> {
+        let name = spec.name.clone();
+        self.reserve(&spec)?;
+        let datapath = Arc::clone(&self.datapath);
+        // Entering namespaces and passing the kernel's checks blocks.
+        let armed = tokio::task::spawn_blocking(move || datapath.arm(&spec)).await;
+        let served = match armed {
+            Ok(Ok(armed)) => self.serve(&name, armed),
+            Ok(Err(source)) => Err(Error::Capture { name: name.clone(), source: Box::new(source) }),
+            Err(cut) => Err(Error::Serve { name: name.clone(), source: std::io::Error::other(cut) }),
+        };
+        let (state, outcome) = match served {
+            Ok(state) => (state, Ok(())),
+            Err(error) => (State::Failed { reason: crate::model::error_chain(&error) }, Err(error)),
+        };
+        if let Some(entry) = self.entries().get_mut(&name) {
+            entry.state = state;
+            entry.since = SystemTime::now();
+        }
+        outcome
+    }
+
+    /// Serves a target that was armed before there was a runtime to serve it.
+    ///
+    /// # Errors
+    /// As [`Self::add`].
+    pub fn adopt(&self, spec: TargetSpec, armed: Armed) -> Result<(), Error> {
+        self.reserve(&spec)?;
+        let state = self.serve(&spec.name, armed)?;
+        if let Some(entry) = self.entries().get_mut(&spec.name) {
+            entry.state = state;
+        }
+        Ok(())
+    }
+
+    fn reserve(&self, spec: &TargetSpec) -> Result<(), Error> {
+        let mut entries = self.entries();
+        match entries.get(&spec.name).map(|entry| &entry.state) {
+            None | Some(State::Failed { .. }) => {}
+            Some(State::Arming | State::Served { .. }) => return Err(Error::NameTaken { name: spec.name.clone() }),
+        }
+        let entry = Entry { spec: spec.clone(), since: SystemTime::now(), state: State::Arming };
+        entries.insert(spec.name.clone(), entry);
+        Ok(())
+    }
+
+    fn serve(&self, name: &str, armed: Armed) -> Result<State, Error> {
+        let stop = CancellationToken::new();
+        let Armed { id, listeners, netns, weaknesses, .. } = armed;
+        let watched: Result<Vec<TcpListener>, _> = listeners.into_iter().map(watch).collect();
+        let watched = match watched {
+            Ok(watched) => watched,
+            Err(source) => {
+                // Closed listeners and attached programs would refuse everything of a target that is listed as failed.
+                let _ = self.datapath.disarm(id);
+                return Err(Error::Serve { name: name.to_owned(), source });
+            }
+        };
+        for listener in watched {
+            let acceptor = Acceptor {
+                datapath: Arc::clone(&self.datapath),
+                netns,
+                gate: Arc::clone(&self.gate),
+                ids: Arc::clone(&self.ids),
+                accepted: Arc::clone(&self.accepted),
+            };
+            if let Ok(address) = listener.local_addr() {
+                self.accepted.listening(address);
+            }
+            let (name, stop, turning) = (name.to_owned(), stop.clone(), self.pulse.join());
+            self.loops.spawn(async move {
+                if let Err(error) = acceptor.run(listener, stop, turning).await {
+                    tracing::error!(target_name = name, error = %crate::model::error_chain(&error), "an accept loop has ended");
+                }
+            });
+        }
+        Ok(State::Served { id, weaknesses, stop })
+    }
+
+    /// Ends the capture of a target: its programs are detached, its listeners closed. Connections accepted before go on.
+    ///
+    /// # Errors
+    /// [`Error::Unknown`]; [`Error::Capture`] when the programs cannot be detached, and then it stays as it is.
+    pub async fn remove(&self, name: &str) -> Result<(), Error> {
+        let unknown = || Error::Unknown { name: name.to_owned() };
+        let id = match self.entries().get(name).map(|entry| &entry.state) {
+            Some(State::Served { id, .. }) => Some(*id),
+            Some(State::Failed { .. }) => None,
+            Some(State::Arming) | None => return Err(unknown()),
+        };
+        if let Some(id) = id {
+            let datapath = Arc::clone(&self.datapath);
+            let disarmed = tokio::task::spawn_blocking(move || datapath.disarm(id)).await;
+            match disarmed {
+                Ok(disarmed) => {
+                    disarmed.map_err(|source| Error::Capture { name: name.to_owned(), source: Box::new(source) })?;
+                }
+                Err(cut) => return Err(Error::Serve { name: name.to_owned(), source: std::io::Error::other(cut) }),
+            }
+        }
+        let removed = self.entries().remove(name);
+        if let Some(Entry { state: State::Served { stop, .. }, .. }) = removed {
+            stop.cancel();
+        }
+        Ok(())
+    }
+
+    /// Says of a target that it is not captured, and why; for what discovery knows before anything is tried.
+    pub fn report_unprotected(&self, spec: TargetSpec, reason: String) {
+        let name = spec.name.clone();
+        let entry = Entry { spec, since: SystemTime::now(), state: State::Failed { reason } };
+        let mut entries = self.entries();
+        if !matches!(entries.get(&name).map(|entry| &entry.state), Some(State::Served { .. } | State::Arming)) {
+            entries.insert(name, entry);
+        }
+    }
+
+    /// Every target, by name.
+    #[must_use]
+    pub fn list(&self) -> Vec<TargetStatus> {
+        self.entries().values().map(|entry| self.status(entry)).collect()
+    }
+
+    fn status(&self, entry: &Entry) -> TargetStatus {
+        let (protection, id) = match &entry.state {
+            State::Arming => (Protection::Unprotected("being captured".to_owned()), None),
+            State::Failed { reason } => (Protection::Unprotected(reason.clone()), None),
+            State::Served { id, weaknesses, .. } if weaknesses.is_empty() => (Protection::Protected, Some(*id)),
+            State::Served { id, weaknesses, .. } => (Protection::Partial(weaknesses.clone()), Some(*id)),
+        };
+        let links = id.and_then(|id| self.datapath.links(id).ok()).unwrap_or_default();
+        let counters = id.and_then(|id| self.datapath.target_counters(id).ok()).unwrap_or_default();
+        TargetStatus { spec: entry.spec.clone(), protection, since: entry.since, links, counters }
+    }
+
+    /// Beats while all loops turn, sweeps left-over records, lets go of targets whose cgroup has gone. On `shutdown` it stops
+    /// accepting and returns.
+    pub async fn watch(&self, shutdown: CancellationToken) {
+        let mut beat = tokio::time::interval(BEAT);
+        beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut turn = 0_u32;
+        loop {
+            tokio::select! {
+                () = shutdown.cancelled() => return self.stop_accepting().await,
+                _ = beat.tick() => turn = turn.wrapping_add(1),
+            }
+            let told =
+                |error: &capture::Error| tracing::error!(error = %crate::model::error_chain(error), "the datapath");
+            if self.pulse.is_alive(STUCK) {
+                let _ = self.datapath.beat().inspect_err(told);
+            } else {
+                tracing::error!("an accept loop does not turn: the kernel programs are told nothing");
+            }
+            if turn.is_multiple_of(SWEEP) {
+                let _ = self.datapath.sweep_flows().inspect_err(told);
+            }
+            if turn.is_multiple_of(LOOK) {
+                for name in self.gone() {
+                    tracing::info!(target_name = name, "the cgroup of a target has gone");
+                    let _ = self.remove(&name).await;
+                }
+            }
+        }
+    }
+
+    /// Targets whose cgroup is no more: their listeners would keep a dead namespace alive.
+    fn gone(&self) -> Vec<String> {
+        let gone = |entry: &Entry| match (&entry.state, &entry.spec.scope) {
+            (State::Served { .. }, Scope::Cgroup(path)) => !path.exists(),
+            _ => false,
+        };
+        self.entries().iter().filter(|(_, entry)| gone(entry)).map(|(name, _)| name.clone()).collect()
+    }
+
+    /// Stops accepting everywhere and leaves the programs attached: nothing goes out until somebody accepts again.
+    pub async fn stop_accepting(&self) {
+        for entry in self.entries().values() {
+            if let State::Served { stop, .. } = &entry.state {
+                stop.cancel();
+            }
+        }
+        self.loops.close();
+        self.loops.wait().await;
+    }
+
+    fn entries(&self) -> MutexGuard<'_, BTreeMap<String, Entry>> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn watch(listener: StdListener) -> std::io::Result<TcpListener> {
+    TcpListener::from_std(listener)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpStream;
+
+    use super::*;
+    use crate::capture::testing::FakeDatapath;
+    use crate::capture::{Netns, TargetPolicy};
+    use crate::connection::{Connection, Refused};
+
+    struct Nobody;
+
+    impl Accepted for Nobody {
+        fn serve(&self, _connection: Connection) {}
+        fn refused(&self, _refused: Refused) {}
+    }
+
+    fn spec(name: &str) -> TargetSpec {
+        let policy = TargetPolicy::default();
+        let scope = Scope::Cgroup("/".into());
+        TargetSpec { name: name.to_owned(), labels: BTreeMap::new(), scope, netns: Netns::Own, policy }
+    }
+
+    fn targets(datapath: &Arc<FakeDatapath>) -> Targets {
+        let datapath = Arc::clone(datapath) as Arc<dyn Datapath>;
+        Targets::new(datapath, Gate::new(8, 8), Arc::default(), Arc::new(Nobody))
+    }
+
+    #[tokio::test]
+    async fn a_target_is_served_from_add_to_remove_and_its_listeners_close() {
+        let datapath = Arc::new(FakeDatapath::new());
+        let targets = targets(&datapath);
+        targets.add(spec("blue")).await.unwrap();
+        assert!(matches!(targets.add(spec("blue")).await, Err(Error::NameTaken { .. })));
+        let status = targets.list();
+        assert_eq!((status.len(), &status[0].protection), (1, &Protection::Protected));
+        let listening = datapath.last_listeners();
+        TcpStream::connect(listening[0]).unwrap();
+        targets.remove("blue").await.unwrap();
+        targets.stop_accepting().await;
+        assert!(TcpStream::connect(listening[0]).is_err(), "nobody listens any more");
+        assert!(targets.list().is_empty() && matches!(targets.remove("blue").await, Err(Error::Unknown { .. })));
+    }
+
+    #[tokio::test]
+    async fn a_target_that_cannot_be_captured_is_listed_with_the_reason_and_can_be_tried_again() {
+        let datapath = Arc::new(FakeDatapath::new());
+        let targets = targets(&datapath);
+        datapath.refuse_to_arm(true);
+        assert!(targets.add(spec("blue")).await.is_err());
+        let Protection::Unprotected(reason) = &targets.list()[0].protection else { panic!("captured") };
+        assert!(reason.contains("blue"), "{reason}");
+        datapath.refuse_to_arm(false);
+        targets.add(spec("blue")).await.unwrap();
+        assert_eq!(targets.list()[0].protection, Protection::Protected);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_heart_beats_while_loops_turn() {
+        let datapath = Arc::new(FakeDatapath::new());
+        let targets = targets(&datapath);
+        targets.add(spec("blue")).await.unwrap();
+        let shutdown = CancellationToken::new();
+        tokio::select! {
+            () = targets.watch(shutdown.clone()) => {}
+            () = tokio::time::sleep(Duration::from_secs(10)) => {}
+        }
+        assert!(datapath.beats() >= 10, "{}", datapath.beats());
+    }
+}
