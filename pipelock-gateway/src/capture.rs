@@ -23,6 +23,7 @@ mod local;
 mod log;
 mod maps;
 mod netns;
+mod node;
 pub mod probe;
 mod programs;
 mod run;
@@ -35,6 +36,7 @@ mod uncaptured;
 pub use denials::{Denial, Denials};
 pub use environment::{Environment, Process};
 pub use local::{LocalDatapath, verify_object};
+pub use node::Node;
 pub use pipelock_common::DenialReason;
 pub use run::{Layout, Run, Swept, sweep_stale};
 pub use target::{Attachment, Netns, Scope, TargetCounters, TargetPolicy, TargetSpec, Weakness, WhenDead};
@@ -179,6 +181,12 @@ pub enum Error {
     InsideDeadRun {
         /// That cgroup.
         path: PathBuf,
+    },
+    /// The daemon of this machine runs already.
+    #[error("a gateway runs on this machine already (it holds {lock})")]
+    AnotherGateway {
+        /// What it holds.
+        lock: PathBuf,
     },
     /// This gateway was started without the kernel side.
     #[error("this gateway was started without targets, so it captures nothing")]

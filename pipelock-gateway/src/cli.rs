@@ -5,6 +5,7 @@
 //! library, where errors are printed once: it may use `anyhow`, nothing else may.
 
 pub mod ca;
+mod capture;
 pub mod check;
 pub mod exec;
 pub mod generate;
@@ -46,6 +47,14 @@ pub struct Cli {
 pub enum Command {
     /// Run the gateway as a daemon: explicit proxy, /health and /metrics on one port, until SIGTERM or SIGINT.
     Run(RunArgs),
+    /// What the daemon of this machine captures, how well, since when; exit code 1 when something is not captured.
+    Targets {
+        /// JSON instead of a table.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Remove all kernel programs that `run` left attached. What was captured goes on uncaptured.
+    Uninstall,
     /// Run a command with every outbound connection of it, and of all it starts, going through the gateway.
     Exec(ExecArgs),
     /// Check a configuration file and print the policy in force.
@@ -223,6 +232,8 @@ pub struct HealthcheckArgs {
 pub fn run(cli: Cli) -> ExitCode {
     match cli.command {
         Command::Run(args) => run::run(&args),
+        Command::Targets { json } => targets(json),
+        Command::Uninstall => uninstall(),
         Command::Exec(args) => exec::run(&args),
         Command::Check(args) => {
             ExitCode::from(check::check(args.config.as_deref(), &mut io::stdout(), &mut io::stderr()))
@@ -253,6 +264,27 @@ fn healthcheck(args: &HealthcheckArgs) -> ExitCode {
         Err(error) => {
             let _ = writeln!(io::stderr(), "pipelock: {}", crate::model::error_chain(&error));
             ExitCode::FAILURE
+        }
+    }
+}
+
+fn targets(json: bool) -> ExitCode {
+    match capture::show(json, &mut io::stdout()) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "pipelock: {error:#}");
+            ExitCode::from(EXIT_CONFIG)
+        }
+    }
+}
+
+fn uninstall() -> ExitCode {
+    match capture::uninstall(&mut io::stdout()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "pipelock: {error:#}");
+            ExitCode::from(EXIT_CONFIG)
         }
     }
 }

@@ -45,7 +45,7 @@ mod yaml;
 mod tests;
 
 pub use canary_tokens::CanaryToken;
-pub use capture::Capture;
+pub use capture::{Capture, CaptureTarget};
 pub use credential_binding::CredentialBindings;
 pub use cross_request::CrossRequest;
 pub use dlp::{Dlp, DlpPattern, PatternSamples};

@@ -26,7 +26,7 @@ use pipelock_tests::harness::Case;
 use pipelock_tests::need::Need;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-const DEADLINE: Duration = Duration::from_secs(10);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(10);
 
 /// First argument of the binary when it is to be a gateway that will be killed.
 const CHILD_FLAG: &str = "--datapath-gateway";
@@ -86,10 +86,10 @@ pub(crate) fn child_main() -> Option<Result<()>> {
 // ---------------------------------------------------------------------------------------------------------- fixture
 
 /// A network namespace with a default route that leads nowhere, for the length of one case.
-struct Namespace(String);
+pub(crate) struct Namespace(pub(crate) String);
 
 impl Namespace {
-    fn new() -> Result<Self> {
+    pub(crate) fn new() -> Result<Self> {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let name = format!("plt-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         run("ip", &["netns", "add", &name])?;
@@ -114,7 +114,7 @@ impl Namespace {
     }
 
     /// Runs a case inside, on its own thread: a namespace belongs to a thread, and children inherit it.
-    fn enter<T: Send>(&self, case: impl FnOnce() -> Result<T> + Send) -> Result<T> {
+    pub(crate) fn enter<T: Send>(&self, case: impl FnOnce() -> Result<T> + Send) -> Result<T> {
         let handle = std::fs::File::open(format!("/run/netns/{}", self.0))?;
         let inside = || {
             rustix::thread::move_into_link_name_space(
@@ -133,7 +133,7 @@ impl Drop for Namespace {
     }
 }
 
-fn run(program: &str, args: &[&str]) -> Result<String> {
+pub(crate) fn run(program: &str, args: &[&str]) -> Result<String> {
     let output = Command::new(program).args(args).output().with_context(|| format!("starting {program}"))?;
     ensure!(output.status.success(), "{program} {args:?}: {}", String::from_utf8_lossy(&output.stderr));
     Ok(String::from_utf8(output.stdout)?)
@@ -208,7 +208,7 @@ impl Gateway {
     }
 }
 
-fn layout(state: &Path) -> Result<Layout> {
+pub(crate) fn layout(state: &Path) -> Result<Layout> {
     Ok(Layout { state: state.to_owned(), bpffs: "/sys/fs/bpf".into(), cgroups: find_root()? })
 }
 
@@ -239,8 +239,8 @@ fn with(options: Options, case: impl FnOnce(&Gateway) -> Result<()> + Send) -> R
 }
 
 /// A process in a captured cgroup.
-struct Workload {
-    child: Child,
+pub(crate) struct Workload {
+    pub(crate) child: Child,
     stdin: Option<ChildStdin>,
 }
 
@@ -266,11 +266,11 @@ def turn(): sys.stdin.readline()
 "#;
 
 impl Workload {
-    fn start(cgroup: &Cgroup, script: &str) -> Result<Self> {
+    pub(crate) fn start(cgroup: &Cgroup, script: &str) -> Result<Self> {
         Self::spawn(cgroup, Command::new("python3"), script)
     }
 
-    fn spawn(cgroup: &Cgroup, mut command: Command, script: &str) -> Result<Self> {
+    pub(crate) fn spawn(cgroup: &Cgroup, mut command: Command, script: &str) -> Result<Self> {
         command.args(["-c", &format!("{PRELUDE}\n{script}")]);
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         cgroup.enter_on_exec(&mut command)?;
@@ -280,13 +280,13 @@ impl Workload {
     }
 
     /// Lets a script that waits in `turn()` go on.
-    fn go_on(&mut self) -> Result<()> {
+    pub(crate) fn go_on(&mut self) -> Result<()> {
         writeln!(self.stdin.as_mut().context("no stdin")?)?;
         Ok(())
     }
 
     /// Waits for its end; the lines it printed.
-    fn finish(mut self) -> Result<Vec<String>> {
+    pub(crate) fn finish(mut self) -> Result<Vec<String>> {
         drop(self.stdin.take());
         let mut text = String::new();
         self.child.stdout.take().context("no stdout")?.read_to_string(&mut text)?;
@@ -690,7 +690,7 @@ fn failed_arm() -> Result<()> {
     with(Options::default(), |gateway| {
         // A second target whose pins cannot be made: its directory is taken by a file-like pin.
         let other = Cgroup::create(&gateway.run.cgroup().path().join("other"))?;
-        let pins = gateway.run.pins().join("links").join((gateway.armed.id + 1).to_string());
+        let pins = gateway.run.pins().join("links").join(other.id().0.to_string());
         std::fs::create_dir_all(pins.join("pl_connect6"))?;
         let refused = gateway.datapath.arm(&spec(other.path(), Options::default())?);
         ensure!(refused.is_err(), "pinning over a directory must fail");
@@ -744,7 +744,7 @@ fn killed_gateway() -> Result<()> {
         ensure!(lines.next().context("no answer")?? == "ECONNREFUSED", "a process that ran before the kill");
         let later = Workload::start(&cgroup, "print(errno_of(tcp6().connect, ('2001:db8::10', 443)))")?.finish()?;
         ensure!(later == ["ECONNREFUSED"], "a process that started after it: {later:?}");
-        ensure!(pins.join("links/1/pl_connect4").exists(), "pins survive");
+        ensure!(pins.join("links").join(cgroup.id().0.to_string()).join("pl_connect4").exists(), "pins survive");
 
         let swept = sweep_stale(&layout(&state)?)?;
         ensure!(swept.runs.len() == 1, "{swept:?}");
@@ -759,7 +759,7 @@ fn killed_gateway() -> Result<()> {
 }
 
 /// Ids of the programs attached to a cgroup.
-fn attached_programs(cgroup: &Cgroup) -> Result<Vec<String>> {
+pub(crate) fn attached_programs(cgroup: &Cgroup) -> Result<Vec<String>> {
     let text = run("bpftool", &["-j", "cgroup", "show", &cgroup.path().display().to_string()])?;
     let list: Vec<serde_json::Value> = serde_json::from_str(&text)?;
     Ok(list.iter().filter_map(|entry| entry.get("id")).map(ToString::to_string).collect())

@@ -13,6 +13,7 @@ mod lifecycle;
 mod policy;
 mod refusals;
 mod sockets;
+mod targets;
 
 use std::process::ExitCode;
 
@@ -29,6 +30,7 @@ fn main() -> ExitCode {
     let cases = [
         control::cases(),
         datapath::cases(),
+        targets::cases(),
         clients::cases(),
         sockets::cases(),
         bodies::cases(),

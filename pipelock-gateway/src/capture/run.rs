@@ -39,6 +39,11 @@ impl Layout {
         Ok(Self { state: "/run/pipelock".into(), bpffs: "/sys/fs/bpf".into(), cgroups: cgroup::find_root()? })
     }
 
+    /// Where something of ours is pinned.
+    pub(super) fn pins_of(&self, name: &str) -> PathBuf {
+        self.bpffs.join(NAME).join(name)
+    }
+
     fn runs(&self) -> PathBuf {
         self.state.join("runs")
     }
@@ -231,7 +236,7 @@ impl Leftover {
             version: STATE_VERSION,
             pid: 0,
             cgroup: layout.cgroups.join(NAME).join(id),
-            pins: layout.bpffs.join(NAME).join(id),
+            pins: layout.pins_of(id),
         };
         let read = fs::read(dir.join("state.json")).ok().and_then(|text| serde_json::from_slice(&text).ok());
         let ours = |state: &State| {
@@ -267,7 +272,7 @@ fn refuse_to_kill_ourselves(cgroup: &Path, root: &Path) -> Result<(), Error> {
     Ok(())
 }
 
-fn remove_pins(pins: &Path) -> Result<(), Error> {
+pub(super) fn remove_pins(pins: &Path) -> Result<(), Error> {
     if !pins.exists() {
         return Ok(());
     }
@@ -281,7 +286,7 @@ fn remove_pins(pins: &Path) -> Result<(), Error> {
 }
 
 /// Removes what runs share, when none is left: our directories, and the bpffs if we mounted it and nobody else uses it.
-fn remove_shared(layout: &Layout) -> Result<(), Error> {
+pub(super) fn remove_shared(layout: &Layout) -> Result<(), Error> {
     for dir in [layout.cgroups.join(NAME), layout.bpffs.join(NAME), layout.runs()] {
         match gone(fs::remove_dir(&dir)) {
             Err(error) if in_use(&error) => {}
@@ -307,14 +312,14 @@ fn in_use(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(libc::ENOTEMPTY | libc::EBUSY))
 }
 
-fn gone(result: io::Result<()>) -> io::Result<()> {
+pub(super) fn gone(result: io::Result<()>) -> io::Result<()> {
     match result {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         other => other,
     }
 }
 
-fn list(dir: &Path) -> Result<Vec<String>, Error> {
+pub(super) fn list(dir: &Path) -> Result<Vec<String>, Error> {
     let failed = |e| Error::io("listing", dir, e);
     let mut names = Vec::new();
     for entry in fs::read_dir(dir).map_err(failed)? {
@@ -326,13 +331,13 @@ fn list(dir: &Path) -> Result<Vec<String>, Error> {
     Ok(names)
 }
 
-fn make_private_dir(path: &Path) -> Result<(), Error> {
+pub(super) fn make_private_dir(path: &Path) -> Result<(), Error> {
     make_dir(path, 0o700)
 }
 
 /// A directory that other users may pass through to what they know the name of, and not look into: a captured command
 /// that is not root reads its trust files in ours.
-fn make_passable_dir(path: &Path) -> Result<(), Error> {
+pub(super) fn make_passable_dir(path: &Path) -> Result<(), Error> {
     make_dir(path, 0o711)
 }
 
@@ -341,11 +346,11 @@ fn make_dir(path: &Path, mode: u32) -> Result<(), Error> {
 }
 
 /// Nobody else may open a lock: an unprivileged reader could hold it, and a dead run would look alive for ever.
-fn make_private_file(path: &Path) -> io::Result<File> {
+pub(super) fn make_private_file(path: &Path) -> io::Result<File> {
     File::options().write(true).create(true).truncate(true).mode(0o600).open(path)
 }
 
-fn mount_bpffs(layout: &Layout) -> Result<(), Error> {
+pub(super) fn mount_bpffs(layout: &Layout) -> Result<(), Error> {
     let mounts = fs::read_to_string("/proc/self/mounts").map_err(|e| Error::io("reading", "/proc/self/mounts", e))?;
     if probe::bpffs_in(&mounts, &layout.bpffs) {
         return Ok(());
@@ -359,13 +364,13 @@ fn mount_bpffs(layout: &Layout) -> Result<(), Error> {
 
 /// Serialises starts, ends and sweeps on one machine. The file goes with the last run, so that nothing stays.
 #[derive(Debug)]
-struct MachineLock {
+pub(super) struct MachineLock {
     file: File,
     layout: Layout,
 }
 
 impl MachineLock {
-    fn acquire(layout: &Layout) -> Result<Self, Error> {
+    pub(super) fn acquire(layout: &Layout) -> Result<Self, Error> {
         let path = layout.state.join("lock");
         loop {
             make_passable_dir(&layout.state)?;

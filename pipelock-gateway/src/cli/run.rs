@@ -22,6 +22,7 @@ use super::startup::{self, say};
 use super::{EXIT_CONFIG, RunArgs};
 use crate::admin::{AdminState, Phase};
 use crate::capture::{Datapath, Uncaptured};
+use crate::cli::capture::{self, Captured};
 use crate::config::{Config, LogOutput};
 use crate::pipeline::{Gateway, Snapshot, SnapshotOptions};
 use crate::report::{AuditOutput, Options, Report};
@@ -37,6 +38,7 @@ const CLOSE_REPORT: Duration = Duration::from_secs(5);
 struct Prepared {
     config: Config,
     from: ReloadFrom,
+    captured: Option<Captured>,
     datapath: Arc<dyn Datapath>,
     gateway: Arc<Gateway>,
     report: Report,
@@ -80,7 +82,11 @@ fn prepare(args: &RunArgs) -> anyhow::Result<(Runtime, Prepared)> {
     let mcp = mcp::bind(args, &config, &options.roots)?;
     let runtime = startup::runtime()?;
     let inside = runtime.enter();
-    let datapath: Arc<dyn Datapath> = Arc::new(Uncaptured);
+    let captured = if config.capture.targets.is_empty() { None } else { Some(capture::load(&config.capture)?) };
+    let datapath: Arc<dyn Datapath> = match &captured {
+        Some(captured) => Arc::clone(&captured.datapath) as Arc<dyn Datapath>,
+        None => Arc::new(Uncaptured),
+    };
     let gateway = Gateway::new(Arc::clone(&datapath), snapshot, report.clone(), startup::random_instance());
     for listener in std::iter::once(&door).chain(mcp.as_ref().map(|port| &port.listener)) {
         gateway.add_own_listener(listener.local_addr().context("reading a listener's address")?);
@@ -88,7 +94,7 @@ fn prepare(args: &RunArgs) -> anyhow::Result<(Runtime, Prepared)> {
     drop(inside);
     let (path, mode) = (args.config.clone(), args.mode);
     let from = ReloadFrom { path, mode, roots: options.roots, open_tls: false };
-    Ok((runtime, Prepared { config, from, datapath, gateway, report, door, mcp }))
+    Ok((runtime, Prepared { config, from, captured, datapath, gateway, report, door, mcp }))
 }
 
 /// TLS is opened only where the file says so: clients of a daemon must have been given the CA before.
@@ -125,7 +131,7 @@ fn door_listener(args: &RunArgs, config: &Config) -> anyhow::Result<TcpListener>
 }
 
 async fn serve(prepared: Prepared) -> anyhow::Result<()> {
-    let Prepared { config, from, datapath, gateway, report, door, mcp } = prepared;
+    let Prepared { config, from, captured, datapath, gateway, report, door, mcp } = prepared;
     let shutdown = CancellationToken::new();
     let mut loops = Loops::new();
     let mut door_task = Loops::new();
@@ -140,6 +146,10 @@ async fn serve(prepared: Prepared) -> anyhow::Result<()> {
     }
     let targets = serve::targets(&gateway, &datapath);
     serve::watch(&mut loops, &targets, &shutdown);
+    if let Some(captured) = &captured {
+        captured.arm(&targets).await?;
+        captured.tell(&mut loops, &targets, &shutdown);
+    }
     let mode = config.effective_mode();
     let reload = serve::follow(&mut loops, &gateway, &admin, config, from, &shutdown);
     admin.enter(Phase::Ready);
@@ -161,6 +171,12 @@ async fn serve(prepared: Prepared) -> anyhow::Result<()> {
         }
     };
     admin.enter(Phase::Draining);
+    if let Some(captured) = &captured {
+        let pins = captured.pins().display();
+        say(&format!(
+            "new connections of the targets are refused until a gateway runs again (pins in {pins}; `pipelock uninstall` removes them)"
+        ));
+    }
     tokio::select! {
         () = serve::drain(&gateway, &mut door_task, &shutdown, DRAIN) => {}
         () = signals.stop() => say("stopping at once"),

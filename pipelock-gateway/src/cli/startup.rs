@@ -2,6 +2,7 @@
 //!
 //! Each step fails with one line that says what to do. Nothing here captures; `exec` and `run` differ in that.
 
+use std::fs;
 use std::hash::{BuildHasher, Hasher};
 use std::io::{self, Write};
 use std::path::Path;
@@ -69,4 +70,38 @@ pub(super) fn audit_options(config: &Config, output: AuditOutput) -> AuditOption
 pub(super) fn random_instance() -> u32 {
     let [a, b, c, d, ..] = std::hash::RandomState::new().build_hasher().finish().to_ne_bytes();
     u32::from_ne_bytes([a, b, c, d])
+}
+
+/// Whether this namespace has an IPv6 address that reaches further than the link.
+///
+/// Source: fields of `/proc/net/if_inet6` are address, index, prefix length, scope, flags, device
+/// (`if6_seq_show` in net/ipv6/addrconf.c); scope 00 is global.
+pub(super) fn has_global_ipv6(table: &Path) -> bool {
+    let Ok(text) = fs::read_to_string(table) else { return false };
+    text.lines().any(|line| {
+        let mut fields = line.split_whitespace().skip(3);
+        matches!((fields.next(), fields.nth(1)), (Some("00"), Some(device)) if device != "lo")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_global_address_on_a_device_counts_as_ipv6() {
+        let directory = tempfile::tempdir().unwrap();
+        let table = directory.path().join("if_inet6");
+        for (line, global) in [
+            ("00000000000000000000000000000001 01 80 10 80       lo\n", false),
+            ("fe800000000000000000000000000001 02 40 20 80     eth0\n", false),
+            ("20010db8000000000000000000000002 02 40 00 80     eth0\n", true),
+            ("20010db8000000000000000000000002 01 80 00 80       lo\n", false),
+            ("", false),
+        ] {
+            fs::write(&table, line).unwrap();
+            assert_eq!(has_global_ipv6(&table), global, "{line:?}");
+        }
+        assert!(!has_global_ipv6(&directory.path().join("absent")), "a kernel without IPv6");
+    }
 }

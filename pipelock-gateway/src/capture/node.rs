@@ -1,0 +1,135 @@
+//! What the daemon leaves on a machine: pins that outlive it, so that a dead gateway means refused and not direct.
+//!
+//! There is one gateway a node. Its successor finds the pins, arms the same targets again and lets go of what nobody claims
+//! ([`LocalDatapath::settle`]); only [`Node::uninstall`] takes everything away. Unlike a run of `exec`, the daemon owns no
+//! cgroup and never ends a process.
+//!
+//! [`LocalDatapath::settle`]: super::LocalDatapath::settle
+
+use std::fs::{self, File, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::Error;
+use super::run::{
+    Layout, MachineLock, gone, list, make_passable_dir, make_private_dir, make_private_file, mount_bpffs, remove_pins,
+    remove_shared,
+};
+
+/// Name of the daemon's directories, beside those of runs, whose names begin with a number.
+const NODE: &str = "node";
+
+/// The right of this process to be the gateway of the machine; given back when it ends, however it ends.
+#[derive(Debug)]
+pub struct Node {
+    pins: PathBuf,
+    /// Locked for as long as this process lives; never inherited, being close-on-exec.
+    _lock: File,
+}
+
+impl Node {
+    /// Takes the place, makes the bpffs if there is none, and the directory of pins if there is none.
+    ///
+    /// # Errors
+    /// [`Error::AnotherGateway`] when one runs already; [`Error::Io`], naming the path.
+    pub fn start(layout: &Layout) -> Result<Self, Error> {
+        let _machine = MachineLock::acquire(layout)?;
+        let dir = directory(layout);
+        make_passable_dir(&dir)?;
+        let path = dir.join("lock");
+        let lock = make_private_file(&path).map_err(|e| Error::io("making", &path, e))?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(Error::AnotherGateway { lock: path }),
+            Err(TryLockError::Error(error)) => return Err(Error::io("locking", &path, error)),
+        }
+        mount_bpffs(layout)?;
+        let pins = pins(layout);
+        make_private_dir(&pins)?;
+        Ok(Self { pins, _lock: lock })
+    }
+
+    /// Whether the place is free: no gateway runs.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when that cannot be told.
+    pub fn is_free(layout: &Layout) -> Result<bool, Error> {
+        let path = directory(layout).join("lock");
+        match File::open(&path) {
+            Ok(lock) => Ok(!matches!(lock.try_lock(), Err(TryLockError::WouldBlock))),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(true),
+            Err(error) => Err(Error::io("opening", &path, error)),
+        }
+    }
+
+    /// The directory for `LocalDatapath::open`.
+    #[must_use]
+    pub fn pins(&self) -> &Path {
+        &self.pins
+    }
+
+    /// Detaches every program of the daemon and removes every trace of it; whether there was any. Processes that were
+    /// captured go on, uncaptured.
+    ///
+    /// # Errors
+    /// [`Error::AnotherGateway`] while one runs; the first failure otherwise.
+    pub fn uninstall(layout: &Layout) -> Result<bool, Error> {
+        let (dir, pins) = (directory(layout), pins(layout));
+        if !dir.exists() && !pins.exists() {
+            return Ok(false);
+        }
+        let _machine = MachineLock::acquire(layout)?;
+        let path = dir.join("lock");
+        if let Ok(lock) = File::open(&path)
+            && matches!(lock.try_lock(), Err(TryLockError::WouldBlock))
+        {
+            return Err(Error::AnotherGateway { lock: path });
+        }
+        remove_pins(&pins.join("aside"))?;
+        remove_pins(&pins)?;
+        gone(fs::remove_dir_all(&dir)).map_err(|e| Error::io("removing", &dir, e))?;
+        remove_shared(layout)?;
+        Ok(true)
+    }
+
+    /// The cgroups and namespaces that pinned programs capture now, whoever serves them: one line a directory of links.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when the pins cannot be read.
+    pub fn pinned(layout: &Layout) -> Result<Vec<String>, Error> {
+        match list(&pins(layout).join("links")) {
+            Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+            other => other,
+        }
+    }
+}
+
+fn directory(layout: &Layout) -> PathBuf {
+    layout.state.join(NODE)
+}
+
+fn pins(layout: &Layout) -> PathBuf {
+    layout.pins_of(NODE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn there_is_one_gateway_a_node_and_uninstalling_a_clean_machine_makes_nothing() {
+        let root = tempfile::tempdir().unwrap();
+        let at = |name: &str| root.path().join(name);
+        let layout = Layout { state: at("state"), bpffs: at("bpf"), cgroups: at("cgroup") };
+        assert!(!Node::uninstall(&layout).unwrap());
+        assert_eq!(fs::read_dir(root.path()).unwrap().count(), 0);
+        fs::create_dir_all(directory(&layout)).unwrap();
+        let lock = File::create(directory(&layout).join("lock")).unwrap();
+        lock.lock().unwrap();
+        assert!(matches!(Node::start(&layout), Err(Error::AnotherGateway { .. })));
+        assert!(matches!(Node::uninstall(&layout), Err(Error::AnotherGateway { .. })));
+        drop(lock);
+        assert!(Node::uninstall(&layout).unwrap());
+        assert!(!layout.state.exists(), "nothing stays");
+    }
+}

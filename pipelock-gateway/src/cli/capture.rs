@@ -1,0 +1,245 @@
+//! The captured targets of the daemon: from the configuration to armed programs, and what is told about them.
+//!
+//! The programs outlive the daemon: when it dies or is stopped its targets are refused, until the next one serves them or
+//! `pipelock uninstall` lets them go.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use anyhow::Context;
+use serde::{Deserialize, Serialize};
+use tokio::time::MissedTickBehavior;
+use tokio_util::sync::CancellationToken;
+
+use super::serve::Loops;
+use super::startup::{self, say};
+use crate::capture::probe::{self, ThisKernel};
+use crate::capture::{Attachment, Layout, LocalDatapath, Netns, Node, Scope, TargetPolicy, TargetSpec, WhenDead};
+use crate::config::{Capture, CaptureTarget};
+use crate::connection::Targets;
+use crate::connection::targets::{Protection, TargetStatus};
+
+/// How often the file that `pipelock targets` shows is renewed.
+const TELL: Duration = Duration::from_secs(2);
+
+/// The kernel side of a daemon that captures something.
+pub(super) struct Captured {
+    /// Held for as long as the daemon serves.
+    node: Node,
+    pub(super) datapath: Arc<LocalDatapath>,
+    specs: Vec<TargetSpec>,
+    layout: Layout,
+}
+
+/// Loads the programs, beside or over those of an earlier daemon; nothing is attached or detached. Must be called inside a
+/// runtime.
+pub(super) fn load(capture: &Capture) -> anyhow::Result<Captured> {
+    let layout = Layout::system()?;
+    let report = probe::probe(&ThisKernel);
+    report.require()?;
+    let node = Node::start(&layout).context("capture.targets")?;
+    let attachment = if capture.at_root { Attachment::Root } else { Attachment::PerTarget };
+    let datapath = LocalDatapath::open(node.pins(), &report, attachment).context("loading the kernel programs")?;
+    let specs = capture.targets.iter().map(|target| spec(capture, target, &layout.cgroups)).collect();
+    Ok(Captured { node, datapath: Arc::new(datapath), specs, layout })
+}
+
+fn spec(capture: &Capture, target: &CaptureTarget, root: &Path) -> TargetSpec {
+    let scope = target.cgroup.as_ref().map_or(Scope::Netns, |path| Scope::Cgroup(root.join(path)));
+    let netns = target.netns.clone().map_or(Netns::Own, Netns::At);
+    let policy = TargetPolicy {
+        bypass: capture.cidr_bypass.iter().chain(&target.cidr_bypass).copied().collect(),
+        // The gateway dials from its own namespace, whatever the target's has.
+        ipv6_upstream: startup::has_global_ipv6(Path::new("/proc/net/if_inet6")),
+        deny_quic: target.deny_quic,
+        deny_udp: target.deny_udp,
+        dns: false,
+        when_dead: target.fail_open_after.map_or(WhenDead::Refuse, |after| WhenDead::Direct { after }),
+        observe: target.observe,
+    };
+    TargetSpec { name: target.name.clone(), labels: BTreeMap::new(), scope, netns, policy }
+}
+
+impl Captured {
+    /// Arms what the configuration names, and lets go of what an earlier daemon captured and this one does not.
+    ///
+    /// A target that cannot be captured is told and listed, and then nothing is let go: it may be the one that an earlier
+    /// daemon protects.
+    pub(super) async fn arm(&self, targets: &Targets) -> anyhow::Result<()> {
+        let mut failed = false;
+        for spec in &self.specs {
+            if let Err(error) = targets.add(spec.clone()).await {
+                say(&format!("NOT CAPTURED: {}", crate::model::error_chain(&error)));
+                failed = true;
+            }
+        }
+        if failed {
+            say("what an earlier gateway captured stays captured until every target is armed");
+            return Ok(());
+        }
+        let datapath = Arc::clone(&self.datapath);
+        let detached = tokio::task::spawn_blocking(move || datapath.settle()).await.context("letting go")??;
+        if detached > 0 {
+            say(&format!("{detached} targets of an earlier gateway are not captured any more"));
+        }
+        Ok(())
+    }
+
+    /// Keeps the file for `pipelock targets` up to date.
+    pub(super) fn tell(&self, loops: &mut Loops, targets: &Arc<Targets>, shutdown: &CancellationToken) {
+        let (path, targets, shutdown) = (status_file(&self.layout), Arc::clone(targets), shutdown.clone());
+        loops.spawn(async move {
+            let mut tick = tokio::time::interval(TELL);
+            tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            loop {
+                tokio::select! {
+                    () = shutdown.cancelled() => return Ok(()),
+                    _ = tick.tick() => {}
+                }
+                let told: Vec<Told> = targets.list().iter().map(Told::of).collect();
+                let (path, told) = (path.clone(), serde_json::to_vec_pretty(&told)?);
+                tokio::task::spawn_blocking(move || replace(&path, &told))
+                    .await?
+                    .context("writing the list of targets")?;
+            }
+        });
+    }
+
+    /// The directory of pins, for messages.
+    pub(super) fn pins(&self) -> &Path {
+        self.node.pins()
+    }
+}
+
+/// One target, as `pipelock targets` shows it.
+#[derive(Debug, Serialize, Deserialize)]
+struct Told {
+    name: String,
+    scope: String,
+    netns: String,
+    protection: String,
+    why: String,
+    /// Seconds since the epoch.
+    since: u64,
+    links: Vec<String>,
+    redirected: u64,
+    bypassed: u64,
+    denied: u64,
+    failed_open: u64,
+    observed: u64,
+}
+
+impl Told {
+    fn of(status: &TargetStatus) -> Self {
+        let why = match &status.protection {
+            Protection::Protected => String::new(),
+            Protection::Partial(weaknesses) => {
+                weaknesses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+            }
+            Protection::Unprotected(reason) => reason.clone(),
+        };
+        let (scope, netns) = (&status.spec.scope, &status.spec.netns);
+        Self {
+            name: status.spec.name.clone(),
+            scope: match scope {
+                Scope::Cgroup(path) => path.display().to_string(),
+                Scope::Netns => "network namespace".to_owned(),
+            },
+            netns: match netns {
+                Netns::Own => "the gateway's".to_owned(),
+                Netns::OfProcess(pid) => format!("of process {pid}"),
+                Netns::At(path) => path.display().to_string(),
+            },
+            protection: status.protection.as_str().to_owned(),
+            why,
+            since: status.since.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs(),
+            links: status.links.iter().map(|link| (*link).to_owned()).collect(),
+            redirected: status.counters.redirected,
+            bypassed: status.counters.bypassed,
+            denied: status.counters.denied,
+            failed_open: status.counters.failed_open,
+            observed: status.counters.observed,
+        }
+    }
+}
+
+fn status_file(layout: &Layout) -> PathBuf {
+    layout.state.join("node").join("targets.json")
+}
+
+/// A reader sees the old file or the new one, never half of one.
+fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let new = path.with_extension("new");
+    let mut file = std::fs::File::options().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
+    file.write_all(bytes)?;
+    std::fs::rename(new, path)
+}
+
+/// `pipelock targets`: what the daemon of this machine captures; exit code 1 when something is not captured, or nobody serves.
+pub(super) fn show(json: bool, out: &mut impl Write) -> anyhow::Result<bool> {
+    let layout = Layout::system()?;
+    let path = status_file(&layout);
+    let alive = !Node::is_free(&layout)?;
+    let text = match std::fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => "[]".to_owned(),
+        Err(error) => return Err(error).with_context(|| format!("reading {}", path.display())),
+    };
+    let targets: Vec<Told> = serde_json::from_str(&text).with_context(|| format!("reading {}", path.display()))?;
+    if json {
+        writeln!(out, "{text}")?;
+    } else {
+        write!(out, "{}", table(&targets, SystemTime::now()))?;
+    }
+    let pinned = Node::pinned(&layout)?;
+    if !alive && !pinned.is_empty() {
+        writeln!(out, "no gateway runs: new connections of {} captured cgroups are refused", pinned.len())?;
+    }
+    Ok((alive || pinned.is_empty()) && targets.iter().all(|target| target.protection != "unprotected"))
+}
+
+fn table(targets: &[Told], now: SystemTime) -> String {
+    use std::fmt::Write as _;
+    let now = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    let mut text = String::new();
+    let _ = writeln!(
+        text,
+        "{:<20} {:<12} {:>8} {:>5} {:>10} {:>8} {:>8} {:>11}  WHY",
+        "TARGET", "PROTECTION", "FOR", "LINKS", "REDIRECTED", "BYPASSED", "DENIED", "FAILED-OPEN"
+    );
+    for target in targets {
+        let _ = writeln!(
+            text,
+            "{:<20} {:<12} {:>7}s {:>5} {:>10} {:>8} {:>8} {:>11}  {}",
+            target.name,
+            target.protection,
+            now.saturating_sub(target.since),
+            target.links.len(),
+            target.redirected,
+            target.bypassed,
+            target.denied,
+            target.failed_open,
+            target.why
+        );
+    }
+    text
+}
+
+/// `pipelock uninstall`: detaches what an ended daemon left attached.
+pub(super) fn uninstall(out: &mut impl Write) -> anyhow::Result<()> {
+    let layout = Layout::system()?;
+    for run in crate::capture::sweep_stale(&layout).context("cleaning up after an earlier run")?.runs {
+        writeln!(out, "removed what run {run} left")?;
+    }
+    let removed = Node::uninstall(&layout)?;
+    writeln!(
+        out,
+        "{}",
+        if removed { "removed all programs and pins; nothing is captured any more" } else { "nothing to remove" }
+    )?;
+    Ok(())
+}
