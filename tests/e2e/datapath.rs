@@ -761,6 +761,8 @@ fn killed_gateway() -> Result<()> {
 /// Ids of the programs attached to a cgroup.
 pub(crate) fn attached_programs(cgroup: &Cgroup) -> Result<Vec<String>> {
     let text = run("bpftool", &["-j", "cgroup", "show", &cgroup.path().display().to_string()])?;
-    let list: Vec<serde_json::Value> = serde_json::from_str(&text)?;
+    // It prints nothing at all for a cgroup without programs.
+    let text = if text.trim().is_empty() { "[]" } else { text.trim() };
+    let list: Vec<serde_json::Value> = serde_json::from_str(text)?;
     Ok(list.iter().filter_map(|entry| entry.get("id")).map(ToString::to_string).collect())
 }

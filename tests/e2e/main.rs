@@ -7,6 +7,7 @@ mod bodies;
 mod clients;
 mod control;
 mod credentials;
+mod daemon;
 mod datapath;
 mod interop;
 mod lifecycle;
@@ -31,6 +32,7 @@ fn main() -> ExitCode {
         control::cases(),
         datapath::cases(),
         targets::cases(),
+        daemon::cases(),
         clients::cases(),
         sockets::cases(),
         bodies::cases(),

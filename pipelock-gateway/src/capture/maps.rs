@@ -34,6 +34,9 @@ pub(super) const PINNED: [&str; 12] = [
     "EVENTS",
 ];
 
+/// Policies by cgroup id or by namespace cookie.
+pub(super) type Policies = Vec<(u64, Policy)>;
+
 /// The maps of one loaded object.
 pub(super) struct Maps {
     sk_meta: MapFd<i32, SkMeta>,
@@ -98,9 +101,9 @@ impl Maps {
     }
 
     /// The policies there are, by cgroup and by namespace.
-    pub(super) fn policies(&self) -> Result<(Vec<(u64, Policy)>, Vec<(u64, Policy)>), Error> {
+    pub(super) fn policies(&self) -> Result<(Policies, Policies), Error> {
         let limit = usize::try_from(TARGET_ENTRIES).unwrap_or(usize::MAX);
-        let all = |map: &MapFd<u64, Policy>, name| -> Result<Vec<(u64, Policy)>, Error> {
+        let all = |map: &MapFd<u64, Policy>, name| -> Result<Policies, Error> {
             let failed = |e| Error::map(name, "reading", e);
             let mut found = Vec::new();
             for key in map.keys(limit).map_err(failed)? {

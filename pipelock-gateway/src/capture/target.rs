@@ -47,6 +47,7 @@ pub enum Netns {
 
 /// How a target's sockets are treated.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own in the kernel's record")]
 pub struct TargetPolicy {
     /// Destinations the kernel lets through untouched; both families.
     pub bypass: Vec<IpNet>,

@@ -170,8 +170,8 @@ impl Targets {
     ///
     /// # Errors
     /// As [`Self::add`].
-    pub fn adopt(&self, spec: TargetSpec, armed: Armed) -> Result<(), Error> {
-        self.reserve(&spec)?;
+    pub fn adopt(&self, spec: &TargetSpec, armed: Armed) -> Result<(), Error> {
+        self.reserve(spec)?;
         let state = self.serve(&spec.name, armed)?;
         if let Some(entry) = self.entries().get_mut(&spec.name) {
             entry.state = state;
@@ -400,10 +400,8 @@ mod tests {
         let targets = targets(&datapath);
         targets.add(spec("blue")).await.unwrap();
         let shutdown = CancellationToken::new();
-        tokio::select! {
-            () = targets.watch(shutdown.clone()) => {}
-            () = tokio::time::sleep(Duration::from_secs(10)) => {}
-        }
+        let watched = tokio::time::timeout(Duration::from_secs(10), targets.watch(shutdown.clone())).await;
+        assert!(watched.is_err(), "it watches until it is told to stop");
         assert!(datapath.beats() >= 10, "{}", datapath.beats());
     }
 }

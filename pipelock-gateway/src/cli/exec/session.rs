@@ -47,7 +47,7 @@ async fn serve(prepared: Prepared) -> anyhow::Result<u8> {
     let outcome = async {
         let kernel = Arc::clone(&datapath) as Arc<dyn Datapath>;
         let targets = serve::targets(&gateway, &kernel);
-        targets.adopt(spec, armed)?;
+        targets.adopt(&spec, armed)?;
         serve::watch(&mut loops, &targets, &shutdown);
         let admin = Arc::new(AdminState::new(serve::facts(&config, &gateway), report.metrics().clone()));
         serve::watch_kernel(&report, &kernel)?;
