@@ -264,6 +264,24 @@ async fn workloads_of_every_kind_verify_our_leaf() {
 }
 
 #[tokio::test]
+async fn sessions_of_one_requester_are_no_use_to_another() {
+    let root = PrivateRoot::new();
+    let mut gateway = Gateway::trusting(&root.file());
+    let (shared, server) = (gateway.upstream.clone(), root.server(&[]));
+    let mut kinds = Vec::new();
+    for requester in [1, 2, 1] {
+        gateway.upstream = shared.for_requester(requester);
+        let (upstream, theirs) = gateway.connect(server.clone(), &dns(NAME), &[]).await;
+        let (mut upstream, mut theirs) = (upstream.unwrap().stream, theirs.unwrap());
+        theirs.write_all(b"x").await.unwrap();
+        theirs.flush().await.unwrap();
+        within(upstream.read_u8()).await.unwrap();
+        kinds.push(upstream.get_ref().1.handshake_kind().unwrap());
+    }
+    assert_eq!(kinds, [Full, Full, Resumed]);
+}
+
+#[tokio::test]
 async fn sessions_resume_across_connections_on_both_legs() {
     let root = PrivateRoot::new();
     let gateway = Gateway::trusting(&root.file());

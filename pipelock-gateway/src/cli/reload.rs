@@ -99,7 +99,9 @@ impl Reloader {
             let mut poll = tokio::time::interval(POLL);
             poll.set_missed_tick_behavior(MissedTickBehavior::Delay);
             poll.tick().await;
+            let mut warned = None;
             loop {
+                watch.reloader.warn_of_expiry(&mut warned);
                 let forced = tokio::select! {
                     () = shutdown.cancelled() => return,
                     Some(()) = asked.recv() => true,
@@ -113,6 +115,19 @@ impl Reloader {
             }
         };
         (Trigger(sender), run)
+    }
+
+    /// Says once a day that the authority will end.
+    fn warn_of_expiry(&self, warned: &mut Option<SystemTime>) {
+        let now = SystemTime::now();
+        if warned.is_some_and(|at| now.duration_since(at).is_ok_and(|age| age < Duration::from_hours(24))) {
+            return;
+        }
+        let warning = self.gateway.snapshot().tls.as_ref().and_then(|opener| opener.ca.expiry_warning(now));
+        if let Some(warning) = warning {
+            *warned = Some(now);
+            (self.tell)(&warning);
+        }
     }
 
     /// Reads the file again and builds what it means.

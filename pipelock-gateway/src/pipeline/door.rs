@@ -131,7 +131,7 @@ impl Tunnel for Entrance {
             draft.finish(failed(Side::Gateway, &io::Error::other("tls_interception is off")));
             return Err(TunnelError::NoTls);
         };
-        match opener.upstream.connect(upstream, &host, &[Alpn::Http11]).await {
+        match opener.upstream.for_requester(draft.requester()).connect(upstream, &host, &[Alpn::Http11]).await {
             Ok(leg) => {
                 gateway.absolute(&snapshot, draft, question, (host, dst), ours, leg.stream, Scheme::Https);
                 Ok(Leg { stream, own_ids })

@@ -83,6 +83,18 @@ impl Draft {
         self.workload.as_ref()
     }
 
+    /// A number that is the same for connections of one workload, or of one address where the workload is not known.
+    pub(super) fn requester(&self) -> u64 {
+        use std::hash::{DefaultHasher, Hash, Hasher};
+        let mut hash = DefaultHasher::new();
+        match (&self.workload, &self.record) {
+            (Some(workload), _) => workload.cgroup.hash(&mut hash),
+            (None, Some(record)) => record.peer.ip().hash(&mut hash),
+            (None, None) => {}
+        }
+        hash.finish()
+    }
+
     /// Who asks on the explicit proxy port, where the kernel told.
     pub(super) fn asked_by(&mut self, workload: Option<Workload>) {
         self.workload = workload;

@@ -63,24 +63,25 @@ impl Gateway {
                 &io::Error::other("interception was decided without a certificate authority"),
             );
         };
-        let offer = hello.http_alpn();
+        let (offer, requester) = (hello.http_alpn(), draft.requester());
         let key_kind = tls::KeyKind::for_client(hello.accepts_ecdsa());
         let begun = Instant::now();
-        let (leg, upstream_error) = match opener.upstream.connect(upstream, &name, &offer).await {
-            Ok(leg) => {
-                metrics.tls_handshake(Side::Upstream, begun.elapsed());
-                (Some(leg), None)
-            }
-            Err(error @ tls::Error::UpstreamCertificate { .. }) => {
-                metrics.upstream_error(UpstreamError::Certificate);
-                (None, Some(error))
-            }
-            Err(error) => {
-                metrics.upstream_error(UpstreamError::Tls);
-                reset(downstream.into_parts().1.into_inner());
-                return failed(Side::Upstream, &error);
-            }
-        };
+        let (leg, upstream_error) =
+            match opener.upstream.for_requester(requester).connect(upstream, &name, &offer).await {
+                Ok(leg) => {
+                    metrics.tls_handshake(Side::Upstream, begun.elapsed());
+                    (Some(leg), None)
+                }
+                Err(error @ tls::Error::UpstreamCertificate { .. }) => {
+                    metrics.upstream_error(UpstreamError::Certificate);
+                    (None, Some(error))
+                }
+                Err(error) => {
+                    metrics.upstream_error(UpstreamError::Tls);
+                    reset(downstream.into_parts().1.into_inner());
+                    return failed(Side::Upstream, &error);
+                }
+            };
         // Without an upstream there is nothing to mirror; the workload's own first choice carries the 502.
         let alpn = leg.as_ref().map_or_else(|| offer.first().copied(), |leg| leg.alpn);
         let (begun, minted) = (Instant::now(), opener.leaves.minted());
@@ -116,7 +117,7 @@ impl Gateway {
         metrics.tls_intercept(TlsIntercept::Intercepted);
         match (leg, upstream_error) {
             (Some(leg), _) => {
-                let redial = self.redial_tls(Arc::clone(snapshot), name.clone(), dst, leg.alpn);
+                let redial = self.redial_tls(Arc::clone(snapshot), requester, name.clone(), dst, leg.alpn);
                 let session = self.session(draft, version, Scheme::Https, Some(name), Some(redial));
                 self.serve_http((snapshot, question), draft, session, downstream, leg.stream).await
             }
@@ -152,7 +153,9 @@ impl Gateway {
         self.tasks.spawn(async move {
             let redial = match scheme {
                 Scheme::Http => gateway.redial_tcp(dst),
-                Scheme::Https => gateway.redial_tls(Arc::clone(&snapshot), host.clone(), dst, Some(Alpn::Http11)),
+                Scheme::Https => {
+                    gateway.redial_tls(Arc::clone(&snapshot), draft.requester(), host.clone(), dst, Some(Alpn::Http11))
+                }
             };
             let session = gateway.session(&draft, HttpVersion::Http1, scheme, Some(host), Some(redial));
             let downstream = Counted::new(downstream, draft.counts());
@@ -241,14 +244,22 @@ impl Gateway {
     }
 
     /// Another TLS connection to the same address, verified for the same name, speaking the same protocol.
-    fn redial_tls(&self, snapshot: Arc<Snapshot>, name: PeerName, dst: OriginalDst, alpn: Option<Alpn>) -> Redial {
+    fn redial_tls(
+        &self,
+        snapshot: Arc<Snapshot>,
+        requester: u64,
+        name: PeerName,
+        dst: OriginalDst,
+        alpn: Option<Alpn>,
+    ) -> Redial {
         let dialer = self.dialer.clone();
         Arc::new(move || {
             let (dialer, snapshot, name) = (dialer.clone(), Arc::clone(&snapshot), name.clone());
             Box::pin(async move {
                 let opener = snapshot.tls.as_ref().ok_or(io::ErrorKind::Unsupported)?;
                 let stream = dialer.connect(dst.socket_addr()).await.map_err(io::Error::other)?;
-                let leg = opener.upstream.connect(stream, &name, alpn.as_slice()).await.map_err(io::Error::other)?;
+                let upstream = opener.upstream.for_requester(requester);
+                let leg = upstream.connect(stream, &name, alpn.as_slice()).await.map_err(io::Error::other)?;
                 if leg.alpn != alpn {
                     return Err(io::Error::other("the upstream chose another protocol than before"));
                 }

@@ -3,10 +3,12 @@
 //! It offers what it is told to offer and says what was chosen. It never retries and never relaxes verification.
 
 use std::cell::Cell;
+use std::convert::Infallible;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use quick_cache::sync::Cache;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{ResolvesClientCert, Resumption, WebPkiServerVerifier};
 use rustls::{AlertDescription, CertificateError, ClientConfig, DigitallySignedStruct, SignatureScheme};
@@ -24,6 +26,12 @@ use crate::model::{Alpn, PeerName, Side};
 /// Sessions remembered for resumption; rustls' default is 256.
 const SESSION_CAPACITY: usize = 1024;
 
+/// Sessions of one requester; few programs talk to more servers at a time. rustls reserves room for all of them at once.
+const REQUESTER_SESSIONS: usize = 64;
+
+/// Requesters whose sessions are remembered; one that is forgotten only pays for full handshakes.
+const MAX_REQUESTERS: usize = 256;
+
 tokio::task_local! {
     /// Set when the upstream of the handshake that is being polled asks for a client certificate. Task-local and not a field
     /// of a resolver made for each connection, because rustls resumes a session only under the very resolver it began with.
@@ -32,10 +40,12 @@ tokio::task_local! {
 
 /// Opens TLS to upstreams.
 ///
-/// One value has one session store; give each workload that must not be linkable to others a value of its own.
+/// One value has one session store. [`Upstream::for_requester`] gives each workload one of its own, so that nobody outside can
+/// link two workloads by their tickets, and none uses another's.
 #[derive(Clone, Debug)]
 pub struct Upstream {
     config: Arc<ClientConfig>,
+    requesters: Arc<Cache<u64, Arc<ClientConfig>>>,
     handshake_timeout: Duration,
 }
 
@@ -66,7 +76,20 @@ impl Upstream {
             .with_client_cert_resolver(Arc::new(NoteRequest));
         config.resumption = Resumption::in_memory_sessions(SESSION_CAPACITY);
         config.enable_early_data = false;
-        Ok(Self { config: Arc::new(config), handshake_timeout: HANDSHAKE_TIMEOUT })
+        let requesters = Arc::new(Cache::new(MAX_REQUESTERS));
+        Ok(Self { config: Arc::new(config), requesters, handshake_timeout: HANDSHAKE_TIMEOUT })
+    }
+
+    /// The same with the sessions of this requester alone; what the number means is the caller's business.
+    #[must_use]
+    pub fn for_requester(&self, requester: u64) -> Self {
+        let own = || {
+            let mut config = ClientConfig::clone(&self.config);
+            config.resumption = Resumption::in_memory_sessions(REQUESTER_SESSIONS);
+            Ok::<_, Infallible>(Arc::new(config))
+        };
+        let Ok(config) = self.requesters.get_or_insert_with(&requester, own);
+        Self { config, ..self.clone() }
     }
 
     /// The same with another limit than [`HANDSHAKE_TIMEOUT`]; sessions stay shared.
