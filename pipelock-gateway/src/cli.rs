@@ -20,7 +20,7 @@ mod startup;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
-use std::net::SocketAddr;
+use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -224,7 +224,7 @@ pub enum Preset {
 pub struct HealthcheckArgs {
     /// Where the gateway answers /health.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8888")]
-    pub addr: SocketAddr,
+    pub addr: String,
 }
 
 /// Runs what the command line asks for.
@@ -259,7 +259,13 @@ pub fn init_log() {
 }
 
 fn healthcheck(args: &HealthcheckArgs) -> ExitCode {
-    match crate::admin::healthcheck(args.addr) {
+    // A name, too: a Service is known by one. The first address decides, as clients of it would have it.
+    let resolved = args.addr.to_socket_addrs().ok().and_then(|mut addresses| addresses.next());
+    let Some(address) = resolved else {
+        let _ = writeln!(io::stderr(), "pipelock: {} is not ADDRESS:PORT, or its name has no address", args.addr);
+        return ExitCode::FAILURE;
+    };
+    match crate::admin::healthcheck(address) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             let _ = writeln!(io::stderr(), "pipelock: {}", crate::model::error_chain(&error));
