@@ -124,7 +124,7 @@ impl AdminState {
             websocket_proxy_enabled: false,
             request_body_scan_enabled: facts.request_body_scan_enabled,
             tls_interception_enabled: facts.tls_interception_enabled,
-            kill_switch_active: false,
+            kill_switch_active: self.metrics.kill_switch_is_active(),
         }
     }
 }

@@ -7,11 +7,13 @@
 pub mod ca;
 mod capture;
 pub mod check;
+mod control_api;
 pub mod exec;
 pub mod generate;
 mod mcp;
 mod privilege;
 mod reload;
+pub mod remote;
 pub mod rules;
 pub mod run;
 pub mod scan;
@@ -65,6 +67,12 @@ pub enum Command {
     /// What is looked for: every rule with its severity and samples.
     #[command(subcommand)]
     Rules(RulesCommand),
+    /// Refuse everything at once, or stop refusing, at a running gateway.
+    #[command(subcommand)]
+    KillSwitch(KillSwitchCommand),
+    /// What a running gateway remembers of those who send.
+    #[command(subcommand)]
+    Session(SessionCommand),
     /// Write a configuration to begin with, its JSON Schema, the reference, shell completions or manual pages.
     #[command(subcommand)]
     Generate(GenerateCommand),
@@ -180,6 +188,54 @@ pub enum RulesCommand {
     },
 }
 
+/// Whom to ask, and as who.
+#[derive(Clone, Debug, Args)]
+pub struct ApiArgs {
+    /// Where the API listens: `kill_switch.api_listen` of the gateway.
+    #[arg(long, value_name = "URL", env = "PIPELOCK_API_URL", default_value = "http://127.0.0.1:9091")]
+    pub api_url: String,
+    /// The token: `kill_switch.api_token` of the gateway.
+    #[arg(long, value_name = "TOKEN", env = "PIPELOCK_KILLSWITCH_API_TOKEN", hide_env_values = true)]
+    pub token: Option<String>,
+    /// The answer as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What `pipelock kill-switch` does.
+#[derive(Clone, Debug, Subcommand)]
+pub enum KillSwitchCommand {
+    /// Refuse everything.
+    On(ApiArgs),
+    /// Stop refusing, unless another source says otherwise.
+    Off(ApiArgs),
+    /// Which sources say so.
+    Status(ApiArgs),
+}
+
+/// What `pipelock session` does.
+#[derive(Clone, Debug, Subcommand)]
+pub enum SessionCommand {
+    /// All sessions.
+    List(ApiArgs),
+    /// One session.
+    Inspect {
+        /// As the list shows it.
+        key: String,
+        /// Whom to ask.
+        #[command(flatten)]
+        api: ApiArgs,
+    },
+    /// Forget the score and the level of a session.
+    Reset {
+        /// As the list shows it.
+        key: String,
+        /// Whom to ask.
+        #[command(flatten)]
+        api: ApiArgs,
+    },
+}
+
 /// What `pipelock generate` writes.
 #[derive(Clone, Debug, Subcommand)]
 pub enum GenerateCommand {
@@ -240,6 +296,10 @@ pub fn run(cli: Cli) -> ExitCode {
         }
         Command::Scan(args) => ExitCode::from(scan::run(&args)),
         Command::Rules(command) => ExitCode::from(rules::run(&command, &mut io::stdout(), &mut io::stderr())),
+        Command::KillSwitch(command) => {
+            ExitCode::from(remote::kill_switch(&command, &mut io::stdout(), &mut io::stderr()))
+        }
+        Command::Session(command) => ExitCode::from(remote::session(&command, &mut io::stdout(), &mut io::stderr())),
         Command::Generate(command) => {
             ExitCode::from(generate::generate(&command, &mut io::stdout(), &mut io::stderr()))
         }

@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use crate::model::{DomainList, Mode, NoProxyList};
+use crate::model::{DomainList, Mode, NoProxyList, SessionPolicy, Suppression};
 
 mod accepted;
 mod canary_tokens;
@@ -31,12 +31,16 @@ mod fetch_proxy;
 mod files;
 mod forward_proxy;
 mod keys;
+mod kill_switch;
 mod logging;
 mod mcp;
 mod no_proxy;
 mod reader;
+mod request_body;
 mod response_scanning;
 pub mod schema;
+mod sessions;
+mod suppress;
 mod tls_interception;
 mod websocket_proxy;
 mod yaml;
@@ -53,11 +57,13 @@ pub use duration::{InvalidDuration, parse_duration};
 pub use error::{Error, Hint, Place, Problem, Warning};
 pub use fetch_proxy::{FetchProxy, parse_listen};
 pub use forward_proxy::ForwardProxy;
+pub use kill_switch::KillSwitch;
 pub use logging::{LogFormat, LogOutput, Logging};
 pub use mcp::{
     Mcp, McpInputScanning, McpListener, McpRedirect, McpRule, McpRuleAction, McpSessionBinding, McpState,
     McpToolScanning, RedisUrl, ToolChainDetection,
 };
+pub use request_body::RequestBodyScanning;
 pub use response_scanning::{ResponseScanning, SseMode, SseStreaming};
 pub use tls_interception::{CaFiles, TlsInterception};
 pub use websocket_proxy::WebSocketProxy;
@@ -116,6 +122,14 @@ pub struct Config {
     pub response_scanning: ResponseScanning,
     /// WebSocket connections.
     pub websocket_proxy: WebSocketProxy,
+    /// What becomes of what is found in requests.
+    pub request_bodies: RequestBodyScanning,
+    /// Findings that are known and harmless.
+    pub suppressions: Vec<Suppression>,
+    /// Refusing everything at once.
+    pub kill_switch: KillSwitch,
+    /// What sessions are held to.
+    pub sessions: SessionPolicy,
     /// The audit log.
     pub logging: Logging,
     /// The explicit proxy and admin port.
@@ -232,6 +246,10 @@ impl Config {
             cross_request: CrossRequest::default(),
             response_scanning: ResponseScanning::default(),
             websocket_proxy: WebSocketProxy::default(),
+            request_bodies: RequestBodyScanning::default(),
+            suppressions: Vec::new(),
+            kill_switch: KillSwitch::default(),
+            sessions: SessionPolicy::default(),
             logging: Logging::default(),
             fetch_proxy: FetchProxy::default(),
             forward_proxy: ForwardProxy::default(),
@@ -242,8 +260,7 @@ impl Config {
 
     fn read(top: &Section<'_>, source: ConfigSource) -> Result<Self, Error> {
         check_version(top)?;
-        refuse_kill_switch(top)?;
-        let config = Self {
+        let mut config = Self {
             source,
             mode: top.read("mode", Mode::default(), |mode| {
                 mode.choice(&[Mode::Strict, Mode::Balanced, Mode::Audit].map(|mode| (mode.as_str(), mode)))
@@ -263,12 +280,22 @@ impl Config {
             cross_request: top.read("cross_request_detection", CrossRequest::default(), CrossRequest::read)?,
             response_scanning: top.read("response_scanning", ResponseScanning::default(), ResponseScanning::read)?,
             websocket_proxy: top.read("websocket_proxy", WebSocketProxy::default(), WebSocketProxy::read)?,
+            request_bodies: top.read(
+                "request_body_scanning",
+                RequestBodyScanning::default(),
+                RequestBodyScanning::read,
+            )?,
+            suppressions: top.read("suppress", Vec::new(), suppress::read)?,
+            kill_switch: top.read("kill_switch", KillSwitch::default(), KillSwitch::read)?,
+            sessions: read_sessions(top)?,
             logging: top.read("logging", Logging::default(), Logging::read)?,
             fetch_proxy: top.read("fetch_proxy", FetchProxy::default(), FetchProxy::read)?,
             forward_proxy: top.read("forward_proxy", ForwardProxy::default(), ForwardProxy::read)?,
             ssrf_allowlist: top.read("ssrf", Vec::new(), forward_proxy::ssrf::read)?,
             mcp: Mcp::read(top)?,
         };
+        config.sessions.requests_per_minute = config.fetch_proxy.requests_per_minute;
+        config.sessions.bytes_per_minute = config.fetch_proxy.bytes_per_minute;
         config.check_mode(top)?;
         Ok(config)
     }
@@ -343,16 +370,16 @@ fn hex(bytes: &[u8]) -> String {
     })
 }
 
-/// Someone who asks for everything to be refused must not get a gateway that lets things through.
-fn refuse_kill_switch(top: &Section<'_>) -> Result<(), Error> {
-    let Some(kill_switch) = top.field("kill_switch") else { return Ok(()) };
-    let enabled = kill_switch.entries()?.into_iter().find(|(name, _)| *name == "enabled").map(|(_, value)| value);
-    match enabled {
-        Some(enabled) if !enabled.is_null() && enabled.boolean()? => Err(enabled.refuse(
-            "asks for everything to be refused, which this version cannot do yet; stop the workload instead, or remove it",
-        )),
-        _ => Ok(()),
+/// What sessions are held to stands in three sections.
+fn read_sessions(top: &Section<'_>) -> Result<SessionPolicy, Error> {
+    let mut policy = SessionPolicy::default();
+    if let Some(value) = top.field("session_profiling") {
+        sessions::read_profiling(&value, &mut policy)?;
     }
+    if let Some(value) = top.field("adaptive_enforcement") {
+        sessions::read_adaptive(&value, &mut policy)?;
+    }
+    Ok(policy)
 }
 
 fn check_version(top: &Section<'_>) -> Result<(), Error> {

@@ -7,6 +7,7 @@ pub mod capture;
 pub mod cli;
 pub mod config;
 pub mod connection;
+pub mod control;
 pub mod discovery;
 pub mod forward;
 #[cfg(feature = "testing")]

@@ -32,11 +32,12 @@ use tokio_util::task::TaskTracker;
 
 use crate::capture::Datapath;
 use crate::connection::{self, Accepted, ConnIds, Connection, Counted, Dialer, NameBindings, Refused, relay, reset};
+use crate::control::{Control, KillSource};
 use crate::forward::{Handed, Hatch};
 use crate::http::BodyBudget;
 use crate::model::{
-    ConnectionEnd, Decision, DenyReason, FrontDoor, InterceptReason, OriginalDst, PassthroughReason, PeerName,
-    Protocol, Side,
+    ConnectionEnd, Decision, DenyReason, EventRecord, FrontDoor, InterceptReason, OriginalDst, PassthroughReason,
+    PeerName, Protocol, Side,
 };
 use crate::policy::{AddressDecision, Binding, NameInput};
 use crate::report::Report;
@@ -76,6 +77,7 @@ pub struct Gateway {
     drain: CancellationToken,
     budget: BodyBudget,
     workloads: Arc<Workloads>,
+    control: Arc<Control>,
 }
 
 /// Request bytes that all connections together may hold while they are judged (gateway.md §11).
@@ -85,11 +87,12 @@ impl Gateway {
     /// A gateway that serves nothing yet; give it to acceptors and doors.
     #[must_use]
     pub fn new(datapath: Arc<dyn Datapath>, snapshot: Snapshot, report: Report, instance: u32) -> Arc<Self> {
+        let killed = snapshot.kill_switch.enabled;
         report.metrics().snapshot_replaced(1, 0);
         if let Some(opener) = &snapshot.tls {
             report.metrics().ca_in_force(opener.ca.not_after(), true);
         }
-        Arc::new(Self {
+        let gateway = Arc::new(Self {
             workloads: Arc::new(Workloads::new(Arc::clone(&datapath))),
             dialer: Dialer::new(datapath),
             live: Arc::new(Live::new(snapshot)),
@@ -102,7 +105,10 @@ impl Gateway {
             tasks: TaskTracker::new(),
             drain: CancellationToken::new(),
             budget: BodyBudget::new(BODY_BUDGET_BYTES),
-        })
+            control: Arc::default(),
+        });
+        gateway.flip(KillSource::Config, killed, "kill_switch.enabled");
+        gateway
     }
 
     /// Connection numbers, shared by all front doors.
@@ -158,6 +164,37 @@ impl Gateway {
         self.live.epoch()
     }
 
+    /// What holds across connections and configurations.
+    #[must_use]
+    pub fn control(&self) -> &Control {
+        &self.control
+    }
+
+    /// Turns one source of the kill switch on or off, and records by whom if that changes anything.
+    pub fn flip(&self, source: KillSource, on: bool, by: &str) {
+        if self.control.kill.set(source, on) {
+            self.flipped(source, by);
+        }
+    }
+
+    /// Turns one source of the kill switch over, and records by whom.
+    pub fn toggle(&self, source: KillSource, by: &str) {
+        self.control.kill.toggle(source);
+        self.flipped(source, by);
+    }
+
+    fn flipped(&self, source: KillSource, by: &str) {
+        let (on, active) = (self.control.kill.is_on(source), self.control.kill.is_active());
+        self.metrics().kill_switch(source.as_str(), on);
+        let fields = vec![
+            ("source", source.as_str().to_owned()),
+            ("on", on.to_string()),
+            ("active", active.to_string()),
+            ("by", by.to_owned()),
+        ];
+        self.report.event(EventRecord { level: "critical", event: "kill_switch", fields });
+    }
+
     /// Puts a snapshot in force for every connection and request that begins from now on, and cuts connections that are
     /// relayed unopened and would not be any more. Returns how many were cut.
     pub fn replace(&self, snapshot: Snapshot) -> usize {
@@ -166,6 +203,7 @@ impl Gateway {
             let new = !before.tls.as_ref().is_some_and(|before| before.ca.is_same(&opener.ca));
             self.metrics().ca_in_force(opener.ca.not_after(), new);
         }
+        self.flip(KillSource::Config, snapshot.kill_switch.enabled, "kill_switch.enabled");
         let (epoch, cut) = self.live.replace(snapshot, &self.own_listeners());
         self.metrics().snapshot_replaced(epoch, cut);
         cut
@@ -281,6 +319,7 @@ impl Gateway {
         let peer = input.peer();
         draft.heard(heard.protocol, peer.clone());
         let (decision, binding) = self.decide(snapshot, input).await;
+        let decision = self.forbid(snapshot, &peer, &heard.greeting, decision);
         draft.decide(decision);
         let named =
             Named { protocol: heard.protocol, name: heard.name.clone(), binding, ech: heard.encrypted_client_hello };
@@ -319,6 +358,21 @@ impl Gateway {
         }
     }
 
+    /// What stands above policy: hosts that may not be reached, and the kill switch. A request that can be answered is answered
+    /// with 503 further on; everything else is refused here.
+    fn forbid(&self, snapshot: &Snapshot, peer: &PeerName, greeting: &Greeting, decision: Decision) -> Decision {
+        let answerable =
+            matches!(decision, Decision::Intercept(_)) && matches!(greeting, Greeting::Tls(_) | Greeting::Http(_));
+        if self.control.kill.is_active() && !answerable {
+            self.metrics().kill_switch_denied("connection");
+            return Decision::Deny(DenyReason::KillSwitch);
+        }
+        if snapshot.verdict.enforce && snapshot.blocklist.matches(peer) {
+            return Decision::Deny(DenyReason::Blocklisted);
+        }
+        decision
+    }
+
     /// Asks policy; where only a missing binding of name to address stands against a rule, finds out and asks again.
     async fn decide(&self, snapshot: &Snapshot, input: NameInput<'_>) -> (Decision, Binding) {
         let peer = input.peer();
@@ -349,6 +403,7 @@ impl Gateway {
         let ended = tokio::select! {
             biased;
             () = watched.cut() => None,
+            () = self.control.kill.activated() => None,
             ended = relay(&mut downstream, upstream, RELAY_IDLE) => Some(ended),
         };
         match ended {
@@ -356,7 +411,12 @@ impl Gateway {
             Some(Err((side, error))) => failed(side, &error),
             None => {
                 reset(downstream.into_parts().1.into_inner());
-                failed(Side::Gateway, &io::Error::other("the configuration now in force does not relay it unopened"))
+                let why = if self.control.kill.is_active() {
+                    "the kill switch was turned on"
+                } else {
+                    "the configuration now in force does not relay it unopened"
+                };
+                failed(Side::Gateway, &io::Error::other(why))
             }
         }
     }

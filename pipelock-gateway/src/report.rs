@@ -18,7 +18,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::model::{ConnectionEnd, ConnectionRecord, RequestRecord};
+use crate::model::{ConnectionEnd, ConnectionRecord, EventRecord, RequestRecord};
 
 pub use audit::{AuditFormat, AuditOptions, AuditOutput};
 pub use metrics::Metrics;
@@ -90,6 +90,11 @@ impl Report {
             summary.request(&record);
         }
         self.0.audit.request(record);
+    }
+
+    /// Reports something that is no connection and no request. Never blocks.
+    pub fn event(&self, record: EventRecord) {
+        self.0.audit.event(record);
     }
 
     /// The metrics, for what is counted where it happens.

@@ -12,9 +12,11 @@
 
 mod binding;
 mod place;
+mod suppress;
 
 pub use binding::Bindings;
 pub use place::{Place, in_fields, in_target};
+pub use suppress::Suppressions;
 
 use crate::model::{Action, BlockReason, Family, Finding, Mode, Severity, Verdict};
 
@@ -113,6 +115,22 @@ pub fn fold(policy: Policy, mut findings: Vec<Finding>) -> Verdict {
             .then_with(|| rest(a).cmp(&rest(b)))
     });
     Verdict { action, reason, findings }
+}
+
+/// The same verdict for a session that has lost its trust: a warning is a refusal, with the reason of its worst finding.
+#[must_use]
+pub fn escalate(policy: Policy, mut verdict: Verdict) -> Verdict {
+    if policy.blocks() && verdict.action == Action::Warn {
+        verdict.action = Action::Block;
+        verdict.reason = verdict.reason.or_else(|| verdict.findings.first().map(|f| Weight::of(f.family).reason()));
+    }
+    verdict
+}
+
+/// A refusal for a reason beside content; a warning where nothing is enforced.
+#[must_use]
+pub fn refuse(policy: Policy, reason: BlockReason) -> Verdict {
+    uninspectable(policy, reason)
 }
 
 /// The verdict on a message part that could not be shown to the scanner: too large, an unknown coding, a broken encoding.

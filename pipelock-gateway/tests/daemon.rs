@@ -193,3 +193,48 @@ fn what_cannot_begin_exits_with_2_and_says_why_in_one_line() {
     assert_eq!(code, 2);
     assert!(said.contains("not built yet"), "{said}");
 }
+
+#[test]
+fn kill_switch_is_flipped_by_signal_and_api_and_who_did_it_is_recorded() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = "kill_switch:\n  api_listen: 127.0.0.1:0\n  api_token: correct-horse\n";
+    let daemon = Daemon::with_config(text, folder.path());
+    let said = daemon.wait_for("kill switch and sessions on ");
+    let url = format!("http://{}", said.rsplit(' ').next().unwrap());
+    let ask = |arguments: &[&str], token: &str| {
+        let mut command = pipelock();
+        command.args(arguments).args(["--api-url", &url, "--token", token]);
+        let output = command.output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap();
+        (output.status.code().unwrap(), text)
+    };
+    let connect = || daemon.exchange("CONNECT example.test:443 HTTP/1.1\r\nhost: example.test:443\r\n\r\n");
+    let (code, said) = ask(&["kill-switch", "on"], "wrong");
+    assert_eq!(code, 1);
+    assert!(said.contains("401"), "{said}");
+    assert_eq!(
+        ask(&["kill-switch", "on", "--json"], "correct-horse"),
+        (0, "{\"active\":true,\"source\":\"api\"}\n".to_owned())
+    );
+    assert!(connect().starts_with("HTTP/1.1 503"), "{}", connect());
+    assert!(daemon.get("/health").contains("\"kill_switch_active\":true"));
+    daemon.signal(Signal::USR1);
+    let end = Instant::now() + DEADLINE;
+    while !ask(&["kill-switch", "status", "--json"], "correct-horse").1.contains("\"signal\":true") {
+        assert!(Instant::now() < end, "SIGUSR1 did nothing");
+    }
+    assert_eq!(ask(&["kill-switch", "off"], "correct-horse").0, 0);
+    assert!(connect().starts_with("HTTP/1.1 503"), "the signal still says so");
+    assert_eq!(ask(&["session", "list", "--json"], "correct-horse").0, 0);
+    assert_eq!(ask(&["session", "reset", "cgroup-1"], "correct-horse").0, 1, "there is no such session");
+    daemon.signal(Signal::TERM);
+    let (_, records) = daemon.finish();
+    let by: Vec<String> = records
+        .lines()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap())
+        .filter(|record| record["event"] == "kill_switch")
+        .map(|record| format!("{} {} {}", record["source"], record["on"], record["by"]))
+        .collect();
+    assert_eq!(by.len(), 3, "{by:?}");
+    assert!(by[0].contains("api caller 127.0.0.1") && by[1].contains("SIGUSR1") && by[2].contains("false"), "{by:?}");
+}

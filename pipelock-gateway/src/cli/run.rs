@@ -24,6 +24,7 @@ use crate::admin::{AdminState, Phase};
 use crate::capture::{Datapath, Uncaptured};
 use crate::cli::capture::{self, Captured};
 use crate::config::{Config, LogOutput};
+use crate::control::KillSource;
 use crate::pipeline::{Gateway, Snapshot, SnapshotOptions};
 use crate::report::{AuditOutput, Options, Report};
 use crate::tls::RootLocations;
@@ -150,10 +151,15 @@ async fn serve(prepared: Prepared) -> anyhow::Result<()> {
         captured.arm(&targets).await?;
         captured.tell(&mut loops, &targets, &shutdown);
     }
+    serve::watch_sentinel(&mut loops, &gateway, &shutdown);
+    let api = serve::open_control_api(&mut loops, &gateway, &config, &shutdown)?;
     let mode = config.effective_mode();
     let reload = serve::follow(&mut loops, &gateway, &admin, config, from, &shutdown);
     admin.enter(Phase::Ready);
     say(&format!("ready: proxy, /health, /ready and /metrics on {listening}, mode {mode}"));
+    if let Some(api) = api {
+        say(&format!("kill switch and sessions on {api}"));
+    }
     let served = loop {
         tokio::select! {
             asked = signals.next() => match asked {
@@ -162,6 +168,7 @@ async fn serve(prepared: Prepared) -> anyhow::Result<()> {
                     break Ok(());
                 }
                 Asked::Reload => reload.reload(),
+                Asked::Toggle => gateway.toggle(KillSource::Signal, "SIGUSR1"),
             },
             Some(ended) = loops.join_next() => serve::complain_about(ended),
             Some(ended) = door_task.join_next() => {
@@ -190,6 +197,8 @@ enum Asked {
     Stop(&'static str),
     /// SIGHUP.
     Reload,
+    /// SIGUSR1.
+    Toggle,
 }
 
 /// The signals a daemon answers to.
@@ -197,6 +206,7 @@ struct Signals {
     term: Signal,
     int: Signal,
     hup: Signal,
+    usr1: Signal,
 }
 
 impl Signals {
@@ -206,6 +216,7 @@ impl Signals {
             term: on(SignalKind::terminate())?,
             int: on(SignalKind::interrupt())?,
             hup: on(SignalKind::hangup())?,
+            usr1: on(SignalKind::user_defined1())?,
         })
     }
 
@@ -214,6 +225,7 @@ impl Signals {
             _ = self.term.recv() => Asked::Stop("SIGTERM"),
             _ = self.int.recv() => Asked::Stop("SIGINT"),
             _ = self.hup.recv() => Asked::Reload,
+            _ = self.usr1.recv() => Asked::Toggle,
         }
     }
 

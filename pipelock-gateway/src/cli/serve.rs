@@ -2,24 +2,30 @@
 //!
 //! Used by `exec` and `run`, which differ in what is captured and in what ends them.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
 use tokio::net::TcpListener;
 use tokio::task::{JoinError, JoinSet};
+use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
+use super::control_api::ControlApi;
 use super::reload::{ReloadFrom, Reloader, Trigger};
 use super::startup::say;
 use crate::admin::{AdminState, Facts};
 use crate::capture::Datapath;
 use crate::config::Config;
 use crate::connection::{Gate, Targets};
+use crate::control::KillSource;
 use crate::forward::{self, AnswerLocal, Door, SystemResolver};
 use crate::pipeline::{Entrance, Gateway};
 use crate::report::Report;
 
+/// How often the sentinel file of the kill switch is looked for.
+const SENTINEL: Duration = Duration::from_millis(500);
 /// gateway.md §11: connections in total, and for one workload.
 const CONNECTIONS: (usize, usize) = (16_384, 2_048);
 
@@ -135,4 +141,51 @@ pub(super) async fn drain(gateway: &Gateway, door_task: &mut Loops, shutdown: &C
     tokio::join!(gateway.drain(within), async {
         tokio::time::timeout(within, async { while door_task.join_next().await.is_some() {} }).await.ok()
     });
+}
+
+/// Looks for the sentinel file of the kill switch, twice a second. One that cannot be looked for counts as there.
+pub(super) fn watch_sentinel(loops: &mut Loops, gateway: &Arc<Gateway>, shutdown: &CancellationToken) {
+    let (gateway, shutdown) = (Arc::clone(gateway), shutdown.clone());
+    loops.spawn(async move {
+        let mut look = tokio::time::interval(SENTINEL);
+        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                () = shutdown.cancelled() => return Ok(()),
+                _ = look.tick() => {}
+            }
+            let file = gateway.snapshot().kill_switch.sentinel_file.clone();
+            let there = match &file {
+                Some(path) => !matches!(tokio::fs::metadata(path).await, Err(error) if error.kind() == std::io::ErrorKind::NotFound),
+                None => false,
+            };
+            let by = file.map_or_else(|| "no sentinel file".to_owned(), |path| path.display().to_string());
+            gateway.flip(KillSource::Sentinel, there, &by);
+        }
+    });
+}
+
+/// Opens the API of the kill switch and of sessions, where the configuration asks for it; returns where.
+pub(super) fn open_control_api(
+    loops: &mut Loops,
+    gateway: &Arc<Gateway>,
+    config: &Config,
+    shutdown: &CancellationToken,
+) -> anyhow::Result<Option<SocketAddr>> {
+    let Some(address) = config.kill_switch.api_listen else { return Ok(None) };
+    let from_environment = std::env::var("PIPELOCK_KILLSWITCH_API_TOKEN").ok().filter(|token| !token.trim().is_empty());
+    let token = from_environment.or_else(|| config.kill_switch.api_token.clone());
+    let token = token.context("kill_switch.api_listen needs api_token, or PIPELOCK_KILLSWITCH_API_TOKEN")?;
+    let listener = std::net::TcpListener::bind(address)
+        .with_context(|| format!("kill_switch.api_listen: listening on {address}"))?;
+    listener.set_nonblocking(true).context("preparing the listener of the API")?;
+    let address = listener.local_addr().context("reading the API's address")?;
+    gateway.add_own_listener(address);
+    let listener = TcpListener::from_std(listener).context("watching the listener of the API")?;
+    let (api, shutdown) = (ControlApi::new(Arc::clone(gateway), token.trim()), shutdown.clone());
+    loops.spawn(async move {
+        api.serve(listener, shutdown).await;
+        Ok(())
+    });
+    Ok(Some(address))
 }

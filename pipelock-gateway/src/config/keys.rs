@@ -3,8 +3,8 @@
 
 use super::schema::{HOSTS, Key, Kind, NETWORKS};
 use super::{
-    accepted, canary_tokens, capture, credential_binding, cross_request, dlp, fetch_proxy, forward_proxy, logging, mcp,
-    no_proxy, response_scanning, tls_interception, websocket_proxy,
+    accepted, canary_tokens, capture, credential_binding, cross_request, dlp, fetch_proxy, forward_proxy, kill_switch,
+    logging, mcp, no_proxy, request_body, response_scanning, sessions, suppress, tls_interception, websocket_proxy,
 };
 
 /// The top level of the file.
@@ -65,8 +65,18 @@ pub(super) const TOP_LEVEL: &[Key] = &[
     Key::new("logging", Kind::Map(logging::KEYS), "", "The audit log."),
     Key::new("fetch_proxy", Kind::Map(fetch_proxy::KEYS), "", "The reference's name for the main listener."),
     Key::new("forward_proxy", Kind::Map(forward_proxy::KEYS), "", "Who may use the explicit proxy, and for what."),
-    accepted::REQUEST_BODY_SCANNING,
-    accepted::SUPPRESS,
+    Key::new(
+        "request_body_scanning",
+        Kind::Map(request_body::KEYS),
+        "",
+        "What becomes of what is found in bodies and header fields of requests.",
+    ),
+    Key::new(
+        "suppress",
+        Kind::List(&Kind::Map(suppress::KEYS)),
+        "[]",
+        "Findings that are known and harmless. A host counts once its certificate has proven it; in cleartext the address stands in its place.",
+    ),
     Key::new("internal", NETWORKS, "", "Networks that names may not resolve to.")
         .not_yet("the built-in list is in force"),
     Key::new("ssrf", Kind::Map(forward_proxy::ssrf::KEYS), "", "Exceptions from what names may resolve to."),
@@ -83,9 +93,14 @@ pub(super) const TOP_LEVEL: &[Key] = &[
     accepted::A2A_SCANNING,
     accepted::MCP_TOOL_PROVENANCE,
     accepted::MCP_BINARY_INTEGRITY,
-    accepted::KILL_SWITCH,
-    accepted::SESSION_PROFILING,
-    accepted::ADAPTIVE_ENFORCEMENT,
+    Key::new("kill_switch", Kind::Map(kill_switch::KEYS), "", "Refusing everything at once."),
+    Key::new("session_profiling", Kind::Map(sessions::PROFILING), "", "What a session usually does."),
+    Key::new(
+        "adaptive_enforcement",
+        Kind::Map(sessions::ADAPTIVE),
+        "",
+        "Growing stricter with a session that misbehaves.",
+    ),
     accepted::AIRLOCK,
     accepted::AGENTS,
     accepted::FLIGHT_RECORDER,

@@ -287,9 +287,43 @@ fn files_are_found_beside_the_configuration() {
 }
 
 #[test]
-fn a_kill_switch_that_cannot_be_honoured_is_refused() {
-    assert_snapshot!(refusals(&["kill_switch:\n  enabled: true\n"]), @r#"
-    pipelock.yaml:2:12: kill_switch.enabled: "true" asks for everything to be refused, which this version cannot do yet; stop the workload instead, or remove it
+fn session_controls_suppressions_and_the_kill_switch_are_read_and_checked() {
+    let config = accepted(
+        "session_profiling: {enabled: true, domain_burst: 9}\n\
+         adaptive_enforcement:\n  enabled: true\n  escalation_threshold: 4\n  levels: {critical: {block_all: false}}\n\
+         fetch_proxy:\n  monitoring: {max_requests_per_minute: 5, max_data_per_minute: 1.048576e+07, blocklist: ['*.paste.example']}\n\
+         kill_switch: {enabled: true, sentinel_file: stop, api_token: 'abc'}\n\
+         suppress:\n  - {rule: IBAN, path: api.bank.example/v1/, reason: ours, expires: 2027-01-31}\n\
+         request_body_scanning: {action: warn, max_body_bytes: 100}\n",
+    );
+    let sessions = &config.sessions;
+    assert!(sessions.profiling && sessions.adaptive && !sessions.effects[2].block_all);
+    assert_eq!((sessions.domain_burst, sessions.threshold), (9, 4.0));
+    assert_eq!((sessions.requests_per_minute, sessions.bytes_per_minute), (Some(5), Some(10 << 20)));
+    assert!(config.kill_switch.enabled && config.kill_switch.sentinel_file.as_ref().unwrap().ends_with("stop"));
+    assert!(!format!("{config:?}").contains("abc"), "no token in Debug");
+    assert_eq!(config.suppressions[0].rule, "IBAN");
+    assert!(config.request_bodies.warn_only && config.request_bodies.max_body_bytes == 100);
+    assert_snapshot!(refusals(&[
+        "adaptive_enforcement: {enabled: true}\n",
+        "session_profiling: {enabled: true}\nadaptive_enforcement:\n  enabled: true\n  levels: {elevated: {block_all: true}}\n",
+        "session_profiling: {domain_burst: 0}\n",
+        "adaptive_enforcement: {escalation_threshold: 0}\n",
+        "suppress: [{rule: A}]\n",
+        "suppress: [{rule: A, path: '*'}]\n",
+        "suppress: [{rule: A, path: /x, expires: tomorrow}]\n",
+        "kill_switch: {api_token: ' '}\n",
+        "request_body_scanning: {action: redact}\n",
+    ]), @r#"
+    pipelock.yaml:1:23: adaptive_enforcement: enabled needs session_profiling.enabled: true; add it
+    pipelock.yaml:4:11: adaptive_enforcement.levels: a higher level is milder than a lower one; make it at least as strict
+    pipelock.yaml:1:35: session_profiling.domain_burst: "0" is outside of what makes sense; write a number from 1 to 1000
+    pipelock.yaml:1:46: adaptive_enforcement.escalation_threshold: "0" is outside of what makes sense; write a number above 0
+    pipelock.yaml:1:12: suppress[0]: path is missing; write where, for example api.example.com/v1/*
+    pipelock.yaml:1:12: suppress[0]: path matches everything, so that the rule would be off; name a host or a path
+    pipelock.yaml:1:41: suppress[0].expires: "tomorrow" is no day; write one such as 2027-01-31
+    pipelock.yaml:1:26: kill_switch.api_token: is no token; write a long random one
+    pipelock.yaml:1:33: request_body_scanning.action: "redact" is not accepted; write one of warn, block
     "#);
 }
 
@@ -298,24 +332,23 @@ fn what_is_accepted_without_effect_is_said() {
     assert_snapshot!(warnings(
         "mode: audit\n\
          enforce: true\n\
-         kill_switch: {enabled: false, message: gone}\n\
          sandbox:\n  enabled: true\n\
          license_key: abc\n\
          tls_interception:\n  max_response_bytes: 5\n\
-         fetch_proxy:\n  listen: ':8888'\n  monitoring:\n    blocklist: [a]\n\
+         fetch_proxy:\n  listen: ':8888'\n  monitoring:\n    max_url_length: 9\n\
          dlp:\n  include_defaults: false\n\
          cross_request_detection:\n  entropy_budget: {enabled: true}\n\
          no_proxy:\n  list: 'localhost,*'\n"
     ), @r#"
     pipelock.yaml:2:10: enforce: mode audit with enforce: true blocks like balanced; remove enforce to only record
-    pipelock.yaml:4:1: sandbox: no effect: a gateway starts no agent; the pod's or the unit's own settings jail it
-    pipelock.yaml:6:1: license_key: no effect: nothing here needs one
-    pipelock.yaml:8:3: tls_interception.max_response_bytes: not in force yet: long answers are judged while they pass, whatever their size
-    pipelock.yaml:10:11: fetch_proxy.listen: the proxy is open to everyone who can reach this address; 127.0.0.1 keeps it local
-    pipelock.yaml:11:3: fetch_proxy.monitoring: not in force yet: targets are judged by the built-in bounds
-    pipelock.yaml:14:3: dlp: include_defaults: false without patterns: of all formats only those of the floor are looked for
-    pipelock.yaml:16:3: cross_request_detection.entropy_budget: not in force yet: pieces are judged by what they give together, not by how random they are
-    pipelock.yaml:18:9: no_proxy.list: * relays every connection unopened: nothing is scanned
+    pipelock.yaml:3:1: sandbox: no effect: a gateway starts no agent; the pod's or the unit's own settings jail it
+    pipelock.yaml:5:1: license_key: no effect: nothing here needs one
+    pipelock.yaml:7:3: tls_interception.max_response_bytes: not in force yet: long answers are judged while they pass, whatever their size
+    pipelock.yaml:9:11: fetch_proxy.listen: the proxy is open to everyone who can reach this address; 127.0.0.1 keeps it local
+    pipelock.yaml:11:5: fetch_proxy.monitoring.max_url_length: not in force yet: targets are judged by the built-in bounds
+    pipelock.yaml:13:3: dlp: include_defaults: false without patterns: of all formats only those of the floor are looked for
+    pipelock.yaml:15:3: cross_request_detection.entropy_budget: not in force yet: pieces are judged by what they give together, not by how random they are
+    pipelock.yaml:17:9: no_proxy.list: * relays every connection unopened: nothing is scanned
     "#);
     assert_eq!(warnings("mode: strict\napi_allowlist: [a.example.com]\nenforce: true\n"), "");
 }

@@ -482,7 +482,9 @@ impl Failure {
     /// The answer tells a stable code and nothing else: addresses of private names are not the client's to learn.
     fn answer(&self, what: &str) -> Answer {
         let (status, code) = match self {
-            Self::Denied(reason @ DenyReason::TooManyConnections) => (StatusCode::SERVICE_UNAVAILABLE, reason.as_str()),
+            Self::Denied(reason @ (DenyReason::TooManyConnections | DenyReason::KillSwitch)) => {
+                (StatusCode::SERVICE_UNAVAILABLE, reason.as_str())
+            }
             Self::Denied(reason) => (StatusCode::FORBIDDEN, reason.as_str()),
             Self::Unauthenticated => (StatusCode::PROXY_AUTHENTICATION_REQUIRED, "proxy_authentication"),
             Self::Tls => (StatusCode::BAD_GATEWAY, "upstream_tls"),

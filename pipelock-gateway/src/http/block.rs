@@ -50,6 +50,8 @@ impl Blocked<'_> {
             "code": reason.as_str(),
             "message": said(self.verdict).1,
             "request_id": self.id.to_string(),
+            // The one key of pipelock.yaml that would let it pass, for whoever may change it.
+            "setting": reason.setting(),
         }})
         .to_string();
         response
@@ -82,7 +84,12 @@ pub(super) fn is_grpc(headers: &HeaderMap) -> bool {
 /// Source: gRPC over HTTP/2, "Responses" (`PERMISSION_DENIED` is 7, `UNAVAILABLE` 14).
 fn grpc(response: Builder, reason: BlockReason, message: &str) -> http::Result<Response<Full<Bytes>>> {
     let code = match reason {
-        BlockReason::Overloaded | BlockReason::UpstreamUnavailable | BlockReason::UpstreamTls => "14",
+        BlockReason::Overloaded
+        | BlockReason::UpstreamUnavailable
+        | BlockReason::UpstreamTls
+        | BlockReason::KillSwitch
+        | BlockReason::RateLimited
+        | BlockReason::DataBudget => "14",
         _ => "7",
     };
     response
@@ -115,7 +122,8 @@ pub(super) fn status(reason: BlockReason) -> StatusCode {
         BlockReason::AuthorityMismatch => StatusCode::MISDIRECTED_REQUEST,
         BlockReason::Framing => StatusCode::BAD_REQUEST,
         BlockReason::UpstreamTls | BlockReason::UpstreamUnavailable => StatusCode::BAD_GATEWAY,
-        BlockReason::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
+        BlockReason::Overloaded | BlockReason::KillSwitch => StatusCode::SERVICE_UNAVAILABLE,
+        BlockReason::RateLimited | BlockReason::DataBudget => StatusCode::TOO_MANY_REQUESTS,
         BlockReason::Secret
         | BlockReason::Injection
         | BlockReason::ToolPolicy
@@ -124,7 +132,9 @@ pub(super) fn status(reason: BlockReason) -> StatusCode {
         | BlockReason::ScanLimit
         | BlockReason::UpgradeUninspectable
         | BlockReason::NotInAllowlist
-        | BlockReason::DestinationDenied => StatusCode::FORBIDDEN,
+        | BlockReason::DestinationDenied
+        | BlockReason::SessionAnomaly
+        | BlockReason::SessionEscalated => StatusCode::FORBIDDEN,
     }
 }
 
@@ -145,6 +155,11 @@ fn explanation(reason: BlockReason) -> &'static str {
         BlockReason::UpstreamTls => "upstream certificate did not verify",
         BlockReason::UpstreamUnavailable => "upstream gave no usable response",
         BlockReason::Overloaded => "gateway is at its limit, try again",
+        BlockReason::KillSwitch => "the kill switch is on, everything is refused",
+        BlockReason::RateLimited => "too many requests to this domain in a minute",
+        BlockReason::DataBudget => "too many bytes to this domain in a minute",
+        BlockReason::SessionAnomaly => "session does what it never did",
+        BlockReason::SessionEscalated => "session has tried to leak too often",
     }
 }
 

@@ -123,6 +123,10 @@ pub enum DenyReason {
     ConnectSniMismatch,
     /// The workload speaks a protocol this gateway does not open, and the mode does not relay such.
     Opaque,
+    /// The kill switch is on: everything is refused.
+    KillSwitch,
+    /// `fetch_proxy.monitoring.blocklist` names the host.
+    Blocklisted,
 }
 
 impl DenyReason {
@@ -141,6 +145,8 @@ impl DenyReason {
             Self::TooManyConnections => "too_many_connections",
             Self::ConnectSniMismatch => "connect_sni_mismatch",
             Self::Opaque => "opaque",
+            Self::KillSwitch => "kill_switch",
+            Self::Blocklisted => "blocklisted",
         }
     }
 }

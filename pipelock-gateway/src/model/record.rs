@@ -143,3 +143,14 @@ impl WebSocketRecord {
         ]
     }
 }
+
+/// Something that is no connection and no request: the kill switch was flipped, a session grew suspicious.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EventRecord {
+    /// `info`, `warn` or `critical`.
+    pub level: &'static str,
+    /// What, as the reference names it.
+    pub event: &'static str,
+    /// More about it; values are cleaned before they are written.
+    pub fields: Vec<(&'static str, String)>,
+}

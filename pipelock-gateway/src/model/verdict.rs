@@ -59,9 +59,42 @@ pub enum BlockReason {
     UpstreamUnavailable,
     /// The gateway is at a limit of its own.
     Overloaded,
+    /// The kill switch is on: everything is refused.
+    KillSwitch,
+    /// Too many requests to this domain within a minute.
+    RateLimited,
+    /// Too many bytes to this domain within a minute.
+    DataBudget,
+    /// The session does what it never did, and `session_profiling` refuses that.
+    SessionAnomaly,
+    /// The session has leaked so often that everything of it is refused.
+    SessionEscalated,
 }
 
 impl BlockReason {
+    /// The one key of the configuration that would let such a message pass; none where no setting should, or can.
+    #[must_use]
+    pub fn setting(self) -> Option<&'static str> {
+        match self {
+            Self::Secret | Self::Injection | Self::ToolPolicy | Self::UrlShape => Some("suppress"),
+            Self::BodyTooLarge => Some("request_body_scanning.max_body_bytes"),
+            Self::NotInAllowlist => Some("api_allowlist"),
+            Self::DestinationDenied => Some("trusted_domains"),
+            Self::UpgradeUninspectable | Self::BodyUndecodable => Some("no_proxy.list"),
+            Self::UpstreamTls => Some("tls_interception.upstream_ca_files"),
+            Self::KillSwitch => Some("kill_switch"),
+            Self::RateLimited => Some("fetch_proxy.monitoring.max_requests_per_minute"),
+            Self::DataBudget => Some("fetch_proxy.monitoring.max_data_per_minute"),
+            Self::SessionAnomaly => Some("session_profiling.anomaly_action"),
+            Self::SessionEscalated => Some("adaptive_enforcement.levels"),
+            Self::ScanLimit
+            | Self::AuthorityMismatch
+            | Self::Framing
+            | Self::UpstreamUnavailable
+            | Self::Overloaded => None,
+        }
+    }
+
     /// The code in `X-Pipelock-Blocked`, in the body, in the audit record and in metrics.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -81,6 +114,11 @@ impl BlockReason {
             Self::UpstreamTls => "upstream_tls",
             Self::UpstreamUnavailable => "upstream_unavailable",
             Self::Overloaded => "overloaded",
+            Self::KillSwitch => "kill_switch",
+            Self::RateLimited => "rate_limited",
+            Self::DataBudget => "data_budget",
+            Self::SessionAnomaly => "session_anomaly",
+            Self::SessionEscalated => "session_escalated",
         }
     }
 }

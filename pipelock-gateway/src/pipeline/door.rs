@@ -178,7 +178,15 @@ impl Rules for Entrance {
     }
 
     fn admit(&self, host: &PeerName, _port: u16) -> Result<(), DenyReason> {
-        if self.0.live.pin().rules.admits_host(host) { Ok(()) } else { Err(DenyReason::NotInAllowlist) }
+        if self.0.control.kill.is_active() {
+            self.0.metrics().kill_switch_denied("connect");
+            return Err(DenyReason::KillSwitch);
+        }
+        let snapshot = self.0.live.pin();
+        if snapshot.verdict.enforce && snapshot.blocklist.matches(host) {
+            return Err(DenyReason::Blocklisted);
+        }
+        if snapshot.rules.admits_host(host) { Ok(()) } else { Err(DenyReason::NotInAllowlist) }
     }
 
     fn check_address(&self, host: &PeerName, address: SocketAddr) -> Result<(), DenyReason> {

@@ -65,6 +65,11 @@ impl Draft {
         self.front_door
     }
 
+    /// The address it came from; none when it was reported already.
+    pub(super) fn peer(&self) -> Option<SocketAddr> {
+        self.record.as_ref().map(|record| record.peer)
+    }
+
     pub(super) fn counts(&self) -> Arc<ByteCounts> {
         Arc::clone(&self.counts)
     }

@@ -13,8 +13,9 @@ use super::live::{LiveJudge, Question};
 use super::workloads::Sender;
 use super::{Downstream, Gateway, Snapshot, failed};
 use crate::connection::{Counted, reset};
-use crate::http::{self, BodyBudget, Exchange, Inspect, Io, Redial, RequestIds, Session};
-use crate::model::{Alpn, BlockReason, ConnectionEnd, HttpVersion, OriginalDst, PeerName, Side};
+use crate::control::Session;
+use crate::http::{self, BodyBudget, Exchange, Inspect, Io, Redial, RequestIds, Session as HttpSession};
+use crate::model::{Alpn, BlockReason, ConnectionEnd, HttpVersion, OriginalDst, PeerName, SessionKey, Side};
 use crate::report::metrics::{TlsIntercept, UpstreamError};
 use crate::sniff::ClientHello;
 use crate::tls::{self, Prefixed};
@@ -66,22 +67,26 @@ impl Gateway {
         let (offer, requester) = (hello.http_alpn(), draft.requester());
         let key_kind = tls::KeyKind::for_client(hello.accepts_ecdsa());
         let begun = Instant::now();
-        let (leg, upstream_error) =
-            match opener.upstream.for_requester(requester).connect(upstream, &name, &offer).await {
-                Ok(leg) => {
-                    metrics.tls_handshake(Side::Upstream, begun.elapsed());
-                    (Some(leg), None)
-                }
-                Err(error @ tls::Error::UpstreamCertificate { .. }) => {
-                    metrics.upstream_error(UpstreamError::Certificate);
-                    (None, Some(error))
-                }
-                Err(error) => {
-                    metrics.upstream_error(UpstreamError::Tls);
-                    reset(downstream.into_parts().1.into_inner());
-                    return failed(Side::Upstream, &error);
-                }
-            };
+        // Nothing more goes out while everything is refused, not even a handshake.
+        let killed = self.control.kill.is_active();
+        let connector = opener.upstream.for_requester(requester);
+        let connected = if killed { None } else { Some(connector.connect(upstream, &name, &offer).await) };
+        let (leg, upstream_error) = match connected {
+            None => (None, None),
+            Some(Ok(leg)) => {
+                metrics.tls_handshake(Side::Upstream, begun.elapsed());
+                (Some(leg), None)
+            }
+            Some(Err(error @ tls::Error::UpstreamCertificate { .. })) => {
+                metrics.upstream_error(UpstreamError::Certificate);
+                (None, Some(error))
+            }
+            Some(Err(error)) => {
+                metrics.upstream_error(UpstreamError::Tls);
+                reset(downstream.into_parts().1.into_inner());
+                return failed(Side::Upstream, &error);
+            }
+        };
         // Without an upstream there is nothing to mirror; the workload's own first choice carries the 502.
         let alpn = leg.as_ref().map_or_else(|| offer.first().copied(), |leg| leg.alpn);
         let (begun, minted) = (Instant::now(), opener.leaves.minted());
@@ -123,7 +128,8 @@ impl Gateway {
             }
             (None, error) => {
                 let session = self.session(draft, version, Scheme::Https, Some(name), None);
-                self.refuse_all(draft, BlockReason::UpstreamTls, session, downstream).await;
+                let reason = if killed { BlockReason::KillSwitch } else { BlockReason::UpstreamTls };
+                self.refuse_all(draft, reason, session, downstream).await;
                 error.map_or(ConnectionEnd::Closed, |error| failed(Side::Upstream, &error))
             }
         }
@@ -133,6 +139,10 @@ impl Gateway {
     pub(super) async fn intercept_http(&self, opening: Opening<'_>, version: HttpVersion) -> ConnectionEnd {
         let Opening { snapshot, draft, question, name, dst, downstream, upstream } = opening;
         let session = self.session(draft, version, Scheme::Http, name, Some(self.redial_tcp(dst)));
+        if self.control.kill.is_active() {
+            self.refuse_all(draft, BlockReason::KillSwitch, session, downstream).await;
+            return ConnectionEnd::Denied;
+        }
         self.serve_http((snapshot, question), draft, session, downstream, upstream).await
     }
 
@@ -181,23 +191,46 @@ impl Gateway {
         let judge = Arc::new(judge);
         let session = session.before(Arc::clone(&judge) as _, snapshot.limits);
         // Boxed: the HTTP state machines are tens of KiB that a relayed or refused connection must not carry.
-        let served = Box::pin(http::serve(downstream, upstream, session)).await;
+        let served = tokio::select! {
+            biased;
+            // Whatever is on its way ends where it is; what comes next is answered with 503.
+            () = self.control.kill.activated() => None,
+            served = Box::pin(http::serve(downstream, upstream, session)) => Some(served),
+        };
         draft.requests(judge.judged());
         match served {
-            Ok(_) => ConnectionEnd::Closed,
-            Err(error) => failed(error.side(), &error),
+            Some(Ok(_)) => ConnectionEnd::Closed,
+            Some(Err(error)) => failed(error.side(), &error),
+            None => failed(Side::Gateway, &io::Error::other("the kill switch was turned on")),
         }
     }
 
     /// What is remembered of who sends; waits for its environment to be read, where that has not been done yet.
     async fn sender(&self, snapshot: &Snapshot, draft: &Draft) -> Sender {
-        let Some(workload) = draft.workload() else { return Sender::unknown(Arc::clone(&self.workloads)) };
+        let session = self.session_of(snapshot, draft);
+        let Some(workload) = draft.workload() else {
+            return Sender { session, ..Sender::unknown(Arc::clone(&self.workloads)) };
+        };
         let known = self.workloads.of(workload);
         let secrets = match snapshot.min_env_secret_length {
             Some(length) => self.workloads.secrets(&known, workload, length, self.report.metrics()).await,
             None => Arc::default(),
         };
-        Sender { workloads: Arc::clone(&self.workloads), known: Some(known), secrets }
+        Sender { workloads: Arc::clone(&self.workloads), known: Some(known), secrets, session }
+    }
+
+    /// The session a connection belongs to, where sessions are watched.
+    fn session_of(&self, snapshot: &Snapshot, draft: &Draft) -> Option<Arc<Session>> {
+        if !snapshot.sessions.watches() {
+            return None;
+        }
+        let key = match draft.workload() {
+            Some(workload) => SessionKey::Workload(workload.cgroup),
+            None => SessionKey::Caller(draft.peer()?.ip()),
+        };
+        let session = self.control.sessions.of(key, &snapshot.sessions, Instant::now());
+        self.report.metrics().sessions_active(self.control.sessions.len());
+        Some(session)
     }
 
     /// Answers every request with a block: the upstream cannot be trusted, and a reset would only make clients retry.
@@ -208,7 +241,12 @@ impl Gateway {
         let (upstream, _held) = tokio::io::duplex(64 * 1024);
         let serving = Box::pin(http::serve(downstream, upstream, session));
         // Bounded, so that a client which keeps the connection notices when the upstream has been mended.
-        if let Ok(Err(error)) = tokio::time::timeout(REFUSAL_LIFETIME, serving).await {
+        let served = tokio::select! {
+            served = tokio::time::timeout(REFUSAL_LIFETIME, serving) => served,
+            // The next request is to be served as usual.
+            () = self.control.kill.released(), if reason == BlockReason::KillSwitch => return,
+        };
+        if let Ok(Err(error)) = served {
             tracing::debug!(
                 error = %crate::model::error_chain(&error),
                 "telling a workload that its upstream is not to be trusted"
@@ -269,7 +307,7 @@ impl Gateway {
     }
 }
 
-/// A [`Session`] without its judge.
+/// A [`HttpSession`] without its judge.
 struct Opened {
     exchange: Arc<Exchange>,
     budget: BodyBudget,
@@ -279,8 +317,8 @@ struct Opened {
 }
 
 impl Opened {
-    fn before(self, inspect: Arc<dyn Inspect>, limits: http::Limits) -> Session {
+    fn before(self, inspect: Arc<dyn Inspect>, limits: http::Limits) -> HttpSession {
         let Self { exchange, budget, ids, redial, shutdown } = self;
-        Session { exchange, inspect, limits, budget, ids, redial, shutdown }
+        HttpSession { exchange, inspect, limits, budget, ids, redial, shutdown }
     }
 }

@@ -4,6 +4,7 @@ mod events;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Instant, SystemTime};
 
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue};
@@ -13,8 +14,9 @@ use events::EventJudge;
 
 use super::snapshot::Snapshot;
 use super::workloads::Sender;
+use crate::control::Refused;
 use crate::http::{BodyInspect, Exchange, Inspect, Step};
-use crate::model::{Action, BlockReason, Finding, PeerName, RequestId, RequestRecord, Surface, Verdict};
+use crate::model::{Action, BlockReason, EventRecord, Finding, PeerName, RequestId, RequestRecord, Surface, Verdict};
 use crate::report::Report;
 use crate::scan::{Encoding, Fields, LiteralScan, Literals, Piece, Pieces, StreamOptions, StreamScan, Syntax};
 use crate::verdict::{self, Place};
@@ -42,6 +44,49 @@ impl Judge {
 }
 
 impl Scanner {
+    /// Leaves out what the operator knows to be harmless at this target.
+    fn without_suppressed(&self, mut findings: Vec<Finding>, target: &str) -> Vec<Finding> {
+        if !self.0.suppressions.is_empty() && !findings.is_empty() {
+            self.0.suppressions.retain(&mut findings, target, SystemTime::now());
+        }
+        findings
+    }
+
+    /// One verdict on what was found in a body or header fields of a request, where configuration may ask for warnings only.
+    fn fold_content(&self, findings: Vec<Finding>, target: &str) -> Verdict {
+        let mut verdict = self.0.fold(self.without_suppressed(findings, target));
+        if self.0.requests.warn_only {
+            verdict.action = verdict.action.min(Action::Warn);
+        }
+        verdict
+    }
+
+    /// Asks of who sends, before anything is looked at.
+    fn admit(&self, peer: &Peer) -> Verdict {
+        let Some(session) = self.1.session.as_ref().filter(|_| self.0.sessions.watches()) else {
+            return Verdict::allow();
+        };
+        match session.admit(&peer.said, &self.0.sessions, Instant::now()) {
+            Some(Refused { enforced: true, reason }) => verdict::refuse(self.0.verdict, reason),
+            Some(Refused { enforced: false, reason }) => {
+                Verdict { action: Action::Warn, reason: Some(reason), findings: Vec::new() }
+            }
+            None => Verdict::allow(),
+        }
+    }
+
+    /// A session that has lost its trust gets no warnings.
+    fn upgraded(&self, peer: &Peer, verdict: Verdict) -> Verdict {
+        let warned = verdict.action == Action::Warn && !verdict.findings.is_empty();
+        let session = self.1.session.as_ref().filter(|_| warned && self.0.sessions.adaptive);
+        match session {
+            Some(session) if session.upgrades(&peer.said, &self.0.sessions, Instant::now()) => {
+                verdict::escalate(self.0.verdict, verdict)
+            }
+            _ => verdict,
+        }
+    }
+
     /// The same for an answer, where configuration may ask for warnings only.
     fn fold_answer(&self, findings: Vec<Finding>) -> Verdict {
         self.soften_answer(self.0.fold(findings))
@@ -135,9 +180,17 @@ impl Scanner {
 impl Inspect for Judge {
     fn request_head(&self, exchange: &Exchange, _id: RequestId, head: &Parts) -> Verdict {
         let peer = Peer::of(exchange);
-        let (mut findings, exempt) = self.scanner.request_line_findings(&peer, head);
-        findings.extend(self.scanner.header_findings(&peer, &head.headers, Surface::RequestHeader));
-        let mut verdict = self.scanner.0.fold(findings);
+        let mut verdict = self.scanner.admit(&peer);
+        if verdict.is_block() {
+            return verdict;
+        }
+        let target = peer.target(exchange, head);
+        let (findings, exempt) = self.scanner.request_line_findings(&peer, head);
+        verdict.join(self.scanner.0.fold(self.scanner.without_suppressed(findings, &target)));
+        if self.scanner.0.requests.scan_headers {
+            let findings = self.scanner.header_findings(&peer, &head.headers, Surface::RequestHeader);
+            verdict.join(self.scanner.fold_content(findings, &target));
+        }
         verdict.join(Verdict { findings: exempt, ..Verdict::allow() });
         let query = head.uri.query().filter(|_| self.scanner.joins_pieces() && !verdict.is_block());
         let pieces = query.map_or_else(Vec::new, |query| {
@@ -147,11 +200,15 @@ impl Inspect for Judge {
         });
         let completed =
             self.scanner.completed(&peer, pieces).into_iter().map(|f| Finding { surface: Surface::Url, ..f });
-        self.scanner.join_pieces(verdict, completed.collect())
+        let verdict = self.scanner.join_pieces(verdict, completed.collect());
+        self.scanner.upgraded(&peer, verdict)
     }
 
     fn request_body(&self, exchange: &Exchange, _id: RequestId, head: &Parts) -> Box<dyn BodyInspect> {
         let open = |encoding| self.scanner.0.engine.stream(Surface::RequestBody, StreamOptions { encoding });
+        if !self.scanner.0.requests.enabled {
+            return Box::new(Unjudged);
+        }
         // The type is the workload's word, and a wrong one must not hide an escape: every body is read as JSON text, too,
         // which is harmless on other text, and what may be a form also as one.
         let form = head.headers.get_all(http::header::CONTENT_TYPE).iter().any(is_form);
@@ -167,7 +224,8 @@ impl Inspect for Judge {
         let fields = (!places.is_empty()).then(|| Fields::new(syntax, places));
         let pieces = self.scanner.joins_pieces().then(|| Pieces::new(syntax));
         let scanner = self.scanner.clone();
-        Box::new(BodyJudge { scanner, streams, known, fields, pieces, peer, found: 0, trailers: Vec::new() })
+        let target = peer.target(exchange, head);
+        Box::new(BodyJudge { scanner, streams, known, fields, pieces, peer, target, found: 0, trailers: Vec::new() })
     }
 
     fn response_body(
@@ -205,6 +263,25 @@ impl Inspect for Judge {
 
     fn exchange_done(&self, record: RequestRecord) {
         self.judged.fetch_add(1, Ordering::Relaxed);
+        let Scanner(snapshot, sender) = &self.scanner;
+        if let Some(session) = sender.session.as_ref().filter(|_| snapshot.sessions.watches()) {
+            let bytes = record.request_bytes.saturating_add(record.response_bytes);
+            let noted = session.ended(&record.host, bytes, &record.verdict, &snapshot.sessions, Instant::now());
+            if let Some(escalation) = noted.escalation {
+                let (from, to) = (escalation.from.as_str(), escalation.to.as_str());
+                self.report.metrics().session_escalated(from, to);
+                let fields = vec![
+                    ("session", noted.key.to_string()),
+                    ("from", from.to_owned()),
+                    ("to", to.to_owned()),
+                    ("request_id", record.id.to_string()),
+                ];
+                self.report.event(EventRecord { level: "warn", event: "adaptive_escalation", fields });
+            }
+            if record.verdict.reason == Some(BlockReason::SessionAnomaly) {
+                self.report.metrics().session_anomaly();
+            }
+        }
         self.report.request(record);
     }
 }
@@ -220,6 +297,8 @@ struct BodyJudge {
     /// What may be a part of a secret.
     pieces: Option<Pieces>,
     peer: Peer,
+    /// Where it goes, for what is suppressed there.
+    target: String,
     /// Matches at the last look; more of them are a reason to fold again.
     found: usize,
     trailers: Vec<Finding>,
@@ -251,7 +330,7 @@ impl BodyInspect for BodyJudge {
             // A body that streams on must stop now; one that is held loses nothing by it.
             let known = self.known.iter().flat_map(|known| known.so_far().to_vec());
             let so_far = self.streams.iter().flat_map(StreamScan::so_far).chain(known).collect();
-            if self.scanner.0.fold(self.leaks(so_far)).is_block() {
+            if self.scanner.fold_content(self.leaks(so_far), &self.target).is_block() {
                 return Step::Stop;
             }
         }
@@ -274,11 +353,26 @@ impl BodyInspect for BodyJudge {
         self.fields.iter_mut().for_each(Fields::finish);
         let mut findings = self.leaks(findings);
         findings.append(&mut self.trailers);
-        let verdict = self.scanner.0.fold(findings);
+        let verdict = self.scanner.fold_content(findings, &self.target);
         // What is stopped has not left, so it is no piece of anything.
         let pieces = self.pieces.take().filter(|_| !verdict.is_block()).map(Pieces::finish).unwrap_or_default();
         let completed = self.scanner.completed(&self.peer, pieces);
-        self.scanner.join_pieces(verdict, completed)
+        self.scanner.upgraded(&self.peer, self.scanner.join_pieces(verdict, completed))
+    }
+}
+
+/// A body that the configuration leaves unjudged.
+struct Unjudged;
+
+impl BodyInspect for Unjudged {
+    fn push(&mut self, _bytes: &[u8]) -> Step {
+        Step::Hold(0)
+    }
+
+    fn trailers(&mut self, _trailers: &HeaderMap) {}
+
+    fn finish(self: Box<Self>) -> Verdict {
+        Verdict::allow()
     }
 }
 
@@ -413,6 +507,17 @@ impl Peer {
 
     fn proven(&self) -> Option<&PeerName> {
         self.proven.as_ref()
+    }
+
+    /// Where a request goes, without the query. The host stands in it only when it is proven: what is harmless at one host must
+    /// not be excused at another by a name the workload made up.
+    fn target(&self, exchange: &Exchange, head: &Parts) -> String {
+        let host = match (&self.proven, exchange.original_dst) {
+            (Some(name), _) => name.to_string(),
+            (None, Some(dst)) => dst.ip().to_string(),
+            (None, None) => String::new(),
+        };
+        format!("{}://{host}{}", exchange.scheme, head.uri.path())
     }
 }
 

@@ -8,9 +8,14 @@ use std::time::SystemTime;
 
 use zeroize::Zeroizing;
 
-use crate::config::{Config, CredentialBindings, CrossRequest, DlpPattern, ForwardProxy, ResponseScanning};
+use crate::config::{
+    Config, CredentialBindings, CrossRequest, DlpPattern, ForwardProxy, KillSwitch, RequestBodyScanning,
+    ResponseScanning,
+};
 use crate::forward::{Access, Credentials};
-use crate::model::{Action, BoundRules, CANARY_RULE, DomainList, Finding, KNOWN_SECRET_RULE, PeerName, Verdict};
+use crate::model::{
+    Action, BoundRules, CANARY_RULE, DomainList, Finding, KNOWN_SECRET_RULE, PeerName, SessionPolicy, Verdict,
+};
 use crate::{http, policy, scan, tls, verdict};
 
 /// Rules, engine and TLS of one configuration.
@@ -39,6 +44,16 @@ pub struct Snapshot {
     pub access: Arc<Access>,
     /// What the MCP port asks.
     pub mcp: super::McpPolicy,
+    /// What becomes of what is found in requests.
+    pub requests: RequestBodyScanning,
+    /// Findings that are known and harmless.
+    pub suppressions: verdict::Suppressions,
+    /// The kill switch as the file has it.
+    pub kill_switch: KillSwitch,
+    /// What sessions are held to.
+    pub sessions: SessionPolicy,
+    /// Hosts that may not be reached.
+    pub blocklist: DomainList,
     /// Present exactly when TLS is opened.
     pub tls: Option<Opener>,
 }
@@ -208,6 +223,11 @@ impl Snapshot {
             limits: limits(config),
             access: Arc::new(access(&config.forward_proxy)?),
             mcp: super::McpPolicy::new(&config.mcp, config.response_scanning.warn_only),
+            requests: config.request_bodies,
+            suppressions: verdict::Suppressions::new(config.suppressions.clone()),
+            kill_switch: config.kill_switch.clone(),
+            sessions: config.sessions.clone(),
+            blocklist: config.fetch_proxy.blocklist.clone(),
             tls,
         })
     }
@@ -263,6 +283,7 @@ fn limits(config: &Config) -> http::Limits {
             idle: websocket.idle_timeout,
             max_age: websocket.max_connection,
         },
+        max_body_bytes: config.request_bodies.max_body_bytes,
         ..http::Limits::default()
     }
 }

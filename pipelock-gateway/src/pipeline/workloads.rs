@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use crate::capture::{Datapath, Process};
 use crate::config::CrossRequest;
+use crate::control::Session;
 use crate::model::{CgroupId, Workload};
 use crate::report::Metrics;
 use crate::report::metrics::EnvironmentRead;
@@ -39,12 +40,14 @@ pub(super) struct Sender {
     pub(super) known: Option<Arc<Known>>,
     /// What must not leave, as it was known when the connection began.
     pub(super) secrets: Arc<Literals>,
+    /// What is held against it.
+    pub(super) session: Option<Arc<Session>>,
 }
 
 impl Sender {
     /// Somebody of whom nothing is remembered.
     pub(super) fn unknown(workloads: Arc<Workloads>) -> Self {
-        Self { workloads, known: None, secrets: Arc::default() }
+        Self { workloads, known: None, secrets: Arc::default(), session: None }
     }
 }
 

@@ -20,7 +20,7 @@ use super::Error;
 use super::metrics::Metrics;
 use super::text::clean_in_place;
 use super::writer::{Line, Sink, Writer};
-use crate::model::{ConnectionEnd, ConnectionRecord, RequestRecord, Side};
+use crate::model::{ConnectionEnd, ConnectionRecord, EventRecord, RequestRecord, Side};
 
 /// Cuts, in bytes, so that the queue has a bound. A DNS name has 253 bytes and a port 6 more.
 const MAX_HOST_BYTES: usize = 259;
@@ -131,6 +131,15 @@ impl AuditLog {
         self.push(writer, Record::Request { record, findings_omitted });
     }
 
+    /// Records something else.
+    pub(super) fn event(&self, mut record: EventRecord) {
+        let Some(writer) = &self.writer else { return };
+        for (_, value) in &mut record.fields {
+            clean_in_place(value, MAX_DETAIL_BYTES);
+        }
+        self.push(writer, Record::Event(record));
+    }
+
     fn push(&self, writer: &Writer<Entry>, record: Record) {
         writer.push(Entry { time: Timestamp::now(), format: self.options.format, record: Box::new(record) });
     }
@@ -164,6 +173,7 @@ struct Entry {
 enum Record {
     Connection(ConnectionRecord),
     Request { record: RequestRecord, findings_omitted: usize },
+    Event(EventRecord),
 }
 
 impl Line for Entry {
@@ -174,6 +184,8 @@ impl Line for Entry {
             (Record::Request { record, findings_omitted }, AuditFormat::Json) => {
                 json::request(out, self.time, record, *findings_omitted);
             }
+            (Record::Event(record), AuditFormat::Json) => json::event(out, self.time, record),
+            (Record::Event(record), AuditFormat::Text) => plain::event(out, self.time, record),
             (Record::Request { record, .. }, AuditFormat::Text) => plain::request(out, self.time, record),
         }
         out.push(b'\n');

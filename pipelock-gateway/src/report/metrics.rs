@@ -91,6 +91,11 @@ struct Families {
     policy_cut: IntCounter,
     ca_not_after: IntGauge,
     ca_epoch: IntGauge,
+    kill_switch_active: IntGaugeVec,
+    kill_switch_denials: IntCounterVec,
+    sessions_active: IntGauge,
+    session_escalations: IntCounterVec,
+    session_anomalies: IntCounter,
     rules_seen: Mutex<HashSet<Arc<str>>>,
 }
 
@@ -323,6 +328,31 @@ impl Metrics {
                 "When the certificate that signs leaves ends, in seconds since 1970.",
             )?,
             ca_epoch: gauge(&r, "pipelock_ca_epoch", "How many authorities have signed leaves so far.")?,
+            kill_switch_active: add(
+                &r,
+                IntGaugeVec::new(
+                    Opts::new("pipelock_kill_switch_active", "1 while this source refuses everything."),
+                    &["source"],
+                )?,
+            )?,
+            kill_switch_denials: counters(
+                &r,
+                "pipelock_kill_switch_denials_total",
+                "What was refused because the kill switch was on.",
+                &["transport"],
+            )?,
+            sessions_active: gauge(&r, "pipelock_sessions_active", "Sessions remembered.")?,
+            session_escalations: counters(
+                &r,
+                "pipelock_session_escalations_total",
+                "Sessions that reached a higher level.",
+                &["from", "to"],
+            )?,
+            session_anomalies: counter(
+                &r,
+                "pipelock_session_anomalies_total",
+                "Requests that were unusual for their session.",
+            )?,
             rules_seen: Mutex::default(),
             registry: r,
         })))
@@ -379,6 +409,9 @@ impl Metrics {
             // A block without a reason is a defect of the judge; it must not vanish from this sum.
             let reason = record.verdict.reason.map_or("unknown", BlockReason::as_str);
             f.blocks.with_label_values(&[reason]).inc();
+            if record.verdict.reason == Some(BlockReason::KillSwitch) {
+                self.kill_switch_denied("request");
+            }
         }
         self.findings(&record.verdict);
         if let Some(counts) = &record.websocket {
@@ -503,6 +536,41 @@ impl Metrics {
     /// Counts records that were not written.
     pub fn records_lost(&self, cause: RecordLoss, records: u64) {
         self.0.records_lost.with_label_values(&[cause.as_str()]).inc_by(records);
+    }
+
+    /// Sets whether a source of the kill switch is on.
+    pub fn kill_switch(&self, source: &'static str, on: bool) {
+        self.0.kill_switch_active.with_label_values(&[source]).set(i64::from(on));
+    }
+
+    /// Whether any source of the kill switch is on.
+    #[must_use]
+    pub fn kill_switch_is_active(&self) -> bool {
+        let families = self.0.kill_switch_active.collect();
+        families
+            .iter()
+            .flat_map(prometheus::proto::MetricFamily::get_metric)
+            .any(|metric| metric.get_gauge().get_value() > 0.0)
+    }
+
+    /// Counts something that the kill switch refused.
+    pub fn kill_switch_denied(&self, transport: &'static str) {
+        self.0.kill_switch_denials.with_label_values(&[transport]).inc();
+    }
+
+    /// Sets how many sessions are remembered.
+    pub fn sessions_active(&self, sessions: usize) {
+        self.0.sessions_active.set(i64::try_from(sessions).unwrap_or(i64::MAX));
+    }
+
+    /// Counts a session that reached a higher level.
+    pub fn session_escalated(&self, from: &'static str, to: &'static str) {
+        self.0.session_escalations.with_label_values(&[from, to]).inc();
+    }
+
+    /// Counts a request that was unusual for its session.
+    pub fn session_anomaly(&self) {
+        self.0.session_anomalies.inc();
     }
 
     /// Counts an attempt to put a changed configuration in force; one that failed leaves what is in force stale.

@@ -14,6 +14,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("model", &[]),
     ("config", &["model"]),
     ("capture", &["model"]),
+    // State across connections; asked by the pipeline alone.
+    ("control", &["model"]),
     ("connection", &["model", "config", "capture"]),
     // Whom a runtime runs; what is done about it is decided where it is started, in `cli`.
     ("discovery", &["model"]),
@@ -37,6 +39,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "model",
             "config",
             "capture",
+            "control",
             "connection",
             "sniff",
             "policy",
@@ -60,6 +63,7 @@ const EVERYTHING: &[&str] = &[
     "model",
     "config",
     "capture",
+    "control",
     "connection",
     "discovery",
     "sniff",

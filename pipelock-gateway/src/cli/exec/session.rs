@@ -49,6 +49,7 @@ async fn serve(prepared: Prepared) -> anyhow::Result<u8> {
         let targets = serve::targets(&gateway, &kernel);
         targets.adopt(&spec, armed)?;
         serve::watch(&mut loops, &targets, &shutdown);
+        serve::watch_sentinel(&mut loops, &gateway, &shutdown);
         let admin = Arc::new(AdminState::new(serve::facts(&config, &gateway), report.metrics().clone()));
         serve::watch_kernel(&report, &kernel)?;
         serve::open_door(&mut door_task, &gateway, &admin, door, &shutdown)?;

@@ -2,34 +2,6 @@
 
 use crate::config::schema::{COUNT, HOSTS, Key, Kind, POSITIVE, TEXTS, WARN_BLOCK};
 
-pub(in crate::config) const REQUEST_BODY_SCANNING: Key = Key::new(
-    "request_body_scanning",
-    Kind::Map(&[
-        Key::new("enabled", Kind::Bool, "true", "Whether bodies are scanned."),
-        Key::new("action", WARN_BLOCK, "warn", "What becomes of a finding."),
-        Key::new("max_body_bytes", COUNT, "5242880", "Largest body."),
-        Key::new("scan_headers", Kind::Bool, "true", "Whether header fields are scanned."),
-        Key::new("header_mode", Kind::Words(&["sensitive", "all"]), "sensitive", "Which."),
-        Key::new("sensitive_headers", TEXTS, "[]", "Those of mode sensitive."),
-        Key::new("ignore_headers", TEXTS, "[]", "Those left out of mode all."),
-    ]),
-    "",
-    "Bodies and header fields of requests.",
-)
-.not_yet("bodies up to 5 MiB and all header fields are scanned, and the mode decides what becomes of a finding");
-
-pub(in crate::config) const SUPPRESS: Key = Key::new(
-    "suppress",
-    Kind::List(&Kind::Map(&[
-        Key::new("rule", Kind::Text, "", "The rule. Required."),
-        Key::new("path", Kind::Text, "", "Where. Required."),
-        Key::new("reason", Kind::Text, "", "Why."),
-    ])),
-    "[]",
-    "Findings that are known and harmless.",
-)
-.not_yet("nothing is suppressed");
-
 pub(in crate::config) const SEED_PHRASES: Key = Key::new(
     "seed_phrase_detection",
     Kind::Map(&[

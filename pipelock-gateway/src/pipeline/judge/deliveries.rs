@@ -34,6 +34,7 @@ fn sender(environ: &[&str]) -> Sender {
         workloads: Arc::new(Workloads::new(Arc::new(FakeDatapath::new()))),
         known: Some(Arc::new(Known::default())),
         secrets: Arc::new(Literals::compile(literals)),
+        session: None,
     }
 }
 

@@ -11,7 +11,8 @@ use serde::{Serialize, Serializer};
 
 use super::{connection_end, connection_level, end_detail, request_event, request_level, rfc3339};
 use crate::model::{
-    ConnectionRecord, Finding, HttpVersion, OriginalDst, Protocol, RequestRecord, Side, WebSocketRecord, Workload,
+    ConnectionRecord, EventRecord, Finding, HttpVersion, OriginalDst, Protocol, RequestRecord, Side, WebSocketRecord,
+    Workload,
 };
 use crate::report::text::clean;
 
@@ -66,6 +67,9 @@ struct RequestLine<'a> {
     status: Option<u16>,
     action: &'static str,
     reason: Option<&'static str>,
+    /// The key of the configuration that would let it pass.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    setting: Option<&'static str>,
     findings: Vec<FindingObject<'a>>,
     #[serde(skip_serializing_if = "is_zero")]
     findings_omitted: usize,
@@ -86,6 +90,16 @@ struct WebSocketObject {
     messages_up: u64,
     messages_down: u64,
     closed_with: Option<u16>,
+}
+
+#[derive(Serialize)]
+struct EventLine<'a> {
+    time: String,
+    level: &'static str,
+    component: &'static str,
+    event: &'static str,
+    #[serde(flatten)]
+    fields: std::collections::BTreeMap<&'static str, &'a str>,
 }
 
 #[derive(Serialize)]
@@ -173,6 +187,11 @@ pub(super) fn request(out: &mut Vec<u8>, time: Timestamp, record: &RequestRecord
             status: record.status,
             action: record.verdict.action.as_str(),
             reason: record.verdict.reason.map(crate::model::BlockReason::as_str),
+            setting: record
+                .verdict
+                .reason
+                .filter(|_| record.verdict.is_block())
+                .and_then(crate::model::BlockReason::setting),
             findings: record.verdict.findings.iter().map(finding).collect(),
             findings_omitted,
             request_bytes: record.request_bytes,
@@ -194,6 +213,17 @@ fn websocket(counts: WebSocketRecord) -> WebSocketObject {
         messages_down: counts.messages_down,
         closed_with: counts.closed_with,
     }
+}
+
+pub(super) fn event(out: &mut Vec<u8>, time: Timestamp, record: &EventRecord) {
+    let line = EventLine {
+        time: rfc3339(time),
+        level: record.level,
+        component: COMPONENT,
+        event: record.event,
+        fields: record.fields.iter().map(|(name, value)| (*name, value.as_str())).collect(),
+    };
+    append(out, &line);
 }
 
 fn workload(workload: &Workload) -> WorkloadObject<'_> {

@@ -8,7 +8,7 @@ use std::io::Write;
 use jiff::Timestamp;
 
 use super::{connection_end, connection_level, end_detail, request_event, request_level, rfc3339};
-use crate::model::{ConnectionRecord, Protocol, RequestRecord, Workload};
+use crate::model::{ConnectionRecord, EventRecord, Protocol, RequestRecord, Workload};
 use crate::report::text::clean;
 
 /// As in the summary line, more would not be read.
@@ -82,6 +82,13 @@ pub(super) fn request(out: &mut Vec<u8>, time: Timestamp, record: &RequestRecord
         if let Some(code) = counts.closed_with {
             let _ = write!(out, " ws_closed_with={code}");
         }
+    }
+}
+
+pub(super) fn event(out: &mut Vec<u8>, time: Timestamp, record: &EventRecord) {
+    let _ = write!(out, "{} {} {}", rfc3339(time), record.level, record.event);
+    for (name, value) in &record.fields {
+        let _ = write!(out, " {name}={value:?}");
     }
 }
 
