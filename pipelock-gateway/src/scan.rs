@@ -16,6 +16,7 @@ mod catalogue;
 mod context;
 mod cost;
 mod decode;
+mod deep;
 mod disguise;
 mod engine;
 mod environment;
@@ -44,6 +45,7 @@ mod tools;
 mod url;
 mod validate;
 mod window;
+mod wiped;
 
 pub use catalogue::{RuleFacts, RuleFinder, catalogue, is_floor_rule, keeps_promise, reaction};
 pub use cost::{Probe, probes};

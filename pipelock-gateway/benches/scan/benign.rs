@@ -19,6 +19,7 @@ const SENTENCES: [&str; 8] = [
 /// `size` bytes of it.
 pub(crate) fn benign(size: usize) -> Vec<u8> {
     let mut text = String::with_capacity(size + 512);
+    text.push_str("{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"");
     // Xorshift64: repeatable, and good enough to look random.
     let mut seed = 0x9e37_79b9_7f4a_7c15_u64;
     let mut next = move |below: u64| {

@@ -36,7 +36,7 @@ pub(super) struct Run {
 }
 
 /// Judges the digits in `groups`: groups joined by single blanks, dashes or dots, of which the last ends at `groups.end` and
-/// is followed by no digit. Called once for each group that ends something of eight bytes or more; the chain may go on
+/// is followed by no digit. Called once for each group that ends something of seven bytes or more; the chain may go on
 /// behind, and it may have begun before `groups.start` when it is longer than [`LONGEST_CHAIN`].
 pub(super) fn digits(text: &[u8], groups: Range<usize>, report: &mut impl FnMut(Run)) {
     social_security(text, groups.end, report);

@@ -7,8 +7,9 @@
 
 mod parse;
 
-use zeroize::{Zeroize as _, Zeroizing};
+use zeroize::Zeroize as _;
 
+use super::wiped::Wiped;
 use parse::{Parsed, parse_any, parse_json, parse_percent};
 
 /// Longest escape: a surrogate pair, `\uD83D\uDE00`.
@@ -68,7 +69,7 @@ pub(super) enum Escapes {
 /// any stretch is its length in raw bytes.
 #[derive(Debug)]
 pub(super) struct Decoded {
-    pub(super) bytes: Zeroizing<Vec<u8>>,
+    pub(super) bytes: Wiped,
     pub(super) raw_lengths: Vec<RawLength>,
     /// Whether any byte is not what it was, or does not stand for one.
     pub(super) changed: bool,
@@ -78,7 +79,7 @@ impl Decoded {
     /// Reserves room for what a slice of `slice` bytes can decode to: growing would leave copies behind in freed memory.
     pub(super) fn for_slices(slice: usize) -> Self {
         let room = slice + 2 * LONGEST;
-        Self { bytes: Zeroizing::new(Vec::with_capacity(room)), raw_lengths: Vec::with_capacity(room), changed: false }
+        Self { bytes: Wiped::with_capacity(room), raw_lengths: Vec::with_capacity(room), changed: false }
     }
 
     /// Adds bytes that stand for themselves.
@@ -170,7 +171,10 @@ impl Decoder {
                 out.plain(before);
                 self.taken += before.len() as u64;
                 raw = rest;
-                if let Some((&introducer, rest)) = raw.split_first() {
+                if let Some(parsed) = self.at_once(raw) {
+                    let used = self.pass(parsed, raw, None, out);
+                    raw = raw.get(used..).unwrap_or_default();
+                } else if let Some((&introducer, rest)) = raw.split_first() {
                     self.hold(introducer, RawLength::ONE);
                     raw = rest;
                     self.resolve(out, false);
@@ -192,6 +196,13 @@ impl Decoder {
             let (before_raw, rest_raw) = raw.split_at(plain.min(raw.len()));
             out.copy(before, before_raw);
             self.taken += before.len() as u64;
+            if self.held_len == 0
+                && let Some(parsed) = self.at_once(rest)
+            {
+                let used = self.pass(parsed, rest, Some(rest_raw), out);
+                (bytes, raw) = (rest.get(used..).unwrap_or_default(), rest_raw.get(used..).unwrap_or_default());
+                continue;
+            }
             let (Some((&next, after)), Some((&length, after_raw))) = (rest.split_first(), rest_raw.split_first())
             else {
                 return;
@@ -205,6 +216,59 @@ impl Decoder {
     /// The input is complete: an open escape is none.
     pub(super) fn finish(&mut self, out: &mut Decoded) {
         self.resolve(out, true);
+    }
+
+    /// Whether anything in `bytes` is an escape, or may turn out to be one.
+    pub(super) fn may_undo(&self, bytes: &[u8]) -> bool {
+        let mut rest = bytes;
+        while let Some(at) = self.introducer(rest) {
+            rest = rest.get(at..).unwrap_or_default();
+            match self.at_once(rest) {
+                Some(Parsed::Verbatim(used)) => rest = rest.get(used..).unwrap_or_default(),
+                _ => return true,
+            }
+        }
+        false
+    }
+
+    /// What stands at the beginning of `bytes`, which is not empty, when that can be told from what is there.
+    fn at_once(&self, bytes: &[u8]) -> Option<Parsed> {
+        let longest = bytes.get(..LONGEST).unwrap_or(bytes);
+        let parsed = match self.escapes {
+            _ if longest.is_empty() => return None,
+            Escapes::Json => parse_json(longest, false),
+            Escapes::Percent => parse_percent(longest),
+            Escapes::Any => parse_any(longest, false),
+        };
+        match parsed {
+            Parsed::Incomplete if longest.len() < LONGEST => None,
+            Parsed::Incomplete => Some(Parsed::Verbatim(1)),
+            parsed => Some(parsed),
+        }
+    }
+
+    /// Emits what stands at the beginning of `bytes`; answers how many of them that takes.
+    fn pass(&mut self, parsed: Parsed, bytes: &[u8], raw: Option<&[RawLength]>, out: &mut Decoded) -> usize {
+        let raw_of = |used: usize| raw.map_or(used, |raw| raw_len(raw.iter().take(used)));
+        let used = match parsed {
+            Parsed::Incomplete => 1,
+            Parsed::Verbatim(used) | Parsed::Character(_, used) | Parsed::Byte(_, used) => used.clamp(1, bytes.len()),
+        };
+        self.taken += used as u64;
+        match parsed {
+            Parsed::Incomplete | Parsed::Verbatim(_) => match raw {
+                None => out.plain(bytes.get(..used).unwrap_or_default()),
+                Some(raw) => {
+                    out.copy(bytes.get(..used).unwrap_or_default(), raw.get(..used).unwrap_or_default());
+                }
+            },
+            Parsed::Character(character, _) => {
+                self.hide(self.taken);
+                out.escape(character.encode_utf8(&mut [0; 4]).as_bytes(), raw_of(used));
+            }
+            Parsed::Byte(byte, _) => out.escape(&[byte], raw_of(used)),
+        }
+        used
     }
 
     fn hold(&mut self, byte: u8, raw: RawLength) {
@@ -232,7 +296,7 @@ impl Decoder {
                 Parsed::Incomplete => self.verbatim(1, out),
                 Parsed::Verbatim(used) => self.verbatim(used, out),
                 Parsed::Character(character, used) => {
-                    self.hide();
+                    self.hide(self.taken - (self.held_len - used.min(self.held_len)) as u64);
                     self.escape(character.encode_utf8(&mut [0; 4]).as_bytes(), used, out)
                 }
                 Parsed::Byte(byte, used) => self.escape(&[byte], used, out),
@@ -255,8 +319,9 @@ impl Decoder {
         used
     }
 
-    fn hide(&mut self) {
-        let stretch = self.taken.saturating_sub(1) / STRETCH * STRETCH;
+    /// Marks the stretch in which an escape for a letter ends, just before `end`.
+    fn hide(&mut self, end: u64) {
+        let stretch = end.saturating_sub(1) / STRETCH * STRETCH;
         if self.hidden.last() != Some(&stretch) {
             self.hidden.push(stretch);
         }

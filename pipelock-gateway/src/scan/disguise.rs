@@ -13,11 +13,12 @@ mod tests;
 use std::ops::Range;
 use std::sync::Arc;
 
-use zeroize::Zeroizing;
+use super::wiped::Wiped;
 
 use self::codecs::Attempt;
 use self::pieces::Pieces;
-use super::engine::RuleSet;
+use super::deep::Way;
+use super::engine::{RuleSet, sign};
 use super::hyperscan::{Fed, Hits};
 use super::injection::squash;
 use super::normalize::fold;
@@ -50,7 +51,7 @@ const AGAIN_PER_BYTE: u64 = 4;
 const AGAIN: u64 = 64 << 10;
 
 /// Hits of the matcher before a disguise that are let pass.
-const CONTEXT_HITS: usize = 8;
+const CONTEXT_HITS: usize = 32;
 
 /// What some bytes were found under.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -166,7 +167,8 @@ impl Disguises {
     pub(super) fn search(&mut self, set: &Arc<RuleSet>, surface: Surface, text: Kept<'_>, out: &mut Vec<Unmasked>) {
         let end = text.first + text.bytes.len() as u64;
         let left = (AGAIN + AGAIN_PER_BYTE * end).saturating_sub(self.again);
-        let mut search = Search { set, surface, masks: self.masks, text, left, exhausted: false, out };
+        let room = Wiped::default();
+        let mut search = Search { set, surface, masks: self.masks, text, left, exhausted: false, room, out };
         while let Some(run) = self.next_run(text) {
             search.run(&run, &mut self.reversed);
         }
@@ -187,6 +189,9 @@ impl Disguises {
     fn next_run(&mut self, text: Kept<'_>) -> Option<Run> {
         let bytes = text.bytes;
         let mut begin = text.index(self.at);
+        if !self.inside {
+            begin = runs::next_token(bytes, begin, SHORTEST);
+        }
         loop {
             let probe = begin + SHORTEST - 1;
             let Some(stretch) = bytes.get(begin..=probe) else { break };
@@ -276,6 +281,8 @@ struct Search<'a> {
     /// Bytes that may still be scanned again; whether there was not enough once.
     left: u64,
     exhausted: bool,
+    /// Where guesses are decoded.
+    room: Wiped,
     out: &'a mut Vec<Unmasked>,
 }
 
@@ -286,9 +293,11 @@ impl Search<'_> {
         if token.len() < WORDY && is_word(token) {
             return;
         }
+        let wrapped = memchr::memchr(b'\n', token).is_some();
         // A line of such a length and the next one need not belong together.
         let mut lines = token.split(|byte| matches!(byte, b'\r' | b'\n')).filter(|line| !line.is_empty());
-        if let (Some(first), Some(second), None) = (lines.next(), lines.next(), lines.next())
+        if wrapped
+            && let (Some(first), Some(second), None) = (lines.next(), lines.next(), lines.next())
             && !run.continued
             && !run.goes_on
         {
@@ -299,16 +308,18 @@ impl Search<'_> {
                 }
             }
         }
-        let unwrapped: Zeroizing<Vec<u8>>;
-        let wrapped = token.contains(&b'\n');
+        let unwrapped: Wiped;
         let token = if wrapped {
-            unwrapped = Zeroizing::new(token.iter().copied().filter(|&byte| in_run(byte)).collect());
+            unwrapped = Wiped::collect(token.len(), token.iter().copied().filter(|&byte| in_run(byte)));
             &unwrapped
         } else {
             token
         };
         let mut decoded = Vec::new();
-        codecs::attempts(token, run.continued, |attempt| decoded.push(attempt));
+        if self.room.capacity() == 0 {
+            self.room = Wiped::with_capacity(LOOK);
+        }
+        codecs::attempts(token, run.continued, &mut self.room, |attempt| decoded.push(attempt));
         let any = !decoded.is_empty();
         for Attempt { bytes } in decoded {
             self.scan(&run.range, &bytes, View::Decoded);
@@ -339,7 +350,7 @@ impl Search<'_> {
         let after = self.text.get(run.end..self.text.bytes.len().min(run.end + WORD));
         let end = run.end + after.iter().take_while(|&&byte| in_word(byte)).count();
         *reversed = self.text.first + end as u64;
-        let backward: Zeroizing<Vec<u8>> = Zeroizing::new(self.text.get(start..end).iter().rev().copied().collect());
+        let backward = Wiped::collect(end - start, self.text.get(start..end).iter().rev().copied());
         self.scan(&(start..end), &backward, View::Reversed);
     }
 
@@ -395,14 +406,15 @@ impl Search<'_> {
         // The first piece of what was joined stands before it.
         let glued = context.iter().rev().take_while(|&&byte| in_word(byte)).count();
         let begin = context.get(context.len() - glued..).unwrap_or_default();
-        let whole: Zeroizing<Vec<u8>> = Zeroizing::new([begin, plain].concat());
+        let whole = Wiped::concat(&[begin, plain]);
         let tokens = || whole.split(|&byte| !in_run(byte)).filter(|token| token.len() >= SHORTEST);
         let mut further = false;
+        let mut room = Wiped::with_capacity(whole.len());
         for token in tokens().filter(|token| token.len() >= WORDY || !is_word(token)) {
-            codecs::attempts(token, false, |_| further = true);
+            codecs::attempts(token, false, &mut room, |_| further = true);
         }
         if !further && !masks.reversed && !is_answer(self.surface) && tokens().any(may_be_reversed) {
-            let backward: Zeroizing<Vec<u8>> = Zeroizing::new(whole.iter().rev().copied().collect());
+            let backward = Wiped::collect(whole.len(), whole.iter().rev().copied());
             further = self.is_hit(context, &backward) || self.is_run(context, &backward);
         }
         further
@@ -410,12 +422,28 @@ impl Search<'_> {
 
     /// Whether the matcher hits in `plain`.
     fn is_hit(&self, context: &[u8], plain: &[u8]) -> bool {
-        let database = if is_answer(self.surface) { &self.set.floor } else { &self.set.text };
+        let answer = is_answer(self.surface);
+        let searched = self.set.searched(answer);
+        let text = Wiped::concat(&[context, plain]);
         let mut hits = Hits::with_capacity(CONTEXT_HITS);
-        let mut stream = self.set.generation.open(database);
-        let before = stream.feed(context, &mut hits);
-        hits.clear(1);
-        before != Fed::All || stream.feed(plain, &mut hits) != Fed::All || !hits.as_slice().is_empty()
+        let mut stream = self.set.generation.open(&searched.database);
+        if stream.feed(&text, &mut hits) != Fed::All {
+            return true;
+        }
+        let mut promising = false;
+        for hit in hits.as_slice() {
+            let end = usize::try_from(hit.end).unwrap_or(usize::MAX);
+            match searched.rule(hit.expression).map(sign) {
+                Some(Some(sign)) => promising |= (sign.is_promising)(&text, end),
+                _ if end > context.len() => return true,
+                _ => {}
+            }
+        }
+        let mut any = false;
+        if promising {
+            self.set.dig(Way::Sign, answer, &text, |end, _| any |= end > context.len());
+        }
+        any
     }
 
     /// Whether `plain` may hold an order to a model.
@@ -423,7 +451,7 @@ impl Search<'_> {
         if !reads_language(self.surface) {
             return false;
         }
-        let folded = Zeroizing::new(fold(&[context, plain].concat()));
+        let folded = Wiped::from(fold(&Wiped::concat(&[context, plain])));
         let mut hits = Hits::with_capacity(1);
         let mut stream = self.set.generation.open(&self.set.language);
         let fed = stream.feed(&folded, &mut hits);
@@ -435,10 +463,12 @@ impl Search<'_> {
         if is_answer(self.surface) {
             return false;
         }
-        let text: Zeroizing<Vec<u8>> = Zeroizing::new([context, plain].concat());
+        let text = Wiped::concat(&[context, plain]);
         let window = context.len()..text.len();
         let mut any = false;
-        runs::scan(&text, window.clone(), |_| any = true);
+        let pointed = std::cell::Cell::new(false);
+        runs::scan_and_point(&text, window.clone(), |_| any = true, |_, _| pointed.set(true));
+        any |= pointed.get();
         if !any {
             seed::scan(&text, window, &mut |_| any = true);
         }

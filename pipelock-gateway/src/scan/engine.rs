@@ -10,7 +10,8 @@ use regex::bytes::{Regex, RegexBuilder};
 
 use super::base64_run::BASE64_BEHIND;
 use super::candidates;
-use super::hyperscan::{self, Database, Expression, Generation, Width};
+use super::deep::{self, SIGNS, Way};
+use super::hyperscan::{self, Database, Expression, Fed, Generation, Hits, Width};
 use super::injection;
 use super::rules::{self, Begin, Class, Judge, LOOK_AHEAD, LOOK_BEHIND, Lane, Left, RunKind, Tail};
 use super::stream::{Encoding, StreamOptions, StreamScan};
@@ -187,19 +188,67 @@ impl Finder {
 /// Everything a scan needs of its rule set.
 pub(super) struct RuleSet {
     pub(super) generation: Arc<Generation>,
-    pub(super) text: Arc<Database>,
+    pub(super) text: Searched,
     /// The triggers of [`super::injection`], for folded text and for text without blanks.
     pub(super) language: Arc<Database>,
     pub(super) squashed: Arc<Database>,
     /// The expressions of the first rules, which are the floor: the only ones that apply to answers, too.
-    pub(super) floor: Arc<Database>,
-    /// Those with an expression first, in the order of the database; then the others.
+    pub(super) floor: Searched,
+    /// How many they are.
+    pub(super) floor_rules: u16,
+    /// What is matched only where something points to it, for each [`Way`].
+    pub(super) deep: [Searched; deep::WAYS],
+    /// Those with an expression first; then the others.
     pub(super) rules: Box<[Rule]>,
     /// View bytes before a not yet reported match that may belong to it.
     pub(super) reach: usize,
 }
 
+/// A database of secrets, and for each of its expressions the rule, or the sign.
+pub(super) struct Searched {
+    pub(super) database: Arc<Database>,
+    pub(super) rules: Box<[u16]>,
+}
+
+impl Searched {
+    /// What the database's expression belongs to.
+    pub(super) fn rule(&self, expression: u32) -> Option<u16> {
+        self.rules.get(usize::try_from(expression).ok()?).copied()
+    }
+}
+
+/// Numbers from here on are those of [`SIGNS`], not of rules.
+const FIRST_SIGN: u16 = u16::MAX - 1024;
+
+/// The sign that a number stands for which is no rule's.
+pub(super) fn sign(rule: u16) -> Option<&'static deep::Sign> {
+    SIGNS.get(usize::from(rule.checked_sub(FIRST_SIGN)?))
+}
+
 impl RuleSet {
+    /// The database of secrets for what goes out, or for answers.
+    pub(super) fn searched(&self, answer: bool) -> &Searched {
+        if answer { &self.floor } else { &self.text }
+    }
+
+    /// What is matched in depth in `text` behind signs that came this way, each by its end and its rule.
+    pub(super) fn dig(&self, way: Way, answer: bool, text: &[u8], mut take: impl FnMut(usize, u16)) {
+        let Some(searched) = self.deep.get(way as usize) else { return };
+        let mut hits = Hits::with_capacity(DEEP_HITS);
+        let mut stream = self.generation.open(&searched.database);
+        if stream.feed(text, &mut hits) == Fed::All {
+            // What ends with the stretch is decided by now; there is no more room than there was.
+            let _ = stream.finish(&mut hits);
+        }
+        for hit in hits.as_slice() {
+            if let (Some(rule), Ok(end)) = (searched.rule(hit.expression), usize::try_from(hit.end))
+                && (!answer || rule < self.floor_rules)
+            {
+                take(end, rule);
+            }
+        }
+    }
+
     /// The rule of the run lane that looks for `kind`, unless it is switched off.
     pub(super) fn run_rule(&self, kind: RunKind) -> Option<u16> {
         let place = self.rules.iter().position(|rule| matches!(rule.finder, Finder::Run(run) if run == kind))?;
@@ -288,6 +337,8 @@ impl Engine {
 #[derive(Default)]
 struct Loading {
     expressions: Vec<Expression>,
+    /// Which of them are matched only where something points to them.
+    ways: Vec<Option<Way>>,
     /// How many of them belong to the floor.
     floor: usize,
     triggers: Vec<Rule>,
@@ -309,6 +360,7 @@ impl Loading {
                 let expression = Expression { source: words.expression.to_owned(), caseless: false };
                 bounded_width(rule.name, &expression)?;
                 self.expressions.push(expression);
+                self.ways.push(deep::way_to(rule.name));
                 let finder = Finder::Words(words.judge);
                 self.triggers.push(Rule { name: rule.name.into(), severity: rule.severity, finder });
                 return Ok(());
@@ -326,6 +378,7 @@ impl Loading {
         let check = trigger.check.or(Some(validate::genuine));
         let short_prefix = prefix_length(trigger.expression) < TELLING_PREFIX;
         let confirm = Confirm { start, left: trigger.left, tail: trigger.tail, check, short_prefix };
+        self.ways.push(deep::way_to(rule.name));
         self.trigger(rule.name, rule.severity, expression, confirm);
         Ok(())
     }
@@ -340,6 +393,7 @@ impl Loading {
         let start = Start::Search { regex: searcher(&rule.name, &expression)?, min, max };
         let check = rule.validator.map(check_of);
         let confirm = Confirm { start, left: Left::Any, tail: Tail::Exact(Class::Nothing), check, short_prefix: false };
+        self.ways.push(None);
         self.trigger(&rule.name, rule.severity, expression, confirm);
         Ok(())
     }
@@ -351,18 +405,36 @@ impl Loading {
 
     fn finish(self) -> Result<Engine, Error> {
         let rules: Box<[Rule]> = self.triggers.into_iter().chain(self.others).collect();
-        if rules.len() > usize::from(u16::MAX) {
+        if rules.len() > usize::from(FIRST_SIGN) {
             return Err(Error::TooMany(rules.len()));
         }
-        let floor = self.expressions.get(..self.floor).unwrap_or_default();
-        let (language, squashed) = (injection::expressions(), injection::squashed_expressions());
-        let generation =
-            Generation::compile(&[&self.expressions, floor, language, squashed]).map_err(Error::Matcher)?;
+        let floor_rules = u16::try_from(self.floor).map_err(|_| Error::TooMany(self.floor))?;
+        let numbered = || (0u16..).zip(&self.expressions).zip(&self.ways);
+        let list = |wanted: &dyn Fn(u16, Option<Way>) -> bool, signs: &dyn Fn(&deep::Sign) -> bool| {
+            let rules = numbered().filter(|((rule, _), way)| wanted(*rule, **way));
+            let rules = rules.map(|((rule, expression), _)| (rule, expression.clone()));
+            let signs = (FIRST_SIGN..).zip(SIGNS).filter(|(_, sign)| signs(sign));
+            rules.chain(signs.map(|(number, sign)| (number, sign.expression()))).unzip()
+        };
+        let secrets: [(Vec<u16>, Vec<Expression>); 5] = [
+            list(&|_, way| way.is_none(), &|_| true),
+            list(&|rule, way| rule < floor_rules && way.is_none(), &|sign| sign.floor),
+            list(&|_, way| way == Some(Way::Sign), &|_| false),
+            list(&|_, way| way == Some(Way::Number), &|_| false),
+            list(&|_, way| way == Some(Way::Token), &|_| false),
+        ];
+        let mut sets: Vec<&[Expression]> = secrets.iter().map(|(_, expressions)| expressions.as_slice()).collect();
+        sets.extend([injection::expressions(), injection::squashed_expressions()]);
+        let generation = Generation::compile(&sets).map_err(Error::Matcher)?;
         let database = |place| match generation.database(place) {
             Some(database) => Ok(Arc::clone(database)),
             None => Err(Error::Matcher(hyperscan::Error::SelfTest { database: place })),
         };
-        let (text, floor, language, squashed) = (database(0)?, database(1)?, database(2)?, database(3)?);
+        let (language, squashed) = (database(5)?, database(6)?);
+        let [text, floor, sign, number, token] = secrets.map(|(rules, _)| rules.into_boxed_slice());
+        let searched = |place, rules| Ok(Searched { database: database(place)?, rules });
+        let (text, floor) = (searched(0, text)?, searched(1, floor)?);
+        let deep = [searched(2, sign)?, searched(3, number)?, searched(4, token)?];
         let reach = rules.iter().filter_map(|rule| rule.finder.confirm()).map(|confirm| confirm.start.reach() as usize);
         // A run is decided AHEAD bytes late; it may have begun its own length before that.
         let reach = reach.max().unwrap_or_default().max(candidates::AHEAD + candidates::BEHIND);
@@ -371,9 +443,13 @@ impl Loading {
         let in_base64 =
             in_base64.map(|confirm| confirm.start.width() as usize + BASE64_BEHIND).max().unwrap_or_default();
         let reach = reach.max(LOOK_AHEAD + LOOK_BEHIND).max(in_base64);
-        Ok(Engine { set: Arc::new(RuleSet { generation, text, language, squashed, floor, rules, reach }) })
+        let set = RuleSet { generation, text, language, squashed, floor, floor_rules, deep, rules, reach };
+        Ok(Engine { set: Arc::new(set) })
     }
 }
+
+/// Hits in a stretch of some hundred bytes, more than any has.
+const DEEP_HITS: usize = 512;
 
 /// A prefix of fewer letters than this occurs by chance in a few megabytes of base64.
 const TELLING_PREFIX: usize = 6;

@@ -4,7 +4,7 @@
 //! scanned together with what a match needs before and behind it. Where the stretches lie depends on the text alone, not on
 //! how it was cut.
 
-use zeroize::Zeroizing;
+use super::wiped::Wiped;
 
 use super::decode::{RawLength, STRETCH, raw_len};
 use super::hyperscan::Hits;
@@ -21,7 +21,7 @@ pub(super) struct Island {
     seen: u64,
     seen_raw: u64,
     /// The newest bytes, kept in case that a stretch begins with them, and the raw length of each.
-    before: Zeroizing<Vec<u8>>,
+    before: Wiped,
     before_raw: Vec<RawLength>,
     /// How many bytes before and behind a decoded one a match may span.
     lead: usize,
@@ -38,7 +38,7 @@ impl Island {
             until: 0,
             seen: 0,
             seen_raw: first_raw,
-            before: Zeroizing::new(Vec::with_capacity(room)),
+            before: Wiped::with_capacity(room),
             before_raw: Vec::with_capacity(room),
             lead,
         }

@@ -6,7 +6,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use zeroize::Zeroizing;
+use super::wiped::Wiped;
 
 use super::decode::{Decoded, RawLength, raw_len};
 use super::engine::RuleSet;
@@ -34,7 +34,7 @@ pub(super) struct Language {
     folder: Folder,
     stream: Option<Stream>,
     ended: bool,
-    kept: Zeroizing<Vec<u8>>,
+    kept: Wiped,
     raw_lengths: Vec<RawLength>,
     first: u64,
     first_raw: u64,
@@ -68,7 +68,7 @@ impl Language {
             normalizer: Normalizer::small(),
             folder: Folder::default(),
             ended: false,
-            kept: Zeroizing::new(Vec::new()),
+            kept: Wiped::default(),
             raw_lengths: Vec::new(),
             first: 0,
             first_raw,
@@ -139,7 +139,7 @@ impl Language {
 
     fn take(&mut self, bytes: &[u8], raw: &[RawLength], found: &mut Vec<Finding>) {
         if self.kept.capacity() == 0 {
-            self.kept.reserve_exact(CAPACITY);
+            self.kept = Wiped::with_capacity(CAPACITY);
             self.raw_lengths.reserve_exact(CAPACITY);
         }
         self.make_room(bytes.len());
@@ -211,7 +211,7 @@ impl Language {
         let place = self.index(self.squashed).saturating_sub(OVERLAP)..self.index(until);
         self.squashed = until;
         let Some(text) = injection::squash(self.kept.get(place.clone()).unwrap_or_default()) else { return };
-        let text = Zeroizing::new(text);
+        let text = Wiped::from(text);
         let mut hits = Hits::with_capacity(HITS_PER_BLOCK);
         let mut stream = self.set.generation.open(&self.set.squashed);
         let fed = stream.feed(&text, &mut hits);

@@ -20,7 +20,7 @@ use std::fmt;
 use std::hash::BuildHasher as _;
 use std::sync::{Arc, OnceLock};
 
-use zeroize::Zeroizing;
+use super::wiped::Wiped;
 
 use super::evidence::evidence;
 use super::forms::{self, Form};
@@ -184,7 +184,7 @@ impl Literals {
     fn open(self: &Arc<Self>, surface: Surface, slice: usize) -> LiteralScan {
         LiteralScan {
             // Reserved at once: growing would leave copies of the bytes behind in freed memory.
-            kept: Zeroizing::new(Vec::with_capacity(slice + self.longest + 4 * STRIDE)),
+            kept: Wiped::with_capacity(slice + self.longest + 4 * STRIDE),
             set: Arc::clone(self),
             surface,
             first: 0,
@@ -281,7 +281,7 @@ pub struct LiteralScan {
     set: Arc<Literals>,
     surface: Surface,
     /// The newest bytes: those that a form may still reach back to.
-    kept: Zeroizing<Vec<u8>>,
+    kept: Wiped,
     /// Stream offset of the first kept byte.
     first: u64,
     /// Stream offset of the next place to sample.

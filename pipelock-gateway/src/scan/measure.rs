@@ -6,6 +6,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::deep;
 use super::hyperscan::{Expression, Generation, Hits};
 use super::injection;
 use super::normalize;
@@ -26,7 +27,9 @@ pub fn runs(text: &[u8]) -> usize {
 #[must_use]
 pub fn judged_runs(text: &[u8]) -> usize {
     let mut count = 0;
-    runs::scan(text, 0..text.len(), |_| count += 1);
+    let pointed = std::cell::Cell::new(0);
+    runs::scan_and_point(text, 0..text.len(), |_| count += 1, |_, _| pointed.set(pointed.get() + 1));
+    count += pointed.get();
     count
 }
 
@@ -62,13 +65,16 @@ impl fmt::Debug for Triggers {
 }
 
 impl Triggers {
-    /// All of [`expressions`].
+    /// The main database: all of [`expressions`] but those that signs point to, and the signs.
     ///
     /// # Panics
     /// When they do not compile.
     #[must_use]
     pub fn built_in() -> Self {
-        Self::of(expressions().map(|(_, expression)| expression))
+        let expressions = expressions().filter(|(rule, _)| deep::way_to(rule).is_none());
+        let expressions = expressions.map(|(_, source)| Expression { source: source.to_owned(), caseless: false });
+        let all: Vec<_> = expressions.chain(deep::SIGNS.iter().map(deep::Sign::expression)).collect();
+        Self { generation: Generation::compile(&[&all]).expect("the expressions compile") }
     }
 
     /// These expressions.

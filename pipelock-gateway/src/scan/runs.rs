@@ -13,6 +13,7 @@ use std::ops::Range;
 
 use self::masks::{Masks, classify};
 use super::candidates::{self, Run};
+use super::deep::{self, Way};
 
 /// Shortest token that is reported.
 const SHORTEST_TOKEN: u64 = 16;
@@ -22,13 +23,63 @@ const SHORTEST_TOKEN: u64 = 16;
 /// A run belongs to the window that holds the byte after it, or to one that ends where the text ends. `text` must reach
 /// [`candidates::BEHIND`] bytes before the window unless that is where it all begins, and [`candidates::AHEAD`] bytes after
 /// it unless that is where it all ends.
-pub(super) fn scan(text: &[u8], window: Range<usize>, mut report: impl FnMut(Run)) {
+#[cfg(test)]
+pub(super) fn scan(text: &[u8], window: Range<usize>, report: impl FnMut(Run)) {
+    scan_and_point(text, window, report, |_, _| {});
+}
+
+/// The same; `point` gets the runs that point to an expression in depth ([`deep`]).
+pub(super) fn scan_and_point(
+    text: &[u8],
+    window: Range<usize>,
+    mut report: impl FnMut(Run),
+    mut point: impl FnMut(Way, Range<usize>),
+) {
     let mut runs = Runs::resume(text, window.start);
-    let mut found = |found| judge(&found, text, 0, &mut report);
+    let mut found = |found| {
+        judge(&found, text, 0, &mut report);
+        if let Some((way, run)) = pointed(&found, text) {
+            point(way, run);
+        }
+    };
     runs.feed(text.get(window.clone()).unwrap_or_default(), &mut found);
     if window.end == text.len() {
         runs.finish(found);
     }
+}
+
+/// From where on, not before `begin`, the next run of at least `shortest` (2 to 16) token bytes may begin: everything before belongs to
+/// none. Answers a place near the end of `text` when there is none, since one may go on behind.
+pub(super) fn next_token(text: &[u8], begin: usize, shortest: usize) -> usize {
+    let mut at = begin;
+    while let Some(block) = text.get(at..).and_then(<[u8]>::first_chunk::<64>) {
+        let mask = masks::tokens(block);
+        let (mut starts, mut length) = (mask, 1);
+        while length < shortest {
+            let more = length.min(shortest - length);
+            starts &= starts >> more;
+            length += more;
+        }
+        if starts != 0 {
+            return at + starts.trailing_zeros() as usize;
+        }
+        // What begins in the rest of the block may be long enough.
+        at += 65 - shortest;
+    }
+    at
+}
+
+/// Which of the first 64 bytes are letters, one bit each.
+pub(super) fn letters(text: &[u8]) -> u64 {
+    if let Some(block) = text.first_chunk::<64>() {
+        return masks::letters(block);
+    }
+    classify(text).letters
+}
+
+/// Which of the first 64 bytes are blanks, and which are line breaks.
+pub(super) fn blanks(text: &[u8]) -> (u64, u64) {
+    masks::blanks(text)
 }
 
 /// Has a run judged by what stands around it in `text`, whose first byte has the offset `first`.
@@ -53,6 +104,23 @@ pub(super) fn judge(found: &Found, text: &[u8], first: u64, report: &mut impl Fn
                 candidates::token(text, start..end, report);
             }
         }
+    }
+}
+
+/// The way that a run points, and where in the text it stands.
+fn pointed(found: &Found, text: &[u8]) -> Option<(Way, Range<usize>)> {
+    let place = |range: &Range<u64>| Some(usize::try_from(range.start).ok()?..usize::try_from(range.end).ok()?);
+    match found {
+        Found::Digits(groups) => {
+            let run = place(groups)?;
+            deep::may_be_number(text, run.start, run.end).then_some((Way::Number, run))
+        }
+        Found::Token(token) => {
+            let run = place(token)?;
+            let judged = run.len() <= candidates::LONGEST_TOKEN;
+            (judged && deep::may_be_shaped(text, run.start, run.end)).then_some((Way::Token, run))
+        }
+        Found::Code(_) => None,
     }
 }
 
@@ -130,10 +198,10 @@ impl Runs {
 
         let two = chain & chain << 1;
         let four = two & two << 2;
-        let eight = four & four << 4;
+        let seven = four & four << 3;
         let here = u64::MAX >> (64 - length);
-        // The byte after a group, the group being the end of eight bytes of chain.
-        let groups = upper(!digits & digits << 1 & eight << 1) & here;
+        // The byte after a group, the group being the end of seven bytes of chain.
+        let groups = upper(!digits & digits << 1 & seven << 1) & here;
         // The second digit after two letters that begin a word; of the letters before them, one may belong to an escape.
         let glued = digits << 4 | (letters << 4 & letters << 5);
         let codes = upper(digits & digits << 1 & letters << 2 & letters << 3 & !glued) & here;
@@ -227,7 +295,7 @@ mod tests {
         for at in 1..=text.len() {
             if digit(at - 1) && !digit(at) {
                 let length = (0..at).rev().take_while(|&place| in_chain(place)).count();
-                if length >= 8 {
+                if length >= 7 {
                     let length = length.min(candidates::LONGEST_CHAIN as usize);
                     found.push((at as u64, Found::Digits((at - length) as u64..at as u64)));
                 }

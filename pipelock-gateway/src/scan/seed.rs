@@ -1,7 +1,8 @@
 //! Seed phrases: 12 to 24 words of the BIP-39 list in a row, the last of which holds a checksum.
 //!
 //! No expression finds them, and looking every word up would cost more than all rules together. A phrase is at least 47 bytes
-//! long, so it is enough to look at one word in forty bytes; only where that one is on the list its neighbours are looked at.
+//! long, so it is enough to look at stretches of thirty-two: most have a word that is too short or too long, which a few bits
+//! tell; of the others the first and the last word are looked up, and only where both are on the list their neighbours.
 //! The words may be separated by anything that is the same between all of them: blanks, commas, line breaks, dashes, quotes,
 //! numbers of a list. Only the English list is known, as wallets recommend; capitals do not matter.
 //!
@@ -14,13 +15,18 @@ use sha2::{Digest as _, Sha256};
 
 use super::candidates::Run;
 use super::rules::RunKind;
+use super::runs;
 use crate::model::Severity;
 
 /// The list of BIP-39, public domain: 2048 words in alphabetical order, told apart by their first four letters.
 static ENGLISH: &str = include_str!("seed/english.txt");
 
-/// Bytes between two looks; a phrase of twelve words of three letters has 47.
-const STEP: usize = 40;
+/// Bytes of a look, and between the beginnings of two. A phrase of twelve words of three letters has 47, so that at least one
+/// look lies inside it as a whole.
+const LOOK: usize = 32;
+const STEP: usize = 16;
+/// Bytes of which the letters are found together.
+const BLOCK: usize = 64;
 /// Most bytes of a phrase, its separators included.
 const LONGEST: usize = 300;
 /// Most words of a phrase, and most bytes between two of them.
@@ -91,25 +97,70 @@ fn number(word: &[u8]) -> Option<u16> {
 
 /// Reports each phrase whose last byte lies in `window`; what must be visible around it is what [`super::runs::scan`] asks for.
 pub(super) fn scan(text: &[u8], window: Range<usize>, report: &mut impl FnMut(Run)) {
-    let mut at = window.start.saturating_sub(STEP);
+    let mut at = window.start.saturating_sub(BLOCK);
     let mut done = 0;
+    let mut next = runs::letters(text.get(at..).unwrap_or_default());
     while at < window.end {
-        if at + 1 >= done
-            && let Some(word) = word_around(text, at)
-            && number(text.get(word.clone()).unwrap_or_default()).is_some()
-        {
-            // The word may be the last of a phrase, or one of those before.
-            let here = word.end;
-            let end = last_word(text, word);
-            for end in [here, end].into_iter().take(if here == end { 1 } else { 2 }) {
-                if end > done && window.contains(&(end - 1)) {
-                    phrase_ending_at(text, end, report);
+        let here = next;
+        next = runs::letters(text.get(at + BLOCK..).unwrap_or_default());
+        let both = u128::from(next) << BLOCK | u128::from(here);
+        for shift in (0..BLOCK).step_by(STEP) {
+            if let Some((first, last)) = words_like_those_of_the_list(both >> shift) {
+                let place = |word: &Range<usize>| at + shift + word.start..at + shift + word.end;
+                let is_known = |word: &Range<usize>| number(text.get(word.clone()).unwrap_or_default()).is_some();
+                let (first, last) = (place(&first), place(&last));
+                // What separates words is the same between all of them.
+                let alike = text.get(first.end) == text.get(last.end);
+                if first.end > done && alike && is_known(&last) && is_known(&first) {
+                    done = phrases_around(text, first, &window, done, report);
                 }
             }
-            done = end;
         }
-        at += STEP;
+        at += BLOCK;
     }
+}
+
+/// The first and the last word that lie in a look as a whole, when all of them are as long as those of the list.
+fn words_like_those_of_the_list(letters: u128) -> Option<(Range<usize>, Range<usize>)> {
+    const SEEN: u64 = (1 << LOOK) - 1;
+    #[expect(clippy::cast_possible_truncation, reason = "the rest belongs to other looks")]
+    let letters = letters as u64 & SEEN;
+    // Words whose beginning and end can be seen.
+    let gaps = !letters & SEEN;
+    let begins = letters & (gaps << 1);
+    let ends = letters & (gaps >> 1);
+    let short = begins & (ends | ends >> 1);
+    // Nine letters in a row.
+    let two = letters & (letters >> 1);
+    let four = two & (two >> 2);
+    let long = four & (four >> 4) & (letters >> 8);
+    // A gap of one byte and a longer one are no equal gaps.
+    let narrow = (letters << 1) & gaps & (letters >> 1);
+    let wide = (letters << 1) & gaps & (gaps >> 1);
+    if short != 0 || long != 0 || begins == 0 || ends == 0 || narrow != 0 && wide != 0 {
+        return None;
+    }
+    let first = begins.trailing_zeros() as usize;
+    let last = 64 - ends.leading_zeros() as usize;
+    let length = (letters >> first).trailing_ones() as usize;
+    let last_length = (letters << (64 - last)).leading_ones() as usize;
+    (first + length <= last && last_length < last).then(|| (first..first + length, last - last_length..last))
+}
+
+/// Reports the phrase that `word`, which is on the list, belongs to; answers how far that was looked at. The word is not the
+/// last of the phrase if what was looked at lies within one, since what separates it from the next was seen.
+fn phrases_around(
+    text: &[u8],
+    word: Range<usize>,
+    window: &Range<usize>,
+    done: usize,
+    report: &mut impl FnMut(Run),
+) -> usize {
+    let end = last_word(text, word);
+    if end > done && window.contains(&(end - 1)) {
+        phrase_ending_at(text, end, report);
+    }
+    end
 }
 
 /// The letters around a place, or just before it when it lies between words.
@@ -135,11 +186,11 @@ fn word_around(text: &[u8], at: usize) -> Option<Range<usize>> {
     Some(start..end)
 }
 
-/// Follows words of the list to the right while what separates them is the same; answers where the last of them ends.
+/// Follows words of the list to the right while what separates them is the same; answers where the last of them ends. However
+/// many there are: a limit would make the answer depend on the word it begins with.
 fn last_word(text: &[u8], mut word: Range<usize>) -> usize {
     let mut between = None;
-    for _ in 0..2 * MOST_WORDS {
-        let Some(next) = next_word(text, word.end) else { break };
+    while let Some(next) = next_word(text, word.end) {
         let gap = separator(text.get(word.end..next.start).unwrap_or_default());
         if *between.get_or_insert(gap) != gap {
             break;

@@ -351,12 +351,17 @@ impl Views {
         // What the text differs from the raw bytes in is known already; what counts is what is undone here.
         from.accept();
         let mut at = text;
+        let mut undoes = None;
         for decoder in &mut self.unwrap {
-            let tail = from.bytes.len().saturating_sub(LONGEST);
-            let open_end = from.bytes.get(tail..).is_some_and(|tail| decoder.introducer(tail).is_some());
             let is_first = at == text && !from.changed;
-            let wanted = if is_first { decoder.introducer(&from.bytes).is_some() } else { from.changed || open_end };
-            if !(wanted || open_end || !decoder.is_idle()) {
+            let wanted = if is_first {
+                // What the first of them lets pass, the others do as well.
+                *undoes.get_or_insert_with(|| decoder.may_undo(&from.bytes))
+            } else {
+                let tail = from.bytes.len().saturating_sub(LONGEST);
+                from.changed || from.bytes.get(tail..).is_some_and(|tail| decoder.introducer(tail).is_some())
+            };
+            if !wanted && decoder.is_idle() {
                 continue;
             }
             to.clear();

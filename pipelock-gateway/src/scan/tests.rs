@@ -215,7 +215,7 @@ fn every_sample_is_found_whatever_single_cut_splits_it() {
 fn a_secret_at_the_very_end_of_a_long_body_is_found() {
     for samples in SAMPLES {
         let sample = samples.found[0];
-        for size in [10, 4096 - sample.len(), 4095, 4096, 20_000] {
+        for size in [10, 4096 - sample.len(), 4095, 4096, 20_050] {
             let mut body = benign(size);
             body.extend_from_slice(b" \n");
             body.extend_from_slice(sample.as_bytes());

@@ -10,14 +10,15 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use zeroize::Zeroizing;
+use super::wiped::Wiped;
 
 use super::base64_run;
 use super::candidates::{self, left_boundary};
 use super::context::escape_length;
 use super::decode::{LONGEST, RawLength, raw_len};
+use super::deep::{self, Way};
 use super::disguise::{self, Disguises, Kept, Masks, Unmasked};
-use super::engine::{Confirm, Finder, MAX_WIDTH, Rule, RuleSet, Start};
+use super::engine::{Confirm, Finder, MAX_WIDTH, Rule, RuleSet, Start, sign};
 use super::evidence::evidence;
 use super::hyperscan::{Fed, Hit, Hits, Stream};
 use super::rules::{Class, Judge, LOOK_AHEAD, LOOK_BEHIND, Left, MAX_TAIL, Tail};
@@ -97,7 +98,7 @@ pub(super) struct Window {
     /// View offset at which the stretch begins that the matcher sees; anything but zero is a cut.
     origin: u64,
     /// The newest bytes of the view.
-    kept: Zeroizing<Vec<u8>>,
+    kept: Wiped,
     /// For each kept byte the raw bytes it stands for; `None` in the raw view.
     raw_lengths: Option<Vec<RawLength>>,
     /// View offset and raw offset of the first kept byte.
@@ -131,7 +132,7 @@ impl Window {
             ended: false,
             overflowed: false,
             origin: 0,
-            kept: Zeroizing::new(Vec::new()),
+            kept: Wiped::default(),
             raw_lengths: mapped.then(Vec::new),
             first: 0,
             first_raw: 0,
@@ -152,11 +153,11 @@ impl Window {
     /// Begins again with a stretch that starts at `offset` of the view, which stands at `raw` of the raw bytes. A limit that
     /// was reached before stays.
     pub(super) fn restart(&mut self, offset: u64, raw: u64) {
-        let database = if is_answer(self.surface) { &self.set.floor } else { &self.set.text };
-        self.stream = (!self.ended).then(|| self.set.generation.open(database));
+        let searched = self.set.searched(is_answer(self.surface));
+        self.stream = (!self.ended).then(|| self.set.generation.open(&searched.database));
         if self.kept.capacity() == 0 {
             // Reserved at once: growing would leave copies of the bytes behind in freed memory.
-            self.kept.reserve_exact(self.capacity);
+            self.kept = Wiped::with_capacity(self.capacity);
             if let Some(lengths) = &mut self.raw_lengths {
                 lengths.reserve_exact(self.capacity);
             }
@@ -344,16 +345,20 @@ impl Window {
         let set = Arc::clone(&self.set);
         let is_token =
             |rule: u16| set.rules.get(usize::from(rule)).is_some_and(|rule| matches!(rule.finder, Finder::Trigger(_)));
+        let searched = set.searched(is_answer(self.surface));
         let hits = hits.iter().filter_map(|hit| {
-            let rule = u16::try_from(hit.expression).ok()?;
-            Some(Pending { end: self.origin + hit.end, tail: 0, rule })
+            Some(Pending { end: self.origin + hit.end, tail: 0, rule: searched.rule(hit.expression)? })
         });
         let mut tokens: Vec<u64> = Vec::new();
         for hit in hits {
             if is_token(hit.rule) {
                 tokens.push(hit.end);
             }
-            self.pending.push(hit);
+            // Nearly all of the words that may be the name of a secret are not: they need not wait.
+            let seen = hit.end + deep::AHEAD as u64 <= self.end();
+            if !seen || sign(hit.rule).is_none_or(|sign| self.is_promising(hit, sign)) {
+                self.pending.push(hit);
+            }
         }
         // The library orders hits by their end only as far as it likes.
         self.pending.sort_by_key(|pending| (pending.end, pending.rule));
@@ -369,8 +374,8 @@ impl Window {
             return;
         }
         let window = self.index(self.lane)..self.index(until);
-        let mut reported = Vec::new();
-        runs::scan(&self.kept, window.clone(), |run| reported.push(run));
+        let (mut reported, mut pointed) = (Vec::new(), Vec::new());
+        runs::scan_and_point(&self.kept, window.clone(), |run| reported.push(run), |way, run| pointed.push((way, run)));
         seed::scan(&self.kept, window, &mut |run| reported.push(run));
         self.lane = until;
         for run in reported {
@@ -378,6 +383,57 @@ impl Window {
             let range = self.first + run.range.start as u64..self.first + run.range.end as u64;
             self.report(rule, range, run.at_most, found);
         }
+        for (way, run) in pointed {
+            let range = self.first + run.start as u64..self.first + run.end as u64;
+            self.look_deeper(way, range, found);
+        }
+    }
+
+    /// Matches the expressions that a run of digits or a token points to.
+    fn look_deeper(&mut self, way: Way, run: Range<u64>, found: &mut Vec<Finding>) {
+        let (stretch, least) = match way {
+            // The letter that ends some numbers, and a dash before it.
+            Way::Number => (run.end.saturating_sub(deep::NAMED as u64)..run.end + 2, run.end),
+            Way::Sign | Way::Token => (run.start.saturating_sub(deep::BEHIND as u64)..run.end + 1, run.start + 1),
+        };
+        for hit in self.dig(way, stretch, least) {
+            match self.set.rules.get(usize::from(hit.rule)).map(|rule| &rule.finder) {
+                Some(Finder::Words(judge)) => self.judge(hit, *judge, found),
+                Some(Finder::Trigger(_)) => self.wait_for(hit, 0),
+                _ => {}
+            }
+        }
+    }
+
+    /// What is matched in depth in a stretch, and ends at `least` or behind.
+    fn dig(&self, way: Way, stretch: Range<u64>, least: u64) -> Vec<Pending> {
+        let start = stretch.start.max(self.first);
+        let text = self.kept.get(self.index(start)..self.index(stretch.end)).unwrap_or_default();
+        let mut hits = Vec::new();
+        self.set.dig(way, is_answer(self.surface), text, |end, rule| {
+            let end = start + end as u64;
+            if end >= least {
+                hits.push(Pending { end, tail: 0, rule });
+            }
+        });
+        hits
+    }
+
+    /// Adds a hit to those from `first` on that wait, in the order of their ends.
+    fn wait_for(&mut self, hit: Pending, first: usize) {
+        let order = |pending: &Pending| (pending.end, pending.rule);
+        let waiting = self.pending.get(first..).unwrap_or_default();
+        let place = waiting.partition_point(|pending| order(pending) < order(&hit));
+        if waiting.get(place).is_none_or(|pending| order(pending) != order(&hit)) {
+            self.pending.insert(first + place, hit);
+        }
+    }
+
+    /// Whether the text around a sign makes it worth a closer look.
+    fn is_promising(&self, hit: Pending, sign: &deep::Sign) -> bool {
+        let start = hit.end.saturating_sub(deep::BEHIND as u64).max(self.first);
+        let text = self.kept.get(self.index(start)..self.index(hit.end + deep::AHEAD as u64)).unwrap_or_default();
+        (sign.is_promising)(text, self.index(hit.end) - self.index(start))
     }
 
     /// Decides pending hits in order, up to the first whose token is still going on.
@@ -385,6 +441,27 @@ impl Window {
         let set = Arc::clone(&self.set);
         let mut decided = 0;
         while let Some(mut hit) = self.pending.get(decided).copied() {
+            if let Some(sign) = sign(hit.rule) {
+                let visible = hit.end + deep::AHEAD as u64;
+                if visible > self.end() && !last {
+                    break;
+                }
+                decided += 1;
+                self.settled_at = self.settled_at.max(visible.min(self.end()));
+                if !self.is_promising(hit, sign) {
+                    continue;
+                }
+                self.judgements += 1;
+                if self.judgements > CONFIRMS + hit.end / BYTES_PER_JUDGEMENT {
+                    self.limit("confirmations", self.settled_at, found);
+                    return;
+                }
+                let stretch = hit.end.saturating_sub(deep::BEHIND as u64)..visible;
+                for hit in self.dig(Way::Sign, stretch, hit.end) {
+                    self.wait_for(hit, decided);
+                }
+                continue;
+            }
             let Some(rule) = set.rules.get(usize::from(hit.rule)) else { break };
             let (tail, limit) = match &rule.finder {
                 Finder::Trigger(confirm) => (confirm.tail, FINDINGS_PER_RULE),

@@ -188,6 +188,10 @@ const NAMES: [(&[u8], u8); 31] = [
 ];
 
 fn parse_name(name: &[u8]) -> Parsed {
+    // Most of them stand in addresses and programs, and no name is longer.
+    if name.get(..8).is_some_and(|name| !name.contains(&b';')) {
+        return Parsed::Verbatim(1);
+    }
     if let Some((full, byte)) = NAMES.iter().find(|(full, _)| name.starts_with(full)) {
         return Parsed::Byte(*byte, 1 + full.len());
     }

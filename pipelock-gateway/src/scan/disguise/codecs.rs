@@ -4,13 +4,13 @@
 
 use std::io::Read as _;
 
-use zeroize::Zeroizing;
+use crate::scan::wiped::Wiped;
 
 use super::{SHORTEST, WORDY, is_word};
 
 /// Bytes that came out of one way of decoding.
 pub(super) struct Attempt {
-    pub(super) bytes: Zeroizing<Vec<u8>>,
+    pub(super) bytes: Wiped,
 }
 
 /// Printable bytes in a row that random bytes do not have: one in 150 000 places begins so many.
@@ -24,15 +24,16 @@ const INFLATED: u64 = 8 << 10;
 ///
 /// What a token is joined to by a character of base64, as in a path or after a name, is decoded apart from it as well. One
 /// way is enough only where nearly everything became text: otherwise what is text may be there to hide what is not.
-pub(super) fn attempts(token: &[u8], continued: bool, mut report: impl FnMut(Attempt)) {
-    let mut keep = |bytes: Vec<u8>| {
-        let bytes = Zeroizing::new(bytes);
-        let Some(bytes) = accept(&bytes, continued) else { return false };
+///
+/// Nearly every guess is wrong, so all are made in the one buffer `room`, and only what is text is copied.
+pub(super) fn attempts(token: &[u8], continued: bool, room: &mut Wiped, mut report: impl FnMut(Attempt)) {
+    let mut keep = |bytes: &[u8]| {
+        let Some(bytes) = accept(bytes, continued) else { return false };
         let all = is_nearly_all_text(&bytes);
         report(Attempt { bytes });
         all
     };
-    if digits(token, &mut keep) {
+    if digits(token, room, &mut keep) {
         return;
     }
     let phases = base64_phases(token);
@@ -42,8 +43,8 @@ pub(super) fn attempts(token: &[u8], continued: bool, mut report: impl FnMut(Att
         let own = part.len() >= SHORTEST && part.len() < token.len();
         let phase = phases >> (start % 4) & 1 != 0;
         if own
-            && ((part.len() >= WORDY || !is_word(part)) && digits(part, &mut keep)
-                || phase && base64(part).is_some_and(&mut keep))
+            && ((part.len() >= WORDY || !is_word(part)) && digits(part, room, &mut keep)
+                || phase && base64(part, room) && keep(room))
         {
             decoded += part.len();
         }
@@ -54,17 +55,17 @@ pub(super) fn attempts(token: &[u8], continued: bool, mut report: impl FnMut(Att
     }
     // A token in front may have joined the run, so that it does not begin with a group.
     for phase in (0..4).filter(|phase| phases >> phase & 1 != 0) {
-        if token.get(phase..).and_then(base64).is_some_and(&mut keep) {
+        if token.get(phase..).is_some_and(|token| base64(token, room)) && keep(room) {
             return;
         }
     }
 }
 
 /// Tries hex, which may begin with a half byte that is not its own, and base32.
-fn digits(token: &[u8], keep: &mut impl FnMut(Vec<u8>) -> bool) -> bool {
-    hex(token).is_some_and(&mut *keep)
-        || token.get(1..).and_then(hex).is_some_and(&mut *keep)
-        || base32(token).is_some_and(keep)
+fn digits(token: &[u8], room: &mut Wiped, keep: &mut impl FnMut(&[u8]) -> bool) -> bool {
+    hex(token, room) && keep(room)
+        || token.get(1..).is_some_and(|token| hex(token, room)) && keep(room)
+        || base32(token, room) && keep(room)
 }
 
 /// Whether a character of base64 also stands between words.
@@ -79,13 +80,15 @@ fn is_nearly_all_text(bytes: &[u8]) -> bool {
 }
 
 /// What of decoded bytes is text: all, or what is left without the zeros of UTF-16, or inflated.
-fn accept(bytes: &Zeroizing<Vec<u8>>, continued: bool) -> Option<Zeroizing<Vec<u8>>> {
+fn accept(bytes: &[u8], continued: bool) -> Option<Wiped> {
     if has_text(bytes) {
-        return Some(bytes.clone());
+        return Some(Wiped::concat(&[bytes]));
     }
-    let zeros = bytes.iter().skip(1).step_by(2).filter(|&&byte| byte == 0).count();
+    // A look at all bytes together is faster than one at every second.
+    let any = bytes.contains(&0);
+    let zeros = if any { bytes.iter().skip(1).step_by(2).filter(|&&byte| byte == 0).count() } else { 0 };
     if zeros >= TEXT && zeros * 5 >= bytes.len() * 2 {
-        let narrow: Zeroizing<Vec<u8>> = Zeroizing::new(bytes.iter().copied().filter(|&byte| byte != 0).collect());
+        let narrow = Wiped::collect(bytes.len(), bytes.iter().copied().filter(|&byte| byte != 0));
         return has_text(&narrow).then_some(narrow);
     }
     if continued {
@@ -109,8 +112,8 @@ fn has_text(bytes: &[u8]) -> bool {
 
 /// Undoes gzip and zlib, told by their first bytes (RFC 1952 §2.3.1, RFC 1950 §2.2). A stream that is cut short gives what
 /// it has.
-fn inflate(bytes: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
-    let mut plain = Zeroizing::new(Vec::new());
+fn inflate(bytes: &[u8]) -> Option<Wiped> {
+    let mut plain = Wiped::default();
     let limit = INFLATED;
     // An error at the end means that the rest is missing or broken: what came before it counts.
     let _ = match bytes {
@@ -123,33 +126,47 @@ fn inflate(bytes: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     Some(plain)
 }
 
-fn hex(token: &[u8]) -> Option<Vec<u8>> {
-    let digits = token.strip_prefix(b"0x").unwrap_or(token);
-    if !digits.iter().all(u8::is_ascii_hexdigit) {
-        return None;
+/// The value of each hexadecimal digit; 16 for anything else.
+static HEX: [u8; 256] = {
+    let mut table = [16u8; 256];
+    let mut value = 0u8;
+    while value < 16 {
+        table[b"0123456789abcdef"[value as usize] as usize] = value;
+        table[b"0123456789ABCDEF"[value as usize] as usize] = value;
+        value += 1;
     }
-    let nibble =
-        |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok()).unwrap_or_default();
-    Some(digits.as_chunks::<2>().0.iter().map(|&[high, low]| nibble(high) << 4 | nibble(low)).collect())
+    table
+};
+
+/// Decodes into `out`; whether the token is hexadecimal.
+fn hex(token: &[u8], out: &mut Wiped) -> bool {
+    let digits = token.strip_prefix(b"0x").unwrap_or(token);
+    let nibble = |byte: u8| HEX[usize::from(byte)];
+    if !digits.iter().all(|&byte| nibble(byte) < 16) {
+        return false;
+    }
+    out.clear();
+    out.extend(digits.as_chunks::<2>().0.iter().map(|&[high, low]| nibble(high) << 4 | nibble(low)));
+    true
 }
 
-/// RFC 4648 §6, in capitals or small letters.
-fn base32(token: &[u8]) -> Option<Vec<u8>> {
+/// RFC 4648 §6, in capitals or small letters: decodes into `out`; whether the token is of that alphabet.
+fn base32(token: &[u8], out: &mut Wiped) -> bool {
     let small = token.iter().any(u8::is_ascii_lowercase);
     let fits = |byte: &u8| {
         matches!(byte, b'2'..=b'7') || if small { byte.is_ascii_lowercase() } else { byte.is_ascii_uppercase() }
     };
     if !token.iter().all(fits) {
-        return None;
+        return false;
     }
-    let mut out = Vec::with_capacity(token.len() * 5 / 8);
+    out.clear();
     let (mut bits, mut count) = (0u32, 0);
     for &byte in token {
         let value = match byte {
             b'A'..=b'Z' if !small => byte - b'A',
             b'a'..=b'z' if small => byte - b'a',
             b'2'..=b'7' => byte - b'2' + 26,
-            _ => return None,
+            _ => return false,
         };
         bits = bits << 5 | u32::from(value);
         count += 5;
@@ -158,7 +175,7 @@ fn base32(token: &[u8]) -> Option<Vec<u8>> {
             out.push((bits >> count).to_le_bytes()[0]);
         }
     }
-    Some(out)
+    true
 }
 
 /// What each byte stands for in base64, in either alphabet (RFC 4648 §4, §5); 64 for none.
@@ -189,11 +206,12 @@ fn base64_phases(token: &[u8]) -> u8 {
     // a whole.
     let short = token.len() < 20;
     let (mut full, mut last, mut phases) = (0u16, 0u16, 0u8);
-    for (place, triple) in token.windows(3).enumerate() {
-        let [a, b, c] = triple else { break };
-        let class = |byte: &u8| PRINTABLE_BITS[usize::from(*byte)];
-        full = full << 1 | u16::from(class(a) & class(b) >> 1 & class(c) >> 2 & 1);
-        last = last << 1 | u16::from(class(c) >> 2 & 1);
+    let class = |byte: &u8| PRINTABLE_BITS[usize::from(*byte)];
+    let (mut a, mut b) = (token.first().map_or(0, class), token.get(1).map_or(0, class));
+    for (place, c) in token.iter().skip(2).map(class).enumerate() {
+        full = full << 1 | u16::from(a & b >> 1 & c >> 2 & 1);
+        last = last << 1 | u16::from(c >> 2 & 1);
+        (a, b) = (b, c);
         let row = full & full >> 4 & if short { 1 } else { full >> 8 & last >> 12 };
         phases |= u8::from(row & 1 != 0) << (place % 4);
     }
@@ -229,6 +247,13 @@ fn begins_like_utf8(token: &[u8]) -> bool {
     if token.first().is_none_or(|&first| matches!(value(first), 32..48 | 62..)) {
         return false;
     }
+    // The second byte goes on a character exactly when the first began one.
+    if let &[a, b, c, ..] = token {
+        let (first, second) = (value(a) << 2 | value(b) >> 4 & 3, value(b) << 4 | value(c) >> 2 & 15);
+        if (first >= 0x80) != (0x80..0xc0).contains(&second) {
+            return false;
+        }
+    }
     let mut head = [0; 12];
     for (place, &[a, b, c, d]) in head.as_chunks_mut::<3>().0.iter_mut().zip(token.as_chunks::<4>().0) {
         let bits =
@@ -242,9 +267,9 @@ fn begins_like_utf8(token: &[u8]) -> bool {
     }
 }
 
-/// Base64 without its padding; `None` when it is so short, or holds anything else.
-fn base64(token: &[u8]) -> Option<Vec<u8>> {
-    let mut out = Vec::with_capacity(token.len() / 4 * 3 + 3);
+/// Base64 without its padding, decoded into `out`; whether there was any.
+fn base64(token: &[u8], out: &mut Wiped) -> bool {
+    out.clear();
     let value = |byte: u8| u32::from(BASE64[usize::from(byte)]);
     let (groups, rest) = token.as_chunks::<4>();
     for &[a, b, c, d] in groups {
@@ -260,7 +285,7 @@ fn base64(token: &[u8]) -> Option<Vec<u8>> {
         }
         _ => {}
     }
-    (!out.is_empty()).then_some(out)
+    !out.is_empty()
 }
 
 #[cfg(test)]
@@ -281,7 +306,7 @@ mod tests {
 
     fn decoded(token: &str) -> Vec<Vec<u8>> {
         let mut all = Vec::new();
-        attempts(token.as_bytes(), false, |attempt| all.push(attempt.bytes.to_vec()));
+        attempts(token.as_bytes(), false, &mut Wiped::default(), |attempt| all.push(attempt.bytes.to_vec()));
         all
     }
 

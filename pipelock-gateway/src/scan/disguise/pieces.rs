@@ -6,9 +6,10 @@
 
 use std::ops::Range;
 
-use zeroize::Zeroizing;
+use crate::scan::wiped::Wiped;
 
 use super::Kept;
+use crate::scan::runs;
 
 /// Distances between two blanks: pieces of one to sixteen bytes.
 const STRIDES: Range<usize> = 2..18;
@@ -37,7 +38,7 @@ const MANY: usize = 7;
 /// A stretch with what divided it taken out.
 pub(super) struct Joined {
     pub(super) place: Range<usize>,
-    pub(super) bytes: Zeroizing<Vec<u8>>,
+    pub(super) bytes: Wiped,
 }
 
 /// The search for pieces.
@@ -164,8 +165,7 @@ impl Pieces {
         let after = text.get(place..text.bytes.len().min(place + NUMBER)).iter().take_while(in_number).count();
         let range = place - before..place + after;
         self.number = text.first + range.end as u64;
-        let bytes: Zeroizing<Vec<u8>> =
-            Zeroizing::new(text.get(range.clone()).iter().copied().filter(|&byte| byte != b'\n').collect());
+        let bytes = Wiped::collect(range.len(), text.get(range.clone()).iter().copied().filter(|&byte| byte != b'\n'));
         let digits = bytes.iter().filter(|byte| byte.is_ascii_digit()).count();
         if is_named(text, range.start) && (9..=19).contains(&digits) {
             report(Joined { place: range, bytes });
@@ -217,16 +217,11 @@ impl Pieces {
         let own_last = text.get(last + 1..end).iter().take_while(|&&byte| is_token(byte)).count() > 0;
         let variants = [(own_first, own_last, true), (false, own_last, own_first), (own_first, false, own_last)];
         for (drop_first, drop_last, _) in variants.into_iter().filter(|variant| variant.2) {
-            let bytes: Zeroizing<Vec<u8>> = Zeroizing::new(
-                (begin..end)
-                    .filter(|&place| {
-                        let divides = (place - begin).is_multiple_of(stride);
-                        let kept = place == begin && !drop_first || place == last && !drop_last;
-                        !divides || kept
-                    })
-                    .filter_map(|place| text.bytes.get(place).copied())
-                    .collect(),
-            );
+            let mut bytes = Wiped::with_capacity(end - begin);
+            for divider in (begin..=last).step_by(stride) {
+                let kept = divider == begin && !drop_first || divider == last && !drop_last;
+                bytes.extend_from_slice(text.get(divider + usize::from(!kept)..end.min(divider + stride)));
+            }
             let before = text.get(begin.saturating_sub(stride - 1)..begin);
             if may_be_a_token(before, &bytes, count) {
                 report(Joined { place: begin..end, bytes });
@@ -244,6 +239,16 @@ fn is_named(text: Kept<'_>, start: usize) -> bool {
 
 /// Whether pieces have what [`may_be_a_token`] asks for, however they are joined: looked at first, as nearly all are words.
 fn is_mixed(pieces: &[u8]) -> bool {
+    // One digit changes the kind twice, a capital once. All bytes are looked at without a branch, so many together.
+    let (digits, large) = pieces.iter().fold((0u8, 0u8), |(digits, large), byte| {
+        (
+            digits.saturating_add(u8::from(byte.is_ascii_digit())),
+            large.saturating_add(u8::from(byte.is_ascii_uppercase())),
+        )
+    });
+    if digits == 0 && large < 2 {
+        return false;
+    }
     let (mut pairs, mut capitals) = (0, 0);
     let mut last = b' ';
     for &byte in pieces.iter().filter(|&&byte| !is_blank(byte)) {
@@ -294,28 +299,8 @@ fn is_token(byte: u8) -> bool {
 
 /// Which of at most 64 bytes are blanks or line breaks, and which are line breaks.
 fn masks(block: &[u8]) -> (u64, u64) {
-    let words = block.as_chunks::<8>();
-    let mut masks = (0, 0);
-    for (place, word) in words.0.iter().enumerate() {
-        let word = u64::from_le_bytes(*word);
-        masks.1 |= equal(word, b'\n') << (8 * place);
-        masks.0 |= equal(word, b' ') << (8 * place);
-    }
-    let rest = 8 * words.0.len();
-    for (place, &byte) in words.1.iter().enumerate() {
-        masks.1 |= u64::from(byte == b'\n') << (rest + place);
-        masks.0 |= u64::from(byte == b' ') << (rest + place);
-    }
-    (masks.0 | masks.1, masks.1)
-}
-
-/// One bit for each of eight bytes, set where it is `byte`.
-fn equal(eight: u64, byte: u8) -> u64 {
-    const ONES: u64 = u64::MAX / 255;
-    let difference = eight ^ (ONES * u64::from(byte));
-    // The highest bit of each byte is clear where the difference is zero; no carry leaves a byte.
-    let different = ((difference & (ONES * 0x7f)) + ONES * 0x7f) | difference;
-    ((!different & (ONES * 0x80)) >> 7).wrapping_mul(0x0102_0408_1020_4080) >> 56
+    let (blanks, breaks) = runs::blanks(block);
+    (blanks | breaks, breaks)
 }
 
 /// The places of the bits that are set, lowest first.

@@ -35,31 +35,78 @@ pub(super) fn classify(bytes: &[u8]) -> Masks {
 fn whole(block: &[u8; 64]) -> Masks {
     let mut masks = Masks::default();
     for (place, bytes) in block.as_chunks::<16>().0.iter().enumerate() {
-        let [digits, letters, tokens, joints] = sixteen(u8x16::new(*bytes));
-        masks.digits |= u64::from(digits) << (16 * place);
-        masks.letters |= u64::from(letters) << (16 * place);
-        masks.tokens |= u64::from(tokens) << (16 * place);
-        masks.joints |= u64::from(joints) << (16 * place);
+        let bytes = u8x16::new(*bytes);
+        let (digits, letters) = (within(bytes, b'0', 10), within(bytes | u8x16::splat(0x20), b'a', 26));
+        let dash = is(bytes, b'-');
+        let tokens = digits | letters | others(bytes) | dash;
+        let joints = is(bytes, b' ') | dash | is(bytes, b'.');
+        masks.digits |= u64::from(digits.to_bitmask()) << (16 * place);
+        masks.letters |= u64::from(letters.to_bitmask()) << (16 * place);
+        masks.tokens |= u64::from(tokens.to_bitmask()) << (16 * place);
+        masks.joints |= u64::from(joints.to_bitmask()) << (16 * place);
     }
     masks
 }
 
-/// Digits, letters, token bytes, joints of sixteen bytes.
+/// Which of 64 bytes are token bytes.
 #[inline]
-fn sixteen(bytes: u8x16) -> [u32; 4] {
-    let is = |bytes: u8x16, byte: u8| bytes.simd_eq(u8x16::splat(byte));
-    // Bytes from `first` on, `count` of them: their distance is at most `count - 1`.
-    let within = |bytes: u8x16, first: u8, count: u8| {
-        let distance = bytes - u8x16::splat(first);
-        distance.min(u8x16::splat(count - 1)).simd_eq(distance)
-    };
-    let digits = within(bytes, b'0', 10);
-    let letters = within(bytes | u8x16::splat(0x20), b'a', 26);
-    let dash = is(bytes, b'-');
-    // `+` and `/` differ in one bit.
-    let others = is(bytes | u8x16::splat(b'+' ^ b'/'), b'/') | dash | is(bytes, b'_');
-    let joints = is(bytes, b' ') | dash | is(bytes, b'.');
-    [digits, letters, digits | letters | others, joints].map(u8x16::to_bitmask)
+pub(super) fn tokens(block: &[u8; 64]) -> u64 {
+    let mut mask = 0;
+    for (place, bytes) in block.as_chunks::<16>().0.iter().enumerate() {
+        let bytes = u8x16::new(*bytes);
+        let tokens =
+            within(bytes, b'0', 10) | within(bytes | u8x16::splat(0x20), b'a', 26) | others(bytes) | is(bytes, b'-');
+        mask |= u64::from(tokens.to_bitmask()) << (16 * place);
+    }
+    mask
+}
+
+/// Which of 64 bytes are letters.
+#[inline]
+pub(super) fn letters(block: &[u8; 64]) -> u64 {
+    let mut mask = 0;
+    for (place, bytes) in block.as_chunks::<16>().0.iter().enumerate() {
+        let letters = within(u8x16::new(*bytes) | u8x16::splat(0x20), b'a', 26);
+        mask |= u64::from(letters.to_bitmask()) << (16 * place);
+    }
+    mask
+}
+
+/// Which of up to 64 bytes are blanks, and which are line breaks.
+#[inline]
+pub(super) fn blanks(bytes: &[u8]) -> (u64, u64) {
+    let mut padded = [0; 64];
+    let block = bytes.first_chunk::<64>().unwrap_or_else(|| {
+        for (place, byte) in padded.iter_mut().zip(bytes) {
+            *place = *byte;
+        }
+        &padded
+    });
+    let mut masks = (0, 0);
+    for (place, bytes) in block.as_chunks::<16>().0.iter().enumerate() {
+        let bytes = u8x16::new(*bytes);
+        masks.0 |= u64::from(is(bytes, b' ').to_bitmask()) << (16 * place);
+        masks.1 |= u64::from(is(bytes, b'\n').to_bitmask()) << (16 * place);
+    }
+    masks
+}
+
+#[inline(always)]
+fn is(bytes: u8x16, byte: u8) -> u8x16 {
+    bytes.simd_eq(u8x16::splat(byte))
+}
+
+/// Bytes from `first` on, `count` of them: their distance is at most `count - 1`.
+#[inline(always)]
+fn within(bytes: u8x16, first: u8, count: u8) -> u8x16 {
+    let distance = bytes - u8x16::splat(first);
+    distance.min(u8x16::splat(count - 1)).simd_eq(distance)
+}
+
+/// What tokens are made of beside letters, digits and the dash: `+` and `/`, which differ in one bit, and `_`.
+#[inline(always)]
+fn others(bytes: u8x16) -> u8x16 {
+    is(bytes | u8x16::splat(b'+' ^ b'/'), b'/') | is(bytes, b'_')
 }
 
 #[cfg(test)]
@@ -85,7 +132,9 @@ mod tests {
                 for other in [b'x', b'7', b'-', 0xff, 0] {
                     let mut block = [other; 64];
                     block[place] = byte;
-                    assert_eq!(whole(&block), bytewise(&block), "{byte:#x} at {place}, others {other:#x}");
+                    let masks = bytewise(&block);
+                    assert_eq!(whole(&block), masks, "{byte:#x} at {place}, others {other:#x}");
+                    assert_eq!((tokens(&block), letters(&block)), (masks.tokens, masks.letters));
                 }
             }
         }
