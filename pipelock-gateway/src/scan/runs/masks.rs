@@ -91,20 +91,20 @@ pub(super) fn blanks(bytes: &[u8]) -> (u64, u64) {
     masks
 }
 
-#[inline(always)]
+#[inline]
 fn is(bytes: u8x16, byte: u8) -> u8x16 {
     bytes.simd_eq(u8x16::splat(byte))
 }
 
 /// Bytes from `first` on, `count` of them: their distance is at most `count - 1`.
-#[inline(always)]
+#[inline]
 fn within(bytes: u8x16, first: u8, count: u8) -> u8x16 {
     let distance = bytes - u8x16::splat(first);
     distance.min(u8x16::splat(count - 1)).simd_eq(distance)
 }
 
 /// What tokens are made of beside letters, digits and the dash: `+` and `/`, which differ in one bit, and `_`.
-#[inline(always)]
+#[inline]
 fn others(bytes: u8x16) -> u8x16 {
     is(bytes | u8x16::splat(b'+' ^ b'/'), b'/') | is(bytes, b'_')
 }
