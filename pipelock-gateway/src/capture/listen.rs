@@ -59,6 +59,9 @@ fn listener(address: SocketAddr) -> std::io::Result<TcpListener> {
     } else {
         socket.bind_device(Some(b"lo"))?;
     }
+    // Connections of a gateway that died keep its port in TIME_WAIT for a minute. This lets nobody listen beside us: of two
+    // listeners the second is refused all the same.
+    socket.set_reuse_address(true)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
     socket.set_nonblocking(true)?;
