@@ -5,7 +5,7 @@
 //!                                                                      + what stands around them + classifier ─► score
 //! ```
 //!
-//! Beside the families, which know wordings, [`concepts`] knows ideas: what is said close together in any words.
+//! Beside the families, which know wordings, `concepts` knows ideas: what is said close together in any words.
 //!
 //! Everything here looks at *folded* text (`normalize::fold`): small letters, one blank for any white space, invisible
 //! characters and look-alikes undone. A trigger costs something on every byte, so it is a rare fragment and says little; a
