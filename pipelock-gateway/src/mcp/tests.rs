@@ -4,4 +4,3 @@ mod rig;
 mod shapes;
 mod state;
 mod streams;
-mod sure;
