@@ -4,7 +4,8 @@
 
 use crate::cli::scan::Record;
 pub use crate::http::fuzzing::{coding, framing, sse, websocket};
-pub use crate::scan::fuzzing::{decode, normalize, runs, stream, text, tools, url};
+pub use crate::scan::fuzzing::{decode, normalize, numbers, runs, stream, text, tools, url};
+pub use crate::sniff::fuzzing::hello;
 
 /// Any line is a record or an error, and any record can be shown to the engine.
 pub fn record(line: &[u8]) {

@@ -6,6 +6,8 @@
 //! STARTTLS is not recognised: a protocol that begins in cleartext is what it begins as.
 
 mod client_hello;
+#[cfg(any(test, feature = "testing"))]
+pub(crate) mod fuzzing;
 mod http1;
 
 pub use client_hello::{ClientHello, Malformed, OfferedAlpn, Sni};

@@ -1,4 +1,4 @@
-//! Numbers and keys are found alike however the input is cut. The claim itself is in `pipelock_gateway::fuzzing`.
+//! Runs are found alike however the input is cut. The claim itself is in `pipelock_gateway::fuzzing`.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| pipelock_gateway::fuzzing::runs(data));
