@@ -7,6 +7,7 @@
 
 mod codecs;
 mod pieces;
+mod spelled;
 #[cfg(test)]
 mod tests;
 
@@ -17,6 +18,7 @@ use super::wiped::Wiped;
 
 use self::codecs::Attempt;
 use self::pieces::Pieces;
+use self::spelled::Spelled;
 use super::deep::Way;
 use super::engine::{RuleSet, sign};
 use super::hyperscan::{Fed, Hits};
@@ -87,6 +89,7 @@ pub(super) struct Disguises {
     /// View offset up to which words have been tried in reverse.
     reversed: u64,
     pieces: Pieces,
+    spelled: Spelled,
     /// Bytes that were scanned again.
     again: u64,
     exhausted: bool,
@@ -147,6 +150,7 @@ impl Disguises {
             inside: false,
             reversed: 0,
             pieces: Pieces::default(),
+            spelled: Spelled::default(),
             again: 0,
             exhausted: false,
         })
@@ -156,11 +160,12 @@ impl Disguises {
     pub(super) fn restart(&mut self, offset: u64) {
         (self.at, self.inside, self.reversed) = (offset, false, offset);
         self.pieces = Pieces::starting_at(offset);
+        self.spelled = Spelled::starting_at(offset);
     }
 
     /// View offset from which on bytes may still belong to a disguise.
     pub(super) fn open_since(&self) -> u64 {
-        self.at.min(self.pieces.open_since())
+        self.at.min(self.pieces.open_since()).min(self.spelled.open_since())
     }
 
     /// Looks at what is new in `text`.
@@ -175,8 +180,10 @@ impl Disguises {
         // Only what leaves has a reason to be cut; answers that are spaced out are a matter of language.
         if self.masks.joined || is_answer(surface) {
             self.pieces = Pieces::starting_at(end);
+            self.spelled = Spelled::starting_at(end);
         } else {
             self.pieces.search(text, |joined| search.scan(&joined.place, &joined.bytes, View::Squashed));
+            self.spelled.search(text, |joined| search.scan(&joined.place, &joined.bytes, View::Squashed));
         }
         let (still_left, exhausted) = (search.left, search.exhausted);
         self.again += left - still_left;
@@ -324,14 +331,13 @@ impl Search<'_> {
         for Attempt { bytes } in decoded {
             self.scan(&run.range, &bytes, View::Decoded);
         }
-        if !any
-            && !self.masks.reversed
-            && !is_answer(self.surface)
-            && !run.continued
-            && !run.goes_on
-            && !wrapped
-            && may_be_reversed(token)
-        {
+        if any || is_answer(self.surface) {
+            return;
+        }
+        if !wrapped && codecs::is_rotated(token) {
+            self.rotate(&run.range);
+        }
+        if !self.masks.reversed && !run.continued && !run.goes_on && !wrapped && may_be_reversed(token) {
             self.reverse(&run.range, reversed);
         }
     }
@@ -352,6 +358,15 @@ impl Search<'_> {
         *reversed = self.text.first + end as u64;
         let backward = Wiped::collect(end - start, self.text.get(start..end).iter().rev().copied());
         self.scan(&(start..end), &backward, View::Reversed);
+    }
+
+    /// Tries the word that begins with a run with its letters moved by half the alphabet.
+    fn rotate(&mut self, run: &Range<usize>) {
+        let after = self.text.get(run.end..self.text.bytes.len().min(run.end + WORD));
+        let end = run.end + after.iter().take_while(|&&byte| in_word(byte)).count();
+        let word = self.text.get(run.start..end).iter().map(|&byte| codecs::rotated(byte));
+        let plain = Wiped::collect(end - run.start, word);
+        self.scan(&(run.start..end), &plain, View::Decoded);
     }
 
     /// Scans what was below a disguise, as if it stood there undisguised.

@@ -77,6 +77,11 @@ pub(super) fn letters(text: &[u8]) -> u64 {
     classify(text).letters
 }
 
+/// Which of the first 64 bytes are digits.
+pub(super) fn digits(text: &[u8]) -> u64 {
+    classify(text).digits
+}
+
 /// Which of the first 64 bytes are blanks, and which are line breaks.
 pub(super) fn blanks(text: &[u8]) -> (u64, u64) {
     masks::blanks(text)

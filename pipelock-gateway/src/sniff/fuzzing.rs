@@ -1,5 +1,4 @@
 //! What must hold for the first bytes of any connection, tried by the fuzz crate through [`crate::fuzzing`]. No interface.
-#![expect(clippy::missing_panics_doc, reason = "a panic is how a claim is found to be broken")]
 
 use super::{HostHint, MAX_HEAD_BYTES, MAX_PREFIX_BYTES, Sniff, classify, http1_host};
 

@@ -168,3 +168,77 @@ fn a_key_with_a_blank_or_a_line_break_after_each_character_is_put_together() {
         assert!(scan(text.as_bytes()).iter().any(|finding| &*finding.rule == "GitLab PAT"), "{text:?}");
     }
 }
+
+/// Each byte of the key written by `one`, with `between` between two.
+fn each(between: &str, one: impl Fn(u8) -> String) -> String {
+    KEY.iter().map(|&byte| one(byte)).collect::<Vec<_>>().join(between)
+}
+
+fn is_told(text: &str) -> bool {
+    scan(text.as_bytes()).iter().any(|finding| &*finding.rule == "GitLab PAT")
+}
+
+#[test]
+fn a_key_spelled_as_the_numbers_of_its_characters_is_read() {
+    for text in [
+        format!("String.fromCharCode({})", each(",", |byte| byte.to_string())),
+        format!("b = [{}]", each(", ", |byte| byte.to_string())),
+        format!("k = {}", each("+", |byte| format!("chr({byte})"))),
+        format!("$k = {};", each(" . ", |byte| format!("chr({byte})"))),
+        format!("{{ {} }}", each(", ", |byte| format!("{byte:#04x}"))),
+        each(":", |byte| format!("{byte:02X}")),
+        each(" ", |byte| format!("{byte:08b}")),
+        format!("printf '{}'", each("", |byte| format!("\\{byte:03o}"))),
+        format!("x {}{} y", "3, 4, ".repeat(30), each(",\n  ", |byte| byte.to_string())),
+    ] {
+        assert!(is_told(&text), "{text}");
+    }
+}
+
+#[test]
+fn numbers_that_spell_nothing_are_no_finding_and_no_limit() {
+    let pixels: Vec<String> = (0..4000u32).map(|at| (32 + at * 37 % 95).to_string()).collect();
+    let address = "52:54:00:12:34:56 ".repeat(40);
+    let dump = "00000010  7f 45 4c 46 02 01 01 00  41 42 43 44 45 46 47 48  |.ELF|\n".repeat(40);
+    for text in [format!("[{}]", pixels.join(",")), address, dump] {
+        assert_eq!(scan(text.as_bytes()), []);
+    }
+}
+
+#[test]
+fn a_key_in_several_literals_is_put_together() {
+    let (a, rest) = std::str::from_utf8(KEY).unwrap().split_at(5);
+    let (b, c) = rest.split_at(7);
+    for text in [
+        format!("key = \"{a}\" + \"{b}\" + \"{c}\""),
+        format!("key = '{a}' '{b}'\n      '{c}'"),
+        format!("local key = \"{a}\" .. \"{b}\"..\"{c}\""),
+        format!("key = \"{a}\" & \"{b}\" & \"{c}\""),
+        format!("$key = '{a}'.'{b}'.'{c}';"),
+        format!("String.join(\"\", \"{a}\", \"{b}\", \"{c}\")"),
+        format!("''.join(['{a}', '{b}', '{c}'])"),
+        format!("[\"{a}\",\"{b}\",\"{c}\"].join('')"),
+        format!("[{}]", each(", ", |byte| format!("\"{}\"", char::from(byte)))),
+    ] {
+        assert!(is_told(&text), "{text}");
+    }
+    assert!(!is_told(&format!("[\"{a}\", \"{b}\", \"{c}\"]")), "a list is not one text");
+}
+
+#[test]
+fn a_key_in_a_mail_or_with_its_letters_moved_is_read() {
+    let key = std::str::from_utf8(KEY).unwrap();
+    let (first, second) = key.split_at(12);
+    let moved: String = KEY.iter().map(|&byte| char::from(super::codecs::rotated(byte))).collect();
+    let wide: Vec<u8> = [b"the token is ", KEY].concat().into_iter().flat_map(|byte| [byte, 0]).collect();
+    for text in [
+        format!("token: {first}=\n{second}\n"),
+        format!("token: {first}=\r\n{second}\r\n"),
+        each("", |byte| format!("={byte:02X}")),
+        format!("token {moved} end"),
+        format!("data {} end", base64(&wide)),
+        format!("data {} end", hex(&wide)),
+    ] {
+        assert!(is_told(&text), "{text}");
+    }
+}

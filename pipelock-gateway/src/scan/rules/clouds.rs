@@ -259,7 +259,7 @@ pub(in crate::scan) static RULES: &[BuiltIn] = &[
         Tail::Exact(Class::WordDash),
         Some(validate::mixed),
     ),
-    word("LaunchDarkly Key", High, r"(?:sdk|mob)-[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", Class::Alnum),
+    word("LaunchDarkly Key", High, r"(?:sdk|mob|api)-[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", Class::Alnum),
     word("OpenShift Token", Critical, r"sha256~[\w-]{43}", Class::WordDash),
     whole("Rancher Token", High, r"token-[a-z0-9]{5}:[a-z0-9]{54}", Class::Alnum),
     any("Tailscale Key", Critical, r"tskey-[a-z]{3,8}-[A-Za-z0-9]{6,32}-[A-Za-z0-9]{20}", Class::WordDash),
@@ -270,7 +270,7 @@ pub(in crate::scan) static RULES: &[BuiltIn] = &[
         r"dp\.(?:pt|ct|st|sa|scim|audit)\.(?:[a-z0-9_-]{1,32}\.)?[A-Za-z0-9]{40}",
         Class::Alnum,
     ),
-    whole("Infisical Token", Critical, r"st\.[0-9a-f]{24}\.[0-9a-f]{32}\.[0-9a-f]{32}", Class::WordDashDot),
+    whole("Infisical Token", Critical, r"st\.[0-9a-f-]{24,36}\.[0-9a-f]{32}\.[0-9a-f]{32}", Class::WordDashDot),
     word("Pulumi Access Token", Critical, r"pul-[0-9a-f]{40}", Class::Alnum),
     any("1Password Service Account Token", Critical, r"ops_eyJ[\w+/=-]{60}", Class::Base64),
     word(
@@ -285,4 +285,7 @@ pub(in crate::scan) static RULES: &[BuiltIn] = &[
         r"0\.[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\.[A-Za-z0-9]{30}:[A-Za-z0-9+/]{22}",
         Class::Base64,
     ),
+    word("Xata API Key", Critical, r"xau_[A-Za-z0-9]{32}", Class::Alnum),
+    word("Liveblocks Secret Key", Critical, r"sk_(?:prod|dev)_[\w-]{60}", Class::WordDash),
+    word("Stytch Secret", Critical, r"secret-(?:live|test)-[\w-]{34}", Class::WordDash),
 ];

@@ -225,4 +225,9 @@ pub(in crate::scan) static RULES: &[BuiltIn] = &[
     ),
     any("Django Insecure Key", Medium, r#"django-insecure-[^\s\"'\\]{30}"#, Class::Address),
     any("Kagi Session Link", Critical, r"kagi\.com/search\?token=[\w.-]{30}", Class::WordDashDot),
+    any("Snyk Access Token", Critical, r"snyk_(?:uat|sat)\.[0-9a-f]{8}\.[\w-]{32}", Class::WordDashDot),
+    word("dbt Cloud Token", Critical, r"dbt[cu]_[\w-]{40}", Class::WordDash),
+    word("Deno Deploy Token", Critical, r"dd[pw]_[A-Za-z0-9]{36}", Class::Alnum),
+    word("Unkey Root Key", Critical, r"unkey_[A-Za-z0-9]{20}", Class::Alnum),
+    word("Arcjet Key", High, r"ajkey_[a-z0-9]{26}", Class::Alnum),
 ];

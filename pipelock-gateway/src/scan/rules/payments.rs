@@ -143,4 +143,6 @@ pub(in crate::scan) static RULES: &[BuiltIn] = &[
     any("Alchemy Project Link", High, r"\.g\.alchemy\.com/v2/[\w-]{32}", Class::WordDash),
     any("QuickNode Link", High, r"\.quiknode\.pro/[0-9a-f]{40}", Class::Alnum),
     any("Helius Link", High, r"\.helius-rpc\.com/\?api-key=[0-9a-f]{8}-", Class::HexDash),
+    any("Polar Access Token", Critical, r"polar_(?:oat|pat|at_u|whs)_[A-Za-z0-9]{32}", Class::Alnum),
+    any("Paddle API Key", Critical, r"pdl_(?:live|sdbx)_apikey_[a-z0-9]{26}_\w{22}", Class::Word),
 ];

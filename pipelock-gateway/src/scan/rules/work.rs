@@ -190,4 +190,10 @@ pub(in crate::scan) static RULES: &[BuiltIn] = &[
     word("Mapbox Secret Token", Critical, r"[st]k\.eyJ[\w-]{40}", Class::WordDashDot),
     word("Mapbox Public Token", Medium, r"pk\.eyJ[\w-]{40}", Class::WordDashDot),
     whole("Lob API Key", High, r"(?:live|test)_(?:pub_)?[0-9a-f]{35}", Class::Alnum),
+    any("MailerSend Token", Critical, r"mlsn\.[0-9a-f]{64}", Class::Alnum),
+    any("OneSignal API Key", Critical, r"os_v2_(?:app|org)_[a-z0-9]{60}", Class::Alnum),
+    word("Courier Auth Token", High, r"pk_(?:prod|test)_[A-Z0-9]{28}", Class::Alnum),
+    any("Slack Session Cookie", Critical, r"xox[cd]-[A-Za-z0-9%+/-]{40}", Class::Base64),
+    word("Cal.com API Key", High, r"cal_(?:live|test)_[0-9a-f]{32}", Class::Alnum),
+    any("Retool Access Token", Critical, r"retool_01[a-z0-9]{24}", Class::Alnum),
 ];

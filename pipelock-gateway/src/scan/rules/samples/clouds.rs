@@ -375,4 +375,19 @@ pub(in crate::scan) const SAMPLES: &[Samples] = &[
             "x0.a94cae9" + "b-8cdb-aa92-cb95-d89ed58a0c3e.GrGTMtNXvhKjJrlEEKT6g6f389jxfR:jEiuFGKCXBM5Ie2bjRhOav"
         ],
     ),
+    samples(
+        "Xata API Key",
+        halves!["xau_yBhrt" + "JD0Bcn4G6iyQOl6mu4ZTHeitd28"],
+        halves!["xau_PDtCJ" + "6ZKOGqskVOqDEzWTMgiMmDS8UX"],
+    ),
+    samples(
+        "Liveblocks Secret Key",
+        halves!["sk_prod_g" + "CoipkPfUCqND2RkZSEgtL4qOwSdIUJhnWbvKLEO1F33H6MsMvd4siHAsAxX"],
+        halves!["sk_prod_i" + "sPmW8UcaF8kt92AQsA01LRDv6UHGuTSNYYakKFPaIYEXD1xcoIaEhVmkk2"],
+    ),
+    samples(
+        "Stytch Secret",
+        halves!["secret-li" + "ve-GpQ1zPgyAP3oPr6anQpLeV7GxBLtoVgxJM"],
+        halves!["secret-li" + "ve-JWZCYRUd5qH1ajBdDamXmglD4C5ZEEsHe"],
+    ),
 ];

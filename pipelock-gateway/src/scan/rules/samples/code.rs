@@ -341,4 +341,25 @@ pub(in crate::scan) const SAMPLES: &[Samples] = &[
         halves!["kagi.com/s" + "earch?token=GhbECTVss2J46kRgRpdD0razc9xgPX"],
         halves!["kagi.com/s" + "earch?token=tQUQ0egdZP1Tih4GyhoqNBKTGANC4"],
     ),
+    samples(
+        "Snyk Access Token",
+        halves!["snyk_uat." + "c47f1006.AoGTNpYtdZGpcSy4wXbJtCCgPh75xKHr"],
+        halves!["snyk_uat." + "cc952e16.HNyg7Gt0Jx1AiDweFaKKnKDcdVfhv4j"],
+    ),
+    samples(
+        "dbt Cloud Token",
+        halves!["dbtc_x9vq" + "0rEYjVhqq1bOqykOYpSqL44C651lMiKd5VwJ"],
+        halves!["dbtc_haDc" + "S0NFR3PcbLAhAUHNCNKoI8ShTeURLfceTDt"],
+    ),
+    samples(
+        "Deno Deploy Token",
+        halves!["ddp_PH5IU" + "1e9PR1rhzWtqDtta4WuHQ5FDyjPn8qu"],
+        halves!["ddp_8NnDf" + "jwfOBCNHPzlmi6FkRGC7Kw6bjBrKFG"],
+    ),
+    samples("Unkey Root Key", halves!["unkey_I85" + "nJpQkAJYq1usNgmqB"], halves!["unkey_w24" + "HqFOTPf90hSXhvgg"]),
+    samples(
+        "Arcjet Key",
+        halves!["ajkey_sld" + "8ylvqg0vgtesv00eetelcg6"],
+        halves!["ajkey_0g3" + "0eo0b8sg6uxe3ygkph8gf8"],
+    ),
 ];

@@ -228,4 +228,50 @@ pub(in crate::scan) const SAMPLES: &[Samples] = &[
         halves!["flp_qyRlpp" + "ls1OYmtd4hIngS9bW5z5w746xwJslvHaUmTE5Lbc"],
         halves!["flp_9d07YZ" + "481Nrx2s1T4Wd7pD3VUqw2DcbzAbQz8C9a3fwI5"],
     ),
+    samples(
+        "Google AI Auth Key",
+        halves!["AQ.Ab8RNq" + "VwYS81VP7Hb1DX8pPd5khxE3pyIgKpaUnArl63Xy"],
+        halves!["AQ.Ab8RkW" + "ZeiNNCiia3anXn9k3ksu9mI4ROnl89Sm995ytbx"],
+    ),
+    samples(
+        "Cartesia API Key",
+        halves!["sk_car_Ak" + "7jqevt0MLaMRTvetw0"],
+        halves!["sk_car_tE" + "SulEETldq8b8Vw2zb"],
+    ),
+    samples(
+        "Letta API Key",
+        halves!["sk-let-JY" + "AxyL1aCcTlN99mhWp708DwGw5HqXDgLVXZx3sc"],
+        halves!["sk-let-B8" + "fnvGNx6jvr7SIftRutlZfOjUStEkUdfMI7zcp"],
+    ),
+    samples(
+        "RunPod API Key",
+        halves!["rpa_WQ30J" + "DC5VNII0GK1XJD0SJ3K735U4RS4ZJHY8L5V"],
+        halves!["rpa_LF5R6" + "96XEWCTX9R5QSVLA49QUR3S6WWRW0WL2XV"],
+    ),
+    samples("Modal Token", halves!["as-q7lOTc" + "Eokd5ihu9lEmJcZb"], halves!["preas-q7l" + "OTcEokd5ihu9lEmJcZb"]),
+    samples(
+        "Daytona API Key",
+        halves!["dtn_bc267" + "b0bc8d3b1939a9b4ddbe45cf642b0c3a4acdd7f9fcc589f8d0a9f94f03e"],
+        halves!["dtn_7914c" + "0f87f17f8499ff30499a90ebb4108e360ddfcfc69e290d9f945ffa4d12"],
+    ),
+    samples(
+        "Context7 API Key",
+        halves!["ctx7sk-78" + "220ad2-cf13-3734-9e45-5d52613c2813"],
+        halves!["ctx7sk-c4" + "0d2aff-bb14-9497-8278-947bec540a2"],
+    ),
+    samples(
+        "Brave Search Key",
+        halves!["BSAq7PsZO" + "B92xHcLKnVlzegcclmmcZb"],
+        halves!["preBSAq7P" + "sZOB92xHcLKnVlzegcclmmcZb"],
+    ),
+    samples(
+        "Inngest Signing Key",
+        halves!["signkey-p" + "rod-fb0df9daee36452bcf48385971f1bba1"],
+        halves!["signkey-p" + "rod-0ef43a9e7516072cb95eb92e57561d8"],
+    ),
+    samples(
+        "Trigger.dev Key",
+        halves!["tr_prod_a" + "DdCXRAkccJ11HKw8gTe"],
+        halves!["tr_prod_p" + "5ZFf7EdRpPdFzYddq1"],
+    ),
 ];

@@ -181,4 +181,14 @@ pub(in crate::scan) const SAMPLES: &[Samples] = &[
         halves!["https://ma" + "innet.helius-rpc.com/?api-key=7d0f8e5a-bed9-a7f3-4234-2809b16629ec"],
         halves![".helius-rp" + "c.com/?api-key=27143188"],
     ),
+    samples(
+        "Polar Access Token",
+        halves!["polar_oat" + "_bXYSXNND1NNMT622NnbP4CGm9eSvmgIx"],
+        halves!["polar_oat" + "_4flozacBdtmU3yzkX9h5ySmniz5CjA9"],
+    ),
+    samples(
+        "Paddle API Key",
+        halves!["pdl_live_" + "apikey_br37mrfo1092mmuqcm8kxg1xjs_laIjTB8gVaSJD9115uU74f"],
+        halves!["pdl_live_" + "apikey_5jxadx4q2v80kz192bo4sg6e84_ofQPMugfUuAluw2XXctOR"],
+    ),
 ];

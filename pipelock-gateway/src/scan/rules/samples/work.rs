@@ -320,4 +320,34 @@ pub(in crate::scan) const SAMPLES: &[Samples] = &[
         halves!["live_10b3c" + "b3cb64b453247ad831efccf17ce29b"],
         halves!["live_f2ad6" + "d720e5aa81b8ebf09dd571c3f7b4b", "xlive_10b3" + "cb3cb64b453247ad831efccf17ce29b"],
     ),
+    samples(
+        "MailerSend Token",
+        halves!["mlsn.de91" + "165c672a325260ebfdc409e7349f28ca442f72d781f7169b32dac0940e40"],
+        halves!["mlsn.1d83" + "c4a29548fa91200314bd807d4b6ab0553854edd3aae7ed5e15ff034d160"],
+    ),
+    samples(
+        "OneSignal API Key",
+        halves!["os_v2_app" + "_cp4wz3nmrmt97wpxwpd5zwjjp5ycgkzgsmu448fmyag6lybubt6y648z29d8"],
+        halves!["os_v2_app" + "_j0xb7nssebfw0tarpecftw9n47fhpv81zayyl7nuyug9xpgnstreke0loe8"],
+    ),
+    samples(
+        "Courier Auth Token",
+        halves!["pk_prod_0" + "0O147PT0RFVL0BJHS9L1MUGVED5"],
+        halves!["pk_prod_I" + "7EUM3YO4GAMKHFVJXG2UL9GXGE"],
+    ),
+    samples(
+        "Slack Session Cookie",
+        halves!["xoxc-mnux" + "lD5RVWfpz8IDyahM9xiRaFy9v8VeFW8UTsbh"],
+        halves!["xoxc-ZEwW" + "Vm6vyjs5FPSXYfKhsAv82eHBdoAprQUejr9"],
+    ),
+    samples(
+        "Cal.com API Key",
+        halves!["cal_live_" + "3fd5c72eb4204b008ec2166e0f28f015"],
+        halves!["cal_live_" + "cd160dddc05a496d2b6cd684fb9035e"],
+    ),
+    samples(
+        "Retool Access Token",
+        halves!["retool_01" + "eeyc0jmb5u3i3pexbal1frix"],
+        halves!["retool_01" + "vnjs79fshgzxtx492piqb8a"],
+    ),
 ];
