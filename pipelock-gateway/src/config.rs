@@ -134,6 +134,8 @@ pub struct Config {
     pub logging: Logging,
     /// The explicit proxy and admin port.
     pub fetch_proxy: FetchProxy,
+    /// Whether refusals of the explicit proxy name the key that decides.
+    pub explain_blocks: bool,
     /// Who may use the explicit proxy, and for what.
     pub forward_proxy: ForwardProxy,
     /// Private networks that the explicit proxy may reach under any name.
@@ -252,6 +254,7 @@ impl Config {
             sessions: SessionPolicy::default(),
             logging: Logging::default(),
             fetch_proxy: FetchProxy::default(),
+            explain_blocks: false,
             forward_proxy: ForwardProxy::default(),
             ssrf_allowlist: Vec::new(),
             mcp: Mcp::default(),
@@ -290,6 +293,7 @@ impl Config {
             sessions: read_sessions(top)?,
             logging: top.read("logging", Logging::default(), Logging::read)?,
             fetch_proxy: top.read("fetch_proxy", FetchProxy::default(), FetchProxy::read)?,
+            explain_blocks: top.read("explain_blocks", false, Value::boolean)?,
             forward_proxy: top.read("forward_proxy", ForwardProxy::default(), ForwardProxy::read)?,
             ssrf_allowlist: top.read("ssrf", Vec::new(), forward_proxy::ssrf::read)?,
             mcp: Mcp::read(top)?,

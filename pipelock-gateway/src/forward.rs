@@ -8,6 +8,7 @@
 
 mod absolute;
 mod access;
+mod refusal;
 mod resolve;
 mod route;
 mod serve;

@@ -110,8 +110,12 @@ pub(super) const TOP_LEVEL: &[Key] = &[
     accepted::HEALTH_WATCHDOG,
     Key::new("metrics_listen", Kind::Listen, "", "A port of its own for /metrics.")
         .not_yet("/metrics is on the main port"),
-    Key::new("explain_blocks", Kind::Bool, "false", "Hints in refusals.")
-        .not_yet("a refusal always names its reason and rules"),
+    Key::new(
+        "explain_blocks",
+        Kind::Bool,
+        "false",
+        "Refusals of the explicit proxy carry `X-Pipelock-Hint`, which names the key that decides.",
+    ),
     Key::new("default_agent_identity", Kind::Text, "", "Who a caller is that says nothing.")
         .not_yet("a workload is known by its cgroup"),
     Key::new("bind_default_agent_identity", Kind::Bool, "false", "Whether callers may say who they are.")

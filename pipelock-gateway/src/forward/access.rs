@@ -25,11 +25,13 @@ pub struct Access {
     pub credentials: Option<Credentials>,
     /// How long a tunnel may last.
     pub max_tunnel: Option<Duration>,
+    /// Whether refusals carry a hint, `explain_blocks`. They name keys of the configuration, not values.
+    pub explains: bool,
 }
 
 impl Default for Access {
     fn default() -> Self {
-        Self { enabled: true, ports: Vec::new(), sources: None, credentials: None, max_tunnel: None }
+        Self { enabled: true, ports: Vec::new(), sources: None, credentials: None, max_tunnel: None, explains: false }
     }
 }
 

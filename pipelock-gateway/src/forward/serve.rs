@@ -10,8 +10,7 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, PROXY_AUTHENTICATE, VIA};
+use http::header::VIA;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
 use http_body_util::{Either, Full};
@@ -26,13 +25,11 @@ use tokio::task::{JoinError, JoinSet};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use super::absolute::{self, Absolute, Body, Pool};
+use super::absolute::{self, Absolute, Pool};
+use super::refusal::{Answer, Failure, plain};
 use super::route::{self, Route};
 use super::target::{self, Target};
-use super::{
-    AnswerLocal, BLOCKED, ConnectRequest, Opened, Options, RefusedConnect, Resolve, Rules, Tunnel, TunnelError,
-    Tunnelled,
-};
+use super::{AnswerLocal, ConnectRequest, Opened, Options, RefusedConnect, Resolve, Rules, Tunnel, Tunnelled};
 use crate::model::{DenyReason, PeerName, ServerName, Workload};
 use crate::report::Metrics;
 use crate::report::metrics::{ExplicitKind, ExplicitOutcome, OpenGauge, UpstreamError};
@@ -51,8 +48,6 @@ const ACCEPT_BACKOFF: Duration = Duration::from_millis(50);
 
 /// Connections handed over that wait to be served; beyond this they are refused, as a full backlog would.
 const HANDED: usize = 128;
-
-type Answer = Response<Body>;
 
 /// The explicit proxy port.
 pub struct Door<T: Tunnel> {
@@ -282,7 +277,7 @@ impl<T: Tunnel> Shared<T> {
                         *waiting.lock().unwrap_or_else(PoisonError::into_inner) = Some(opened);
                         (ExplicitOutcome::Served, Response::new(Either::Left(Full::default())))
                     }
-                    Err(failure) => (failure.outcome(), failure.answer("CONNECT ")),
+                    Err(failure) => (failure.outcome(), failure.answer("CONNECT ", self.explains())),
                 };
                 (ExplicitKind::Connect, outcome, answer)
             }
@@ -294,7 +289,7 @@ impl<T: Tunnel> Shared<T> {
                 if !is_probe(head.uri.path()) && !self.rules.access().admits_source(client.peer.ip()) =>
             {
                 let failure = Failure::Denied(DenyReason::SourceNotAllowed);
-                (ExplicitKind::Origin, failure.outcome(), failure.answer(""))
+                (ExplicitKind::Origin, failure.outcome(), failure.answer("", self.explains()))
             }
             Route::Origin { foreign } => {
                 let answer = self.local.answer(&head.method, head.uri.path());
@@ -313,6 +308,11 @@ impl<T: Tunnel> Shared<T> {
         answer
     }
 
+    /// Whether refusals say what would change them.
+    fn explains(&self) -> bool {
+        self.rules.access().explains
+    }
+
     /// Whether this client may use the proxy at all.
     fn admit(&self, client: &Client, headers: &HeaderMap, what: &str) -> Result<(), Failure> {
         let access = self.rules.access();
@@ -329,7 +329,7 @@ impl<T: Tunnel> Shared<T> {
 
     /// Everything between a request in absolute form and its answer.
     async fn absolute(&self, head: Parts, body: Incoming, client: &Client) -> (ExplicitOutcome, Answer) {
-        let fail = |failure: &Failure| (failure.outcome(), failure.answer(""));
+        let fail = |failure: &Failure| (failure.outcome(), failure.answer("", self.explains()));
         if let Err(failure) = self.admit(client, &head.headers, "") {
             return fail(&failure);
         }
@@ -443,66 +443,6 @@ fn is_door(address: SocketAddr, local: SocketAddr) -> bool {
     address.port() == local.port() && loops(address.ip())
 }
 
-/// Why a CONNECT is not answered with 200.
-#[derive(Debug)]
-enum Failure {
-    Denied(DenyReason),
-    Unauthenticated,
-    Tls,
-    NoTls,
-    Resolve,
-    Unreachable,
-    TimedOut,
-    Overloaded,
-}
-
-impl From<TunnelError> for Failure {
-    fn from(error: TunnelError) -> Self {
-        match error {
-            TunnelError::Denied(reason) => Self::Denied(reason),
-            TunnelError::Tls(_) => Self::Tls,
-            TunnelError::NoTls => Self::NoTls,
-            TunnelError::Unreachable(_) => Self::Unreachable,
-            TunnelError::TimedOut => Self::TimedOut,
-            TunnelError::Overloaded => Self::Overloaded,
-        }
-    }
-}
-
-impl Failure {
-    fn outcome(&self) -> ExplicitOutcome {
-        match self {
-            Self::Denied(DenyReason::TooManyConnections) | Self::Overloaded => ExplicitOutcome::Overloaded,
-            Self::Denied(_) | Self::Unauthenticated => ExplicitOutcome::Blocked,
-            Self::NoTls => ExplicitOutcome::Unsupported,
-            Self::Tls | Self::Resolve | Self::Unreachable | Self::TimedOut => ExplicitOutcome::Failed,
-        }
-    }
-
-    /// The answer tells a stable code and nothing else: addresses of private names are not the client's to learn.
-    fn answer(&self, what: &str) -> Answer {
-        let (status, code) = match self {
-            Self::Denied(reason @ (DenyReason::TooManyConnections | DenyReason::KillSwitch)) => {
-                (StatusCode::SERVICE_UNAVAILABLE, reason.as_str())
-            }
-            Self::Denied(reason) => (StatusCode::FORBIDDEN, reason.as_str()),
-            Self::Unauthenticated => (StatusCode::PROXY_AUTHENTICATION_REQUIRED, "proxy_authentication"),
-            Self::Tls => (StatusCode::BAD_GATEWAY, "upstream_tls"),
-            Self::NoTls => (StatusCode::NOT_IMPLEMENTED, "tls_interception_off"),
-            Self::Resolve => (StatusCode::BAD_GATEWAY, "resolve_failed"),
-            Self::Unreachable => (StatusCode::BAD_GATEWAY, "upstream_unavailable"),
-            Self::TimedOut => (StatusCode::GATEWAY_TIMEOUT, "upstream_timeout"),
-            Self::Overloaded => (StatusCode::SERVICE_UNAVAILABLE, "overloaded"),
-        };
-        let mut answer = plain(status, &format!("{what}blocked: {code}"));
-        if matches!(self, Self::Unauthenticated) {
-            answer.headers_mut().insert(PROXY_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"pipelock\""));
-        }
-        answer.headers_mut().insert(BLOCKED, HeaderValue::from_static(code));
-        answer
-    }
-}
-
 /// Paths that answer whoever asks: the kubelet's address is in no list.
 fn is_probe(path: &str) -> bool {
     matches!(path, "/health" | "/healthz" | "/ready")
@@ -520,18 +460,6 @@ fn via() -> HeaderValue {
     use std::hash::{BuildHasher, Hasher};
     let token = std::hash::RandomState::new().build_hasher().finish() >> 32;
     HeaderValue::from_str(&format!("1.1 pipelock-{token:08x}")).unwrap_or(HeaderValue::from_static("1.1 pipelock"))
-}
-
-fn plain(status: StatusCode, text: &str) -> Answer {
-    with_type(status, HeaderValue::from_static("text/plain; charset=utf-8"), format!("{text}\n").into())
-}
-
-fn with_type(status: StatusCode, content_type: HeaderValue, body: Bytes) -> Answer {
-    let mut answer = Response::new(Either::Left(Full::new(body)));
-    *answer.status_mut() = status;
-    answer.headers_mut().insert(CONTENT_TYPE, content_type);
-    answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    answer
 }
 
 fn take<O>(waiting: &Mutex<Option<O>>) -> Option<O> {

@@ -165,6 +165,10 @@ impl World {
     }
 
     async fn with(dial: Dial, options: Options) -> Self {
+        Self::with_access(dial, options, Access::default()).await
+    }
+
+    async fn with_access(dial: Dial, options: Options, access: Access) -> Self {
         let echo = echo_server().await;
         let names = Arc::new(Names::default());
         let metrics = Metrics::new("test");
@@ -182,7 +186,7 @@ impl World {
             options,
             Dialler { dial, events: sender },
             Arc::clone(&names) as Arc<dyn Resolve>,
-            Arc::new(TestRules(Arc::new(Access { ports: vec![echo.port()], ..Access::default() }))),
+            Arc::new(TestRules(Arc::new(Access { ports: vec![echo.port()], ..access }))),
             Arc::new(AdminState::new(facts, metrics.clone())),
             metrics.clone(),
         );
@@ -357,6 +361,27 @@ async fn destinations_that_are_not_on_the_internet_are_refused_and_recorded() {
         // The first thing that happens is the refusal: nothing was opened.
         let Event::Refused(_, _, recorded) = world.event().await else { panic!("{authority} was opened") };
         assert_eq!(recorded, reason, "{authority}");
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_names_the_key_that_decides_where_the_operator_wants_it() {
+    for explains in [false, true] {
+        let access = Access { explains, ..Access::default() };
+        let world = World::with_access(Dial::First, Options::default(), access).await;
+        for (request, key) in [
+            (connect("example.test:22"), "forward_proxy.connect_ports"),
+            (connect("10.0.0.1:443"), "ssrf.ip_allowlist"),
+            (connect("unknown.test:443"), "resolver"),
+            ("GET http://example.test:22/ HTTP/1.1\r\nHost: example.test:22\r\n\r\n".to_owned(), "connect_ports"),
+        ] {
+            let mut client = world.client().await;
+            client.send(&request).await;
+            let head = client.answer().await.head;
+            let hint = head.lines().find_map(|line| line.strip_prefix("x-pipelock-hint: "));
+            assert_eq!(hint.is_some_and(|hint| hint.contains(key)), explains, "{request}: {head}");
+            assert_eq!(hint.is_some(), explains, "{request}: {head}");
+        }
     }
 }
 

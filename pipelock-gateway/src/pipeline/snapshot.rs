@@ -221,7 +221,7 @@ impl Snapshot {
             cross_request: config.cross_request,
             responses: config.response_scanning.clone(),
             limits: limits(config),
-            access: Arc::new(access(&config.forward_proxy)?),
+            access: Arc::new(access(&config.forward_proxy, config.explain_blocks)?),
             mcp: super::McpPolicy::new(&config.mcp, config.response_scanning.warn_only),
             requests: config.request_bodies,
             suppressions: verdict::Suppressions::new(config.suppressions.clone()),
@@ -329,7 +329,7 @@ fn known_secrets(config: &Config) -> Result<scan::Literals, Error> {
 }
 
 /// Who may use the explicit proxy. The file's bytes are overwritten once they are digests.
-fn access(proxy: &ForwardProxy) -> Result<Access, Error> {
+fn access(proxy: &ForwardProxy, explains: bool) -> Result<Access, Error> {
     let credentials = match &proxy.credentials_file {
         None => None,
         Some(path) => {
@@ -345,6 +345,7 @@ fn access(proxy: &ForwardProxy) -> Result<Access, Error> {
         sources: proxy.allowed_sources.clone(),
         credentials,
         max_tunnel: proxy.max_tunnel,
+        explains,
     })
 }
 
