@@ -46,8 +46,22 @@ impl RawLength {
 }
 
 /// How many raw bytes they are together.
-pub(super) fn raw_len<'a>(lengths: impl IntoIterator<Item = &'a RawLength>) -> usize {
-    lengths.into_iter().map(|length| length.get()).sum()
+pub(super) fn raw_len(lengths: &[RawLength]) -> usize {
+    // Narrow sums of a bounded number of them, so that many are added at once: this is asked of every byte.
+    let sums = lengths
+        .chunks(1 << 16)
+        .map(|some| some.iter().fold(0u32, |sum, length| sum.wrapping_add(u32::from(length.0 & !RawLength::CHANGED))));
+    sums.map(|sum| usize::try_from(sum).unwrap_or(usize::MAX)).sum()
+}
+
+/// The first `count` of them, or all.
+pub(super) fn first_of(lengths: &[RawLength], count: usize) -> &[RawLength] {
+    lengths.get(..count).unwrap_or(lengths)
+}
+
+/// The last `count` of them, or all.
+pub(super) fn last_of(lengths: &[RawLength], count: usize) -> &[RawLength] {
+    lengths.get(lengths.len().saturating_sub(count)..).unwrap_or_default()
 }
 
 /// What has to be undone.
@@ -159,7 +173,7 @@ impl Decoder {
 
     /// Raw bytes taken that no decoded byte stands for yet.
     pub(super) fn held(&self) -> usize {
-        raw_len(self.held_raw.iter().take(self.held_len))
+        raw_len(first_of(&self.held_raw, self.held_len))
     }
 
     /// Decodes the next piece of raw bytes. At most [`LONGEST`] bytes more come out than went in.
@@ -249,7 +263,7 @@ impl Decoder {
 
     /// Emits what stands at the beginning of `bytes`; answers how many of them that takes.
     fn pass(&mut self, parsed: Parsed, bytes: &[u8], raw: Option<&[RawLength]>, out: &mut Decoded) -> usize {
-        let raw_of = |used: usize| raw.map_or(used, |raw| raw_len(raw.iter().take(used)));
+        let raw_of = |used: usize| raw.map_or(used, |raw| raw_len(first_of(raw, used)));
         let used = match parsed {
             Parsed::Incomplete => 1,
             Parsed::Verbatim(used) | Parsed::Character(_, used) | Parsed::Byte(_, used) => used.clamp(1, bytes.len()),

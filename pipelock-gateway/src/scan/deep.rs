@@ -7,9 +7,7 @@
 //! A glance must never say no where an expression matches: the samples of each rule and a test here, with
 //! whatever the expressions can match, hold it to that.
 
-use std::sync::LazyLock;
-
-use regex::bytes::Regex;
+use std::ops::Range;
 
 use super::hyperscan::Expression;
 
@@ -279,22 +277,132 @@ fn always(_: &[u8], _: usize) -> bool {
     true
 }
 
-/// Words of the rules about numbers, any of which stands before a number of theirs.
-static WORDS: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    let words = concat!(
-        r"(?i-u)ssn|social|soc[ .]sec|itin|tax|routing|aba|rtn|nhs|dhaa?r|uidai|sin n|\x22sin|assurance|cpf|steuer|idnr|bsn|burger",
-        r"|sofi|pesel|tfn|personn|identity|dselsn|id number|rsa id|tckn|kimlik|insee|nir|curit|de s.{1,2}cu|\xe8\xba\xab",
-        r"|shenfen|resident id|national id|id card|nric|fin n|dni|nif|nie"
-    );
-    Regex::new(words).ok()
-});
+/// Words of the rules about numbers, or what those begin with: one of them stands before each number of theirs.
+const WORDS: &[&[u8]] = &[
+    b"ssn",
+    b"social",
+    b"soc sec",
+    b"soc.sec",
+    b"itin",
+    b"tax",
+    b"routing",
+    b"aba",
+    b"rtn",
+    b"nhs",
+    b"adha",
+    b"uidai",
+    b"sin n",
+    b"\"sin",
+    b"assurance",
+    b"cpf",
+    b"steuer",
+    b"idnr",
+    b"bsn",
+    b"burger",
+    b"sofi",
+    b"pesel",
+    b"tfn",
+    b"personn",
+    b"identity",
+    b"dselsn",
+    b"id number",
+    b"rsa id",
+    b"tckn",
+    b"kimlik",
+    b"insee",
+    b"nir",
+    b"curit",
+    b"de s",
+    b"\xe8\xba\xab",
+    b"shenfen",
+    b"resident id",
+    b"national id",
+    b"id card",
+    b"nric",
+    b"fin n",
+    b"dni",
+    b"nif",
+    b"nie",
+];
+
+/// One bit for the first three bytes of each word, folded: small enough to stay in the nearest cache, which an automaton for
+/// all of them is not.
+static BEGINNINGS: [u64; 64] = {
+    let mut bits = [0; 64];
+    let mut word = 0;
+    while word < WORDS.len() {
+        let place = beginning(WORDS[word][0], WORDS[word][1], WORDS[word][2]);
+        bits[place / 64] |= 1 << (place % 64);
+        word += 1;
+    }
+    bits
+};
+
+const fn beginning(one: u8, two: u8, three: u8) -> usize {
+    let folded = (one | 0x20) as usize | ((two | 0x20) as usize) << 8 | ((three | 0x20) as usize) << 16;
+    folded.wrapping_mul(0x9e37_79b1) >> 20 & 4095
+}
+
+/// Longest of [`WORDS`].
+const LONGEST_WORD: usize = {
+    let (mut word, mut longest) = (0, 0);
+    while word < WORDS.len() {
+        if WORDS[word].len() > longest {
+            longest = WORDS[word].len();
+        }
+        word += 1;
+    }
+    longest
+};
+
+/// Where the last of [`WORDS`] in a text begins, in capitals or small letters.
+fn last_word(text: &[u8]) -> Option<usize> {
+    let begins = |&[one, two, three]: &[u8; 3]| {
+        let place = beginning(one, two, three);
+        BEGINNINGS.get(place / 64).is_some_and(|bits| bits >> (place % 64) & 1 != 0)
+    };
+    let is_word = |place: &usize| {
+        let text = text.get(*place..).unwrap_or_default();
+        let is = |word: &&[u8]| text.get(..word.len()).is_some_and(|text| text.eq_ignore_ascii_case(word));
+        WORDS.iter().any(is)
+    };
+    let mut places = text.array_windows().enumerate().rev().filter(|(_, three)| begins(three)).map(|(place, _)| place);
+    places.find(is_word)
+}
+
+/// The words before the numbers of one text, which are looked for once although many numbers may stand behind them.
+#[derive(Debug, Default)]
+pub(super) struct NumberWords {
+    /// Where they were looked for, and where the last one begins.
+    searched: Range<usize>,
+    last: Option<usize>,
+}
+
+impl NumberWords {
+    /// Whether one of them stands in `range` of the text.
+    fn stand_in(&mut self, text: &[u8], range: Range<usize>) -> bool {
+        let goes_on = self.searched.contains(&range.start) && self.searched.end <= range.end;
+        let mut from = range.start;
+        if goes_on {
+            if self.last.is_some_and(|word| word >= range.start) {
+                return true;
+            }
+            // A word may have been cut where the search ended.
+            from = from.max(self.searched.end.saturating_sub(LONGEST_WORD));
+        }
+        let found = last_word(text.get(from..range.end).unwrap_or_default()).map(|place| from + place);
+        self.last = found.or(self.last.filter(|_| goes_on));
+        self.searched = if goes_on { self.searched.start..range.end } else { range };
+        found.is_some()
+    }
+}
 
 /// Most bytes before the end of a number in which its words stand, and before its beginning.
 pub(super) const NAMED: usize = 96;
 const BEFORE_NUMBER: usize = 60;
 
 /// Whether a number of a person may end with the digits that end at `end`, which began at `start` or earlier.
-pub(super) fn may_be_number(text: &[u8], start: usize, end: usize) -> bool {
+pub(super) fn may_be_number(text: &[u8], start: usize, end: usize, words: &mut NumberWords) -> bool {
     let group = text.get(start..end).unwrap_or_default();
     let last = group.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
     let number = match (text.get(end), text.get(end + 1)) {
@@ -304,8 +412,7 @@ pub(super) fn may_be_number(text: &[u8], start: usize, end: usize) -> bool {
         _ => group.iter().filter(|byte| byte.is_ascii_digit()).count() >= 9,
     };
     // No word, and what stands between it and the number, is longer.
-    let before = text.get(start.saturating_sub(BEFORE_NUMBER)..start).unwrap_or_default();
-    number && WORDS.as_ref().is_none_or(|words| words.is_match(before))
+    number && words.stand_in(text, start.saturating_sub(BEFORE_NUMBER)..start)
 }
 
 /// Whether a token at `start..end` may be, or end, one that an expression without a literal describes.

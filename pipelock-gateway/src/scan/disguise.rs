@@ -69,6 +69,10 @@ impl Masks {
     /// They are as they were sent.
     pub(super) const NONE: Self = Self { depth: 0, reversed: false, joined: false };
 
+    /// As many as there may be, so that nothing is looked for below.
+    #[cfg(feature = "testing")]
+    pub(super) const ALL: Self = Self { depth: DEPTH, reversed: true, joined: true };
+
     fn and(self, view: View) -> Self {
         Self {
             depth: self.depth + 1,
@@ -194,6 +198,17 @@ impl Disguises {
 
     /// The next run that is complete, or long enough to be looked at before it is.
     fn next_run(&mut self, text: Kept<'_>) -> Option<Run> {
+        loop {
+            let run = self.look_for_run(text)?;
+            if run.is_some() {
+                return run;
+            }
+        }
+    }
+
+    /// The same; `Some(None)` when what comes first needs no look.
+    #[expect(clippy::option_option, reason = "the outer one says whether there is anything left, as in an iterator")]
+    fn look_for_run(&mut self, text: Kept<'_>) -> Option<Option<Run>> {
         let bytes = text.bytes;
         let mut begin = text.index(self.at);
         if !self.inside {
@@ -211,6 +226,13 @@ impl Disguises {
             }
         }
         self.at = text.first + begin as u64;
+        // Most runs are words, dates and identifiers, which need no second look.
+        if !self.inside
+            && let Some(length) = ordinary(bytes.get(begin..).unwrap_or_default())
+        {
+            self.at = text.first + (begin + length) as u64;
+            return Some(None);
+        }
         let length = run_length(text, begin)?;
         let end = begin + length;
         if length == LOOK {
@@ -218,7 +240,7 @@ impl Disguises {
             // Line breaks do not count, so that groups go on where they would without them.
             let step = text.get(begin..end).iter().enumerate().filter(|&(_, &byte)| in_run(byte)).nth(STEP);
             (self.at, self.inside) = (self.at + step.map_or(STEP, |(step, _)| step) as u64, true);
-            return Some(run);
+            return Some(Some(run));
         }
         // The word around the run has to be known as well.
         let word = text.get(end..bytes.len().min(end + WORD)).iter().take_while(|&&byte| in_word(byte)).count();
@@ -230,11 +252,11 @@ impl Disguises {
         let continued = std::mem::replace(&mut self.inside, false);
         if is_run {
             self.at = text.first + end as u64;
-            return Some(Run { range: begin..end, continued, goes_on: false });
+            return Some(Some(Run { range: begin..end, continued, goes_on: false }));
         }
         if continued {
             self.at = text.first + end as u64;
-            return self.next_run(text);
+            return Some(None);
         }
         None
     }
@@ -454,6 +476,7 @@ impl Search<'_> {
                 _ => {}
             }
         }
+        drop(hits);
         let mut any = false;
         if promising {
             self.set.dig(Way::Sign, answer, &text, |end, _| any |= end > context.len());
@@ -489,6 +512,62 @@ impl Search<'_> {
         }
         any
     }
+}
+
+/// What bytes of a run are, one bit each, for [`ordinary`]; zero for all others.
+static KINDS: [u8; 256] = {
+    let mut kinds = [0; 256];
+    let mut byte = 0u8;
+    while byte < 128 {
+        if RUN[byte as usize] {
+            let small_digit = matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+            kinds[byte as usize] = ANY
+                | byte.is_ascii_digit() as u8 * DIGIT
+                | byte.is_ascii_uppercase() as u8 * LARGE
+                | byte.is_ascii_lowercase() as u8 * SMALL
+                | (!small_digit && !matches!(byte, b'-' | b'T')) as u8 * OTHER;
+        }
+        byte += 1;
+    }
+    kinds
+};
+const ANY: u8 = 1;
+const DIGIT: u8 = 2;
+const LARGE: u8 = 4;
+const SMALL: u8 = 8;
+/// What does not occur in dates, times and identifiers of hexadecimal digits.
+const OTHER: u8 = 16;
+
+/// Length of the run at the beginning of `text` when it ends within it and [`Search::run`] would try nothing: a short word; a
+/// date or an identifier whose parts are too short to be text in hexadecimal.
+fn ordinary(text: &[u8]) -> Option<usize> {
+    let (mut kinds, mut last, mut inner_capitals, mut length) = (0, 0, 0, 0);
+    for &byte in text.get(..MOST_ORDINARY).unwrap_or(text) {
+        let kind = KINDS[usize::from(byte)];
+        if kind == 0 {
+            if length < SHORTEST {
+                return None;
+            }
+            let word = length < WORDY && kinds & DIGIT == 0 && inner_capitals == 0 && last & SMALL != 0;
+            let token = text.get(..length).unwrap_or_default();
+            let plain = word || kinds & OTHER == 0 && !may_be_reversed(token) && !has_long_part(token);
+            return plain.then_some(length);
+        }
+        // A capital behind a small letter.
+        inner_capitals |= last & SMALL & (kind & LARGE) << 1;
+        kinds |= kind;
+        last = kind;
+        length += 1;
+    }
+    None
+}
+
+/// Longer runs are looked at in any case.
+const MOST_ORDINARY: usize = 40;
+
+/// Whether a stretch without dashes has digits enough for a short text in hexadecimal.
+fn has_long_part(token: &[u8]) -> bool {
+    token.split(|&byte| byte == b'-').any(|part| part.len() >= 16)
 }
 
 /// Whether a token is written like a word, or like several: small letters with at most a capital in front.

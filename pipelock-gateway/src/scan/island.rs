@@ -6,8 +6,7 @@
 
 use super::wiped::Wiped;
 
-use super::decode::{RawLength, STRETCH, raw_len};
-use super::hyperscan::Hits;
+use super::decode::{RawLength, STRETCH, first_of, last_of, raw_len};
 use super::window::{CONTEXT, Window};
 use crate::model::Finding;
 
@@ -51,7 +50,6 @@ impl Island {
         bytes: &[u8],
         raw_lengths: Option<&[RawLength]>,
         marks: &[u64],
-        hits: &mut Hits,
         found: &mut Vec<Finding>,
     ) {
         let base = self.seen;
@@ -64,16 +62,16 @@ impl Island {
                     self.until = self.until.max(self.end_of(mark));
                 }
                 let until = self.until.min(end);
-                self.feed(bytes, raw_lengths, base, at..until, hits, found);
+                self.feed(bytes, raw_lengths, base, at..until, found);
                 at = until;
                 if at == self.until {
-                    self.window.pause(hits, found);
+                    self.window.pause(found);
                     self.awake = false;
                 }
             } else {
                 // A stretch that is over already belonged to what was seen.
                 let Some(mark) = marks.next() else { break };
-                self.open(mark, base, bytes, raw_lengths, hits, found);
+                self.open(mark, base, bytes, raw_lengths, found);
                 at = at.max(self.until.min(end));
             }
         }
@@ -81,16 +79,16 @@ impl Island {
     }
 
     /// The view is complete.
-    pub(super) fn finish(&mut self, hits: &mut Hits, found: &mut Vec<Finding>) {
+    pub(super) fn finish(&mut self, found: &mut Vec<Finding>) {
         if self.awake {
-            self.window.finish(hits, found);
+            self.window.finish(found);
             self.awake = false;
         }
     }
 
     /// Raw bytes at the end in which a match may still begin.
     pub(super) fn undecided(&self) -> usize {
-        let asleep = raw_len(self.before_raw.iter().rev().take(self.lead));
+        let asleep = raw_len(last_of(&self.before_raw, self.lead));
         if self.awake { self.window.undecided().max(asleep) } else { asleep }
     }
 
@@ -110,7 +108,6 @@ impl Island {
         base: u64,
         bytes: &[u8],
         raw_lengths: Option<&[RawLength]>,
-        hits: &mut Hits,
         found: &mut Vec<Finding>,
     ) {
         let oldest = base - self.before.len() as u64;
@@ -118,26 +115,25 @@ impl Island {
         let end = base + bytes.len() as u64;
         self.until = self.end_of(mark);
         let skip = usize::try_from(start - oldest).unwrap_or(usize::MAX).min(self.before.len());
-        let kept = raw_len(self.before_raw.iter().skip(skip)) as u64;
+        let kept = raw_len(self.before_raw.get(skip..).unwrap_or_default()) as u64;
         if start <= base {
             self.window.restart(start, self.seen_raw - kept);
             self.window.push(
                 self.before.get(skip..).unwrap_or_default(),
                 self.before_raw.get(skip..).unwrap_or_default(),
-                hits,
                 found,
             );
             self.awake = true;
-            self.feed(bytes, raw_lengths, base, base..self.until.min(end), hits, found);
+            self.feed(bytes, raw_lengths, base, base..self.until.min(end), found);
         } else {
             let skipped = usize::try_from(start - base).unwrap_or(usize::MAX).min(bytes.len());
-            let raw = raw_lengths.map_or(skipped, |lengths| raw_len(lengths.iter().take(skipped)));
+            let raw = raw_lengths.map_or(skipped, |lengths| raw_len(first_of(lengths, skipped)));
             self.window.restart(start, self.seen_raw + raw as u64);
             self.awake = true;
-            self.feed(bytes, raw_lengths, base, start..self.until.min(end), hits, found);
+            self.feed(bytes, raw_lengths, base, start..self.until.min(end), found);
         }
         if self.until <= end {
-            self.window.pause(hits, found);
+            self.window.pause(found);
             self.awake = false;
         }
     }
@@ -148,13 +144,12 @@ impl Island {
         raw_lengths: Option<&[RawLength]>,
         base: u64,
         range: std::ops::Range<u64>,
-        hits: &mut Hits,
         found: &mut Vec<Finding>,
     ) {
         let place = |offset: u64| usize::try_from(offset.saturating_sub(base)).unwrap_or(usize::MAX).min(bytes.len());
         let range = place(range.start)..place(range.end).max(place(range.start));
         let lengths = raw_lengths.and_then(|lengths| lengths.get(range.clone())).unwrap_or_default();
-        self.window.push(bytes.get(range).unwrap_or_default(), lengths, hits, found);
+        self.window.push(bytes.get(range).unwrap_or_default(), lengths, found);
     }
 
     /// Keeps what a stretch that begins with later bytes may need of these.

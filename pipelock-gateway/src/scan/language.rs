@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::wiped::Wiped;
 
-use super::decode::{Decoded, RawLength, raw_len};
+use super::decode::{Decoded, RawLength, first_of, raw_len};
 use super::engine::RuleSet;
 use super::evidence::evidence;
 use super::hyperscan::{Fed, Hits, Stream};
@@ -121,7 +121,7 @@ impl Language {
         }
         let open = self.pending.first().map_or(self.end(), |&(end, _)| end);
         let open = self.index(open).saturating_sub(2 * REACH).min(self.index(self.squashed).saturating_sub(OVERLAP));
-        raw_len(self.raw_lengths.iter().skip(open)) + self.normalizer.held() + self.folder.held()
+        raw_len(self.raw_lengths.get(open..).unwrap_or_default()) + self.normalizer.held() + self.folder.held()
     }
 
     #[cfg(test)]
@@ -283,6 +283,6 @@ impl Language {
     }
 
     fn raw_offset(&self, offset: u64) -> u64 {
-        self.first_raw + raw_len(self.raw_lengths.iter().take(self.index(offset))) as u64
+        self.first_raw + raw_len(first_of(&self.raw_lengths, self.index(offset))) as u64
     }
 }

@@ -7,7 +7,7 @@
 
 mod tables;
 
-use super::decode::{Decoded, RawLength, raw_len};
+use super::decode::{Decoded, RawLength, first_of, raw_len};
 use tables::{SEVERAL, SINGLE};
 
 /// What a character stands for.
@@ -92,15 +92,31 @@ fn mapped(character: char) -> Meaning {
 /// Bytes that are no UTF-8 stay. Applied to what it returned for text it changes nothing. Rules fold the words of their expressions
 /// with this function too; so Cyrillic and Greek words of a rule, letters replaced as they may be, match.
 pub(super) fn fold(text: &[u8]) -> Vec<u8> {
-    let mut plain = Decoded::for_slices(0);
-    let mut folded = Decoded::for_slices(0);
-    let mut whole = Decoded::for_slices(0);
-    whole.plain(text);
+    let slice = text.len().min(SLICE);
+    let mut views: [Decoded; 3] = std::array::from_fn(|_| Decoded::for_slices(slice));
+    let [whole, plain, small] = &mut views;
     let mut normalizer = Normalizer::small();
-    normalizer.push(&whole, &mut plain);
-    normalizer.finish(&mut plain);
-    Folder::default().push(&plain, &mut folded);
-    folded.bytes.to_vec()
+    let mut folder = Folder::default();
+    let mut all = Vec::with_capacity(text.len());
+    for slice in text.chunks(SLICE) {
+        whole.clear();
+        whole.plain(slice);
+        small.clear();
+        if slice.is_ascii() && normalizer.is_idle() {
+            folder.push(whole, small);
+        } else {
+            plain.clear();
+            normalizer.push(whole, plain);
+            folder.push(plain, small);
+        }
+        all.extend_from_slice(&small.bytes);
+    }
+    plain.clear();
+    normalizer.finish(plain);
+    small.clear();
+    folder.push(plain, small);
+    all.extend_from_slice(&small.bytes);
+    all
 }
 
 /// Replaces characters by their [`Meaning`], over a sequence of pieces.
@@ -163,7 +179,7 @@ impl Normalizer {
 
     /// Raw bytes taken that no byte of the text stands for yet.
     pub(super) fn held(&self) -> usize {
-        raw_len(self.held_raw.iter().take(self.held_len)) + self.dropped
+        raw_len(first_of(&self.held_raw, self.held_len)) + self.dropped
     }
 
     /// Whether bytes that are ASCII would pass unchanged.
@@ -252,7 +268,7 @@ impl Normalizer {
     }
 
     fn character(&mut self, character: char, out: &mut Decoded) {
-        let raw = raw_len(self.held_raw.iter().take(self.held_len));
+        let raw = raw_len(first_of(&self.held_raw, self.held_len));
         let mut character = character;
         let mut sense = meaning(character);
         if self.small && sense == Meaning::Itself {
@@ -338,6 +354,8 @@ impl Folder {
     }
 }
 
+/// Bytes that are folded at a time, so that what they become on the way stays in the nearest cache.
+const SLICE: usize = 1024;
 /// Bytes that are folded together.
 const TOGETHER: usize = 64;
 

@@ -11,9 +11,10 @@ mod masks;
 
 use std::ops::Range;
 
+pub(super) use self::masks::Classes;
 use self::masks::{Masks, classify};
 use super::candidates::{self, Run};
-use super::deep::{self, Way};
+use super::deep::{self, NumberWords, Way};
 
 /// Shortest token that is reported.
 const SHORTEST_TOKEN: u64 = 16;
@@ -36,9 +37,10 @@ pub(super) fn scan_and_point(
     mut point: impl FnMut(Way, Range<usize>),
 ) {
     let mut runs = Runs::resume(text, window.start);
+    let mut words = NumberWords::default();
     let mut found = |found| {
         judge(&found, text, 0, &mut report);
-        if let Some((way, run)) = pointed(&found, text) {
+        if let Some((way, run)) = pointed(&found, text, &mut words) {
             point(way, run);
         }
     };
@@ -82,9 +84,9 @@ pub(super) fn digits(text: &[u8]) -> u64 {
     classify(text).digits
 }
 
-/// Which of the first 64 bytes are blanks, and which are line breaks.
-pub(super) fn blanks(text: &[u8]) -> (u64, u64) {
-    masks::blanks(text)
+/// What of the first 64 bytes tells pieces of a token from words.
+pub(super) fn classes(text: &[u8]) -> Classes {
+    masks::classes(text)
 }
 
 /// Has a run judged by what stands around it in `text`, whose first byte has the offset `first`.
@@ -113,12 +115,12 @@ pub(super) fn judge(found: &Found, text: &[u8], first: u64, report: &mut impl Fn
 }
 
 /// The way that a run points, and where in the text it stands.
-fn pointed(found: &Found, text: &[u8]) -> Option<(Way, Range<usize>)> {
+fn pointed(found: &Found, text: &[u8], words: &mut NumberWords) -> Option<(Way, Range<usize>)> {
     let place = |range: &Range<u64>| Some(usize::try_from(range.start).ok()?..usize::try_from(range.end).ok()?);
     match found {
         Found::Digits(groups) => {
             let run = place(groups)?;
-            deep::may_be_number(text, run.start, run.end).then_some((Way::Number, run))
+            deep::may_be_number(text, run.start, run.end, words).then_some((Way::Number, run))
         }
         Found::Token(token) => {
             let run = place(token)?;

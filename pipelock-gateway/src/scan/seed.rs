@@ -103,9 +103,16 @@ pub(super) fn scan(text: &[u8], window: Range<usize>, report: &mut impl FnMut(Ru
     while at < window.end {
         let here = next;
         next = runs::letters(text.get(at + BLOCK..).unwrap_or_default());
-        let both = u128::from(next) << BLOCK | u128::from(here);
+        // The last look of a block goes on in the next.
+        let across = here >> (BLOCK - STEP) | next << STEP;
+        let (looks, last_look) = (Looks::of(here), Looks::of(across));
         for shift in (0..BLOCK).step_by(STEP) {
-            if let Some((first, last)) = words_like_those_of_the_list(both >> shift) {
+            let (may_fit, letters) = if shift + LOOK > BLOCK {
+                (last_look.may_fit(0), across)
+            } else {
+                (looks.may_fit(shift), here >> shift)
+            };
+            if may_fit && let Some((first, last)) = words_like_those_of_the_list(letters) {
                 let place = |word: &Range<usize>| at + shift + word.start..at + shift + word.end;
                 let is_known = |word: &Range<usize>| number(text.get(word.clone()).unwrap_or_default()).is_some();
                 let (first, last) = (place(&first), place(&last));
@@ -120,11 +127,34 @@ pub(super) fn scan(text: &[u8], window: Range<usize>, report: &mut impl FnMut(Ru
     }
 }
 
+/// What rules out most looks of a block at once: nearly every sentence has a word of two letters in each.
+struct Looks {
+    /// Where words of one or two letters begin, and nine letters in a row.
+    short: u64,
+    long: u64,
+}
+
+impl Looks {
+    fn of(letters: u64) -> Self {
+        let ends = letters & !letters >> 1;
+        let short = letters & !letters << 1 & (ends | ends >> 1);
+        let two = letters & letters >> 1;
+        let four = two & two >> 2;
+        Self { short, long: four & four >> 4 & letters >> 8 }
+    }
+
+    /// Whether the look that begins at `shift` may pass [`words_like_those_of_the_list`], which sees no word that its edge cuts.
+    fn may_fit(&self, shift: usize) -> bool {
+        const SHORT: u64 = (1 << (LOOK - 2)) - 2;
+        const LONG: u64 = (1 << (LOOK - 8)) - 1;
+        self.short >> shift & SHORT | self.long >> shift & LONG == 0
+    }
+}
+
 /// The first and the last word that lie in a look as a whole, when all of them are as long as those of the list.
-fn words_like_those_of_the_list(letters: u128) -> Option<(Range<usize>, Range<usize>)> {
+fn words_like_those_of_the_list(letters: u64) -> Option<(Range<usize>, Range<usize>)> {
     const SEEN: u64 = (1 << LOOK) - 1;
-    #[expect(clippy::cast_possible_truncation, reason = "the rest belongs to other looks")]
-    let letters = letters as u64 & SEEN;
+    let letters = letters & SEEN;
     // Words whose beginning and end can be seen.
     let gaps = !letters & SEEN;
     let begins = letters & (gaps << 1);

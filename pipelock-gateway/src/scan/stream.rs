@@ -14,12 +14,11 @@ use super::decode::{Decoded, Decoder, Escapes, LONGEST};
 use super::disguise::Masks;
 use super::engine::RuleSet;
 use super::evidence::evidence;
-use super::hyperscan::Hits;
 use super::island::{Island, changed_stretches, foreign_stretches};
 use super::language::Language;
 use super::normalize::Normalizer;
 use super::rules;
-use super::window::{ALL_HITS_PER_BLOCK, SLICE, Window};
+use super::window::{SLICE, Window};
 use crate::model::{Family, Finding, Severity, Surface, View};
 
 /// How a stream is to be scanned.
@@ -57,7 +56,6 @@ pub struct StreamScan {
     views: Option<Views>,
     /// What opening the views takes, until the first byte that is no white space says which.
     opening: Opening,
-    hits: Hits,
     found: Vec<Finding>,
 }
 
@@ -86,10 +84,10 @@ impl Scanned {
         }
     }
 
-    fn finish(&mut self, hits: &mut Hits, found: &mut Vec<Finding>) {
+    fn finish(&mut self, found: &mut Vec<Finding>) {
         match self {
-            Self::Whole(window) => window.finish(hits, found),
-            Self::Where(island) => island.finish(hits, found),
+            Self::Whole(window) => window.finish(found),
+            Self::Where(island) => island.finish(found),
         }
     }
 
@@ -138,7 +136,6 @@ impl StreamScan {
         Self {
             views: None,
             opening: Opening { set, surface, encoding: options.encoding, expected, masks: Masks::NONE, blanks: 0 },
-            hits: Hits::with_capacity(ALL_HITS_PER_BLOCK),
             found: Vec::new(),
         }
     }
@@ -161,7 +158,7 @@ impl StreamScan {
         }
         let Some(views) = &mut self.views else { return Progress { hold: 0, found: 0 } };
         for slice in bytes.chunks(SLICE) {
-            views.push(slice, &mut self.hits, &mut self.found);
+            views.push(slice, &mut self.found);
         }
         Progress { hold: views.undecided(), found: self.found.len() }
     }
@@ -169,9 +166,7 @@ impl StreamScan {
     /// Memory of the scan, without the findings, which hold no more than 64 of a kind.
     #[cfg(test)]
     pub(super) fn memory_bytes(&self) -> usize {
-        size_of::<Self>()
-            + self.views.as_ref().map_or(0, Views::heap_bytes)
-            + ALL_HITS_PER_BLOCK * size_of::<super::hyperscan::Hit>()
+        size_of::<Self>() + self.views.as_ref().map_or(0, Views::heap_bytes)
     }
 
     /// What has been found so far, each secret once. More may follow.
@@ -184,7 +179,7 @@ impl StreamScan {
     #[must_use]
     pub fn finish(mut self) -> Vec<Finding> {
         if let Some(views) = &mut self.views {
-            views.finish(&mut self.hits, &mut self.found);
+            views.finish(&mut self.found);
         }
         merge(self.found)
     }
@@ -232,24 +227,24 @@ impl Views {
         }
     }
 
-    fn push(&mut self, raw: &[u8], hits: &mut Hits, found: &mut Vec<Finding>) {
+    fn push(&mut self, raw: &[u8], found: &mut Vec<Finding>) {
         let [first, _] = &mut self.transit;
         first.clear();
         self.decoder.push(raw, first);
-        self.show_raw(raw, hits, found);
+        self.show_raw(raw, found);
         let text = self.normalize(false);
-        self.show_text(text, false, hits, found);
+        self.show_text(text, false, found);
     }
 
-    fn finish(&mut self, hits: &mut Hits, found: &mut Vec<Finding>) {
+    fn finish(&mut self, found: &mut Vec<Finding>) {
         let [first, _] = &mut self.transit;
         first.clear();
         self.decoder.finish(first);
-        self.raw.finish(hits, found);
+        self.raw.finish(found);
         let text = self.normalize(true);
-        self.show_text(text, true, hits, found);
-        self.text.finish(hits, found);
-        self.unwrapped.finish(hits, found);
+        self.show_text(text, true, found);
+        self.text.finish(found);
+        self.unwrapped.finish(found);
         if let Some(language) = &mut self.language {
             language.finish(found);
         }
@@ -277,16 +272,16 @@ impl Views {
             + 8 * self.marks.capacity()
     }
 
-    fn show_raw(&mut self, raw: &[u8], hits: &mut Hits, found: &mut Vec<Finding>) {
+    fn show_raw(&mut self, raw: &[u8], found: &mut Vec<Finding>) {
         match &mut self.raw {
-            Scanned::Whole(window) => window.push(raw, &[], hits, found),
+            Scanned::Whole(window) => window.push(raw, &[], found),
             Scanned::Where(island) => {
                 self.marks.clear();
                 foreign_stretches(raw, self.taken, &mut self.marks);
                 self.marks.extend_from_slice(&self.decoder.hidden);
                 self.marks.sort_unstable();
                 self.marks.dedup();
-                island.push(raw, None, &self.marks, hits, found);
+                island.push(raw, None, &self.marks, found);
             }
         }
         self.decoder.hidden.clear();
@@ -308,21 +303,21 @@ impl Views {
     }
 
     /// Scans the text that is in the buffer `text` of the two, and goes on from there.
-    fn show_text(&mut self, text: usize, last: bool, hits: &mut Hits, found: &mut Vec<Finding>) {
+    fn show_text(&mut self, text: usize, last: bool, found: &mut Vec<Finding>) {
         let Some(decoded) = self.transit.get(text) else { return };
         match &mut self.text {
-            Scanned::Whole(window) => window.push(&decoded.bytes, &decoded.raw_lengths, hits, found),
+            Scanned::Whole(window) => window.push(&decoded.bytes, &decoded.raw_lengths, found),
             Scanned::Where(island) => {
                 self.marks.clear();
                 if decoded.changed {
                     changed_stretches(&decoded.raw_lengths, self.text_taken, &mut self.marks);
                 }
-                island.push(&decoded.bytes, Some(&decoded.raw_lengths), &self.marks, hits, found);
+                island.push(&decoded.bytes, Some(&decoded.raw_lengths), &self.marks, found);
             }
         }
         self.text_taken += decoded.bytes.len() as u64;
         let unwrapped = self.unwrap(text, last);
-        self.show_unwrapped(unwrapped, last, hits, found);
+        self.show_unwrapped(unwrapped, last, found);
         self.report_flood(found);
     }
 
@@ -385,7 +380,7 @@ impl Views {
         1 - at
     }
 
-    fn show_unwrapped(&mut self, unwrapped: usize, last: bool, hits: &mut Hits, found: &mut Vec<Finding>) {
+    fn show_unwrapped(&mut self, unwrapped: usize, last: bool, found: &mut Vec<Finding>) {
         let [first, second] = &mut self.transit;
         let (decoded, spare) = if unwrapped == 0 { (first, second) } else { (second, first) };
         self.marks.clear();
@@ -393,7 +388,7 @@ impl Views {
             changed_stretches(&decoded.raw_lengths, self.unwrapped_taken, &mut self.marks);
         }
         self.unwrapped_taken += decoded.bytes.len() as u64;
-        self.unwrapped.push(&decoded.bytes, Some(&decoded.raw_lengths), &self.marks, hits, found);
+        self.unwrapped.push(&decoded.bytes, Some(&decoded.raw_lengths), &self.marks, found);
         if let Some(language) = &mut self.language {
             language.push(decoded, [spare, &mut self.folding], last, found);
         }

@@ -15,7 +15,7 @@ use super::wiped::Wiped;
 use super::base64_run;
 use super::candidates::{self, left_boundary};
 use super::context::escape_length;
-use super::decode::{LONGEST, RawLength, raw_len};
+use super::decode::{LONGEST, RawLength, first_of, last_of, raw_len};
 use super::deep::{self, Way};
 use super::disguise::{self, Disguises, Kept, Masks, Unmasked};
 use super::engine::{Confirm, Finder, MAX_WIDTH, Rule, RuleSet, Start, sign};
@@ -183,17 +183,16 @@ impl Window {
 
     /// Leaves the stretch: decides about tokens whose core is long complete, and forgets the others, which another view
     /// has seen whole.
-    pub(super) fn pause(&mut self, hits: &mut Hits, found: &mut Vec<Finding>) {
+    pub(super) fn pause(&mut self, found: &mut Vec<Finding>) {
         let long_ago = self.end().saturating_sub(u64::from(MAX_WIDTH) / 2);
         self.pending.retain(|pending| pending.end <= long_ago);
         self.settle(true, found);
         self.pending.clear();
-        hits.clear(0);
         self.stream = None;
     }
 
     /// Takes the next bytes, and the raw length of each if the view is mapped.
-    pub(super) fn push(&mut self, bytes: &[u8], raw_lengths: &[RawLength], hits: &mut Hits, found: &mut Vec<Finding>) {
+    pub(super) fn push(&mut self, bytes: &[u8], raw_lengths: &[RawLength], found: &mut Vec<Finding>) {
         for (place, slice) in bytes.chunks(SLICE).enumerate() {
             if self.stream.is_none() {
                 return;
@@ -204,19 +203,20 @@ impl Window {
                 let at = place * SLICE;
                 lengths.extend_from_slice(raw_lengths.get(at..at + slice.len()).unwrap_or_default());
             }
-            self.advance(hits, found);
+            self.advance(found);
         }
     }
 
     /// The view is complete: decides what is still open.
-    pub(super) fn finish(&mut self, hits: &mut Hits, found: &mut Vec<Finding>) {
+    pub(super) fn finish(&mut self, found: &mut Vec<Finding>) {
         self.run_lane(self.end(), found);
         self.unmask(self.end(), true, found);
         if let Some(stream) = self.stream.take() {
-            hits.clear(ALL_HITS_PER_BLOCK);
-            let fed = stream.finish(hits);
+            let mut hits = Hits::with_capacity(ALL_HITS_PER_BLOCK);
+            let fed = stream.finish(&mut hits);
             // The view ends here anyway, so that no flood of tokens needs to end it.
             let _flooded = self.take_hits(hits.as_slice());
+            drop(hits);
             self.settle(true, found);
             if fed != Fed::All {
                 self.limit("trigger hits", self.end(), found);
@@ -232,7 +232,7 @@ impl Window {
         let kept = self.kept.len().saturating_sub(self.settled_len());
         match &self.raw_lengths {
             None => kept,
-            Some(lengths) => raw_len(lengths.iter().rev().take(kept)),
+            Some(lengths) => raw_len(last_of(lengths, kept)),
         }
     }
 
@@ -288,19 +288,22 @@ impl Window {
     }
 
     /// Scans what was added.
-    fn advance(&mut self, hits: &mut Hits, found: &mut Vec<Finding>) {
+    fn advance(&mut self, found: &mut Vec<Finding>) {
         while self.stream.is_some() && self.fed < self.end() {
             let block_end = (self.fed / BLOCK + 1) * BLOCK;
             let until = block_end.min(self.end());
             if self.fed.is_multiple_of(BLOCK) {
                 (self.hits_in_block, self.all_hits_in_block) = (0, 0);
             }
+            let mut hits = Hits::with_capacity(ALL_HITS_PER_BLOCK);
             hits.clear(ALL_HITS_PER_BLOCK.saturating_sub(self.all_hits_in_block));
             let bytes = self.kept.get(self.index(self.fed)..self.index(until)).unwrap_or_default();
-            let fed = self.stream.as_mut().map_or(Fed::Dead, |stream| stream.feed(bytes, hits));
+            let fed = self.stream.as_mut().map_or(Fed::Dead, |stream| stream.feed(bytes, &mut hits));
             self.fed = until;
             let flooded = self.take_hits(hits.as_slice());
             let stopped = (fed != Fed::All).then(|| hits.overflow().map_or(until, |end| self.origin + end));
+            // What is scanned below needs them again.
+            drop(hits);
             if let Some(at) = flooded.into_iter().chain(stopped).min() {
                 self.overflow(at, found);
                 return;
@@ -701,7 +704,7 @@ impl Window {
         self.first_raw
             + match &self.raw_lengths {
                 None => kept as u64,
-                Some(lengths) => raw_len(lengths.iter().take(kept)) as u64,
+                Some(lengths) => raw_len(first_of(lengths, kept)) as u64,
             }
     }
 

@@ -36,6 +36,14 @@ pub(super) fn attempts(token: &[u8], continued: bool, room: &mut Wiped, mut repo
     if digits(token, room, &mut keep) {
         return;
     }
+    // A date, a hash or a UUID is no text in base64, whatever it is joined from.
+    if alphabets(token) & NUMBER != 0 {
+        for part in token.split(|&byte| joins(byte)).filter(|part| part.len() >= 2 * SHORT && part.len() < token.len())
+        {
+            digits(part, room, &mut keep);
+        }
+        return;
+    }
     let phases = base64_phases(token);
     let mut decoded = 0;
     let mut start = 0;
@@ -63,9 +71,46 @@ pub(super) fn attempts(token: &[u8], continued: bool, room: &mut Wiped, mut repo
 
 /// Tries hex, which may begin with a half byte that is not its own, and base32.
 fn digits(token: &[u8], room: &mut Wiped, keep: &mut impl FnMut(&[u8]) -> bool) -> bool {
-    hex(token, room) && keep(room)
-        || token.get(1..).is_some_and(|token| hex(token, room)) && keep(room)
-        || base32(token, room) && keep(room)
+    // `0x` and the half byte may stand in front of what is all hexadecimal.
+    let alphabets = alphabets(token.get(2..).unwrap_or_default());
+    let hexadecimal = alphabets & HEXADECIMAL != 0;
+    hexadecimal
+        && (hex(token, room) && keep(room) || token.get(1..).is_some_and(|token| hex(token, room)) && keep(room))
+        || alphabets & (BASE32_LARGE | BASE32_SMALL) != 0 && base32(token, room) && keep(room)
+}
+
+/// Alphabets, one bit each: see [`alphabets`].
+const HEXADECIMAL: u8 = 1;
+const BASE32_LARGE: u8 = 2;
+const BASE32_SMALL: u8 = 4;
+/// Small hexadecimal digits, dashes, and the letter of a timestamp.
+const NUMBER: u8 = 8;
+
+static ALPHABETS: [u8; 256] = {
+    let mut table = [0; 256];
+    let mut byte = 0u8;
+    while byte < 128 {
+        let digit = matches!(byte, b'2'..=b'7');
+        table[byte as usize] = byte.is_ascii_hexdigit() as u8 * HEXADECIMAL
+            | (digit || byte.is_ascii_uppercase()) as u8 * BASE32_LARGE
+            | (digit || byte.is_ascii_lowercase()) as u8 * BASE32_SMALL
+            | matches!(byte, b'0'..=b'9' | b'a'..=b'f' | b'-' | b'T') as u8 * NUMBER;
+        byte += 1;
+    }
+    table
+};
+
+/// The alphabets that all bytes of a token belong to.
+fn alphabets(token: &[u8]) -> u8 {
+    // Nearly every token is ruled out within a few bytes.
+    let mut alphabets = HEXADECIMAL | BASE32_LARGE | BASE32_SMALL | NUMBER;
+    for &byte in token {
+        alphabets &= ALPHABETS[usize::from(byte)];
+        if alphabets == 0 {
+            break;
+        }
+    }
+    alphabets
 }
 
 /// Whether a character of base64 also stands between words.
@@ -191,9 +236,43 @@ fn hex(token: &[u8], out: &mut Wiped) -> bool {
     if !digits.iter().all(|&byte| nibble(byte) < 16) {
         return false;
     }
+    // A hash is no text, and needs no decoding for that.
+    if !may_be_text(digits) {
+        return false;
+    }
     out.clear();
     out.extend(digits.as_chunks::<2>().0.iter().map(|&[high, low]| nibble(high) << 4 | nibble(low)));
     true
+}
+
+/// Whether hexadecimal digits may be those of something that [`accept`] accepts.
+fn may_be_text(digits: &[u8]) -> bool {
+    if digits.len() < 2 * TEXT + 2 {
+        return true;
+    }
+    let pairs = digits.as_chunks::<2>().0;
+    let (mut row, mut longest, mut zeros) = (0, 0, 0);
+    for &[high, low] in pairs {
+        let printable = matches!(high, b'2'..=b'7') || high == b'0' && matches!(low, b'9' | b'a' | b'A' | b'd' | b'D');
+        row = if printable { row + 1 } else { 0 };
+        longest = usize::max(longest, row);
+        zeros += usize::from(high == b'0' && low == b'0');
+    }
+    let mut head = [0; 12];
+    for (place, &[high, low]) in head.iter_mut().zip(pairs) {
+        *place = HEX[usize::from(high)] << 4 | HEX[usize::from(low)];
+    }
+    let sound = head.get(..pairs.len().saturating_sub(4)).unwrap_or(&head);
+    // UTF-16 is half zeros; other UTF-8, and what is packed, is told by how it begins.
+    longest >= TEXT || zeros >= TEXT || matches!(head, [0x1f, 0x8b, 8, ..] | [0x78, ..]) || is_beginning_of_utf8(sound)
+}
+
+/// Whether bytes are UTF-8, of which the last character may be cut.
+fn is_beginning_of_utf8(bytes: &[u8]) -> bool {
+    match std::str::from_utf8(bytes) {
+        Ok(_) => true,
+        Err(error) => error.error_len().is_none(),
+    }
 }
 
 /// RFC 4648 §6, in capitals or small letters: decodes into `out`; whether the token is of that alphabet.
@@ -307,10 +386,7 @@ fn begins_like_utf8(token: &[u8]) -> bool {
         let [_, high, middle, low] = bits.to_be_bytes();
         *place = [high, middle, low];
     }
-    match std::str::from_utf8(&head) {
-        Ok(_) => true,
-        Err(error) => error.error_len().is_none(),
-    }
+    is_beginning_of_utf8(&head)
 }
 
 /// Base64 without its padding, decoded into `out`; whether there was any.

@@ -1,15 +1,15 @@
 //! Tokens with a blank or a line break every so many characters.
 //!
 //! What gives them away is white space at equal distances, whatever else is in between. Taking just that out restores the
-//! token with the blanks of its own. The search looks at masks of sixty-four bytes; prose has four blanks at equal distances
-//! now and then, and what follows then is cheap, too.
+//! token with the blanks of its own. The search looks at masks of sixty-four bytes. Prose has four blanks at equal distances
+//! in every other line, so the masks also say whether what they divide can be anything but words ([`Sight`]).
 
 use std::ops::Range;
 
 use crate::scan::wiped::Wiped;
 
 use super::Kept;
-use crate::scan::runs;
+use crate::scan::runs::{self, Classes};
 
 /// Distances between two blanks: pieces of one to sixteen bytes.
 const STRIDES: Range<usize> = 2..18;
@@ -24,6 +24,8 @@ const NUMBER: usize = 28;
 const WORDS: usize = 40;
 /// Words for numbers that are worth joining. Without one a column of numbers would be full of cards.
 const NAMES: [&[u8]; 8] = [b"card", b"visa", b"amex", b"iban", b"routing", b"aba", b"ssn", b"social"];
+/// Bytes at an end of a stretch that are looked at once more for what belongs to the last piece: more than any rule's core.
+const EDGE: usize = 640;
 /// Longest stretch of pieces. What is longer is cut.
 const LONGEST: usize = 1536;
 /// How far a stretch that was cut begins again before its end: a key in pieces of two.
@@ -41,12 +43,137 @@ pub(super) struct Joined {
     pub(super) bytes: Wiped,
 }
 
+/// What is known of the next block, the two before it and the one behind it, one bit a byte.
+#[derive(Clone, Copy, Debug, Default)]
+struct Sight {
+    classes: [Classes; 4],
+    /// Where the kind of byte changes as it does in tokens: letter to digit, digit to letter, small to large. White space in
+    /// between does not count, and more than one byte of it counts as a change, since what lies before is not looked at.
+    changes: [u64; 4],
+    /// Those of them that are capitals behind small letters.
+    capitals: [u64; 4],
+    /// The first digit behind two capitals, which may begin an IBAN.
+    countries: [u64; 4],
+}
+
+/// Place of the next block's first byte in a [`Sight`].
+const HERE: usize = 2 * BLOCK;
+
+impl Sight {
+    /// Goes on by one block, to see `classes` behind.
+    fn pass(&mut self, next: Classes) {
+        let [_, second, third, fourth] = self.classes;
+        let earlier =
+            |of: fn(&Classes) -> u64, distance: usize| of(&next) << distance | of(&fourth) >> (BLOCK - distance);
+        let blank = earlier(|classes| classes.blanks, 1);
+        // The byte before, or the one before a blank.
+        let last = |of: fn(&Classes) -> u64| earlier(of, 1) | blank & earlier(of, 2);
+        let letters: fn(&Classes) -> u64 = |classes| classes.large | classes.small;
+        let two_blanks = !next.blanks & blank & earlier(|classes| classes.blanks, 2);
+        let capitals = next.large & last(|classes| classes.small);
+        let changes =
+            next.digits & last(letters) | letters(&next) & last(|classes| classes.digits) | capitals | two_blanks;
+        let large: fn(&Classes) -> u64 = |classes| classes.large;
+        let (one, two) = (earlier(large, 1), earlier(large, 2));
+        // With at most one blank among the three; more of them are changes.
+        let countries = next.digits
+            & (one & (two | earlier(|classes| classes.blanks, 2) & earlier(large, 3))
+                | blank & two & earlier(large, 3));
+        self.classes = [second, third, fourth, next];
+        self.changes = [self.changes[1], self.changes[2], self.changes[3], changes];
+        self.capitals = [self.capitals[1], self.capitals[2], self.capitals[3], capitals];
+        self.countries = [self.countries[1], self.countries[2], self.countries[3], countries];
+    }
+
+    fn is_blank(&self, place: usize) -> bool {
+        self.classes.get(place / BLOCK).is_some_and(|classes| classes.blanks >> (place % BLOCK) & 1 != 0)
+    }
+
+    /// How many bits of the mask of each block are set in a range of places, which is not empty.
+    fn count(&self, mask: impl Fn(&Self, usize) -> u64, range: &Range<usize>) -> u32 {
+        let blocks = range.start / BLOCK..=(range.end - 1) / BLOCK;
+        let within = blocks.map(|block| {
+            let start = range.start.saturating_sub(block * BLOCK);
+            let end = range.end.saturating_sub(block * BLOCK).min(BLOCK);
+            (mask(self, block) >> start << start) & u64::MAX >> (BLOCK - end)
+        });
+        within.map(u64::count_ones).sum()
+    }
+
+    fn class(&self, block: usize) -> Classes {
+        self.classes.get(block).copied().unwrap_or_default()
+    }
+
+    fn blanks(&self, range: &Range<usize>) -> u32 {
+        self.count(|sight, block| sight.class(block).blanks, range)
+    }
+
+    /// Whether bytes of several kinds stand in there, as [`is_mixed`] asks.
+    fn is_mixed(&self, range: &Range<usize>) -> bool {
+        self.count(|sight, block| Self::block(&sight.changes, block), range) > 1
+            || self.count(|sight, block| Self::block(&sight.countries, block), range) > 0
+    }
+
+    /// The same, and more of them than a number between two words brings.
+    fn is_more_than_a_number(&self, range: &Range<usize>) -> bool {
+        self.count(|sight, block| Self::block(&sight.changes, block), range) > 2
+            || self.count(|sight, block| Self::block(&sight.capitals, block), range) > 1
+            || self.count(|sight, block| Self::block(&sight.countries, block), range) > 0
+    }
+
+    fn block(masks: &[u64; 4], block: usize) -> u64 {
+        masks.get(block).copied().unwrap_or_default()
+    }
+
+    /// Whether the four dividers of which the last stands at `last`, or seven of them, may divide a token and not words.
+    ///
+    /// A token that was cut has no blanks but those that cut it, so two pieces side by side have none, and bytes of several
+    /// kinds. A number may have its own: most of what stands there are digits then.
+    fn may_be_pieces(&self, last: usize, stride: usize) -> bool {
+        let divides = |number: usize| last.checked_sub(number * stride).is_some_and(|place| self.is_blank(place));
+        if (BLANKS..MANY).all(divides) {
+            return true;
+        }
+        let first = last - (BLANKS - 1) * stride;
+        let all = first.saturating_sub(stride)..last + stride;
+        if !self.is_mixed(&all) && !self.is_mostly_digits(&all) {
+            return false;
+        }
+        let whole = |number: usize| self.blanks(&(last - number * stride + 1..last - (number - 1) * stride)) == 0;
+        let [third, second, first_gap] = [whole(1), whole(2), whole(3)];
+        (third && second) && self.is_more_than_a_number(&(last.saturating_sub(3 * stride)..last + stride))
+            || (second && first_gap) && self.is_more_than_a_number(&(first.saturating_sub(stride)..last))
+            || self.is_mostly_digits(&all)
+    }
+
+    fn is_mostly_digits(&self, range: &Range<usize>) -> bool {
+        let digits = self.count(|sight, block| sight.class(block).digits, range);
+        let letters = |sight: &Self, block| sight.class(block).large | sight.class(block).small;
+        digits >= 6 && digits >= self.count(letters, range)
+    }
+
+    /// The first of the dividers in a row up to the one at `first` that stands at `least` or behind.
+    fn first_divider(&self, mut first: usize, stride: usize, least: usize) -> usize {
+        while let Some(before) = first.checked_sub(stride)
+            && before >= least
+            && self.is_blank(before)
+        {
+            first = before;
+        }
+        first
+    }
+}
+
 /// The search for pieces.
 #[derive(Debug, Default)]
 pub(super) struct Pieces {
-    /// View offset of the next block; the mask of the one before.
+    /// View offset of the next block, and what is known around it.
     at: u64,
-    before: u64,
+    sight: Sight,
+    /// Whether the block behind it is part of that already.
+    sighted: bool,
+    /// View offset of the first block.
+    began: u64,
     /// View offset of the last line break but one, and of the last.
     lines: [Option<u64>; 2],
     /// View offset before which no broken number begins any more.
@@ -57,60 +184,74 @@ pub(super) struct Pieces {
 
 impl Pieces {
     pub(super) fn starting_at(offset: u64) -> Self {
-        Self { at: offset, done: [offset; STRIDES.end], ..Self::default() }
+        Self { at: offset, began: offset, done: [offset; STRIDES.end], ..Self::default() }
     }
 
     /// View offset from which on bytes may belong to pieces that go on.
     pub(super) fn open_since(&self) -> u64 {
-        self.at.saturating_sub(BLOCK as u64)
+        self.at.saturating_sub(HERE as u64)
     }
 
     /// Reports stretches of pieces in what is new.
     pub(super) fn search(&mut self, text: Kept<'_>, mut report: impl FnMut(Joined)) {
         loop {
             let from = text.index(self.at);
-            let block = text.get(from..text.bytes.len().min(from + BLOCK));
-            if block.is_empty() || block.len() < BLOCK && !text.last {
+            let here = text.bytes.len() - from;
+            // The block behind is looked at as well.
+            if here == 0 || here < 2 * BLOCK && !text.last {
                 return;
             }
-            let (blanks, breaks) = masks(block);
-            if !self.strides(text, blanks, &mut report) || !self.equal_lines(text, breaks, &mut report) {
+            if !std::mem::replace(&mut self.sighted, true) {
+                if self.at == self.began {
+                    self.sight.pass(runs::classes(text.get(from..text.bytes.len().min(from + BLOCK))));
+                }
+                let next = from + BLOCK..text.bytes.len().min(from + 2 * BLOCK);
+                self.sight.pass(runs::classes(text.get(next)));
+            }
+            let breaks = self.sight.class(2).breaks;
+            if !self.strides(text, &mut report) || !self.equal_lines(text, breaks, &mut report) {
                 // Something goes on behind what is here: this block is looked at again.
                 return;
             }
             self.pass_lines(breaks);
-            self.before = blanks;
             self.at += BLOCK as u64;
-            if block.len() < BLOCK {
-                return;
-            }
+            self.sighted = false;
         }
     }
 
     /// Blanks at equal distances, the fourth of which is in this block. Answers whether all of what they divide was there.
-    fn strides(&mut self, text: Kept<'_>, blanks: u64, report: &mut impl FnMut(Joined)) -> bool {
-        if blanks == 0 {
+    fn strides(&mut self, text: Kept<'_>, report: &mut impl FnMut(Joined)) -> bool {
+        let sight = self.sight;
+        let (before, here) = (sight.class(1).blanks, sight.class(2).blanks);
+        if here == 0 {
             return true;
         }
-        let all = u128::from(blanks) << 64 | u128::from(self.before);
         for stride in STRIDES {
             // The blanks that stood so many bytes before; the longest distance is shorter than a mask.
-            let earlier = |distance: usize| blanks << distance | self.before >> (64 - distance);
-            let mut ends = blanks & earlier(stride) & earlier(2 * stride) & earlier(3 * stride);
+            let earlier = |distance: usize| here << distance | before >> (BLOCK - distance);
+            let mut ends = here & earlier(stride) & earlier(2 * stride);
+            if ends != 0 {
+                ends &= earlier(3 * stride);
+            }
             while ends != 0 {
-                let last = self.at + u64::from(ends.trailing_zeros());
-                let span = (BLANKS - 1) * stride;
-                let first = last.saturating_sub(span as u64);
-                // Columns of a table have more blanks than a token.
-                let place = 64 + ends.trailing_zeros() as usize;
-                let within = all << (127 - place) >> (127 - span.min(place));
+                let place = HERE + ends.trailing_zeros() as usize;
                 ends &= ends - 1;
-                if within.count_ones() as usize > BLANKS + OWN {
+                let first = place - (BLANKS - 1) * stride;
+                // Columns of a table have more blanks than a token.
+                let own =
+                    (u128::from(here) << BLOCK | u128::from(before)) >> (first - BLOCK) & ((1 << (place - first)) - 1);
+                if own.count_ones() as usize >= BLANKS + OWN {
                     continue;
                 }
-                if self.done.get(stride).is_some_and(|&done| first >= done)
-                    && !self.stretch(text, first, stride, stride, report)
-                {
+                let done = self.done.get(stride).copied().unwrap_or_default();
+                let at = self.at;
+                let offset = |place: usize| (at + place as u64).saturating_sub(HERE as u64);
+                if offset(first) < done || !sight.may_be_pieces(place, stride) {
+                    continue;
+                }
+                let least = usize::try_from((done + HERE as u64).saturating_sub(self.at)).unwrap_or(usize::MAX);
+                let first = offset(sight.first_divider(first, stride, least));
+                if !self.stretch(text, first, stride, stride, report) {
                     return false;
                 }
             }
@@ -224,6 +365,12 @@ impl Pieces {
             }
             let before = text.get(begin.saturating_sub(stride - 1)..begin);
             if may_be_a_token(before, &bytes, count) {
+                // Between its ends a long stretch is the same in all variants.
+                match (drop_first == own_first, drop_last == own_last) {
+                    (false, _) => bytes.truncate(EDGE),
+                    (_, false) => drop(bytes.drain(..bytes.len().saturating_sub(EDGE))),
+                    _ => {}
+                }
                 report(Joined { place: begin..end, bytes });
             }
         }
@@ -295,12 +442,6 @@ fn is_blank(byte: u8) -> bool {
 
 fn is_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_' | b'.')
-}
-
-/// Which of at most 64 bytes are blanks or line breaks, and which are line breaks.
-fn masks(block: &[u8]) -> (u64, u64) {
-    let (blanks, breaks) = runs::blanks(block);
-    (blanks | breaks, breaks)
 }
 
 /// The places of the bits that are set, lowest first.

@@ -106,23 +106,38 @@ pub(in crate::scan) fn confirm(window: &[u8], expression: u32, end: usize) -> Op
     Some(Match { rule: rule.name, severity: rule.severity, range: found.start() + first..found.end() + first })
 }
 
-/// What a letter is written as by those who write `1gn0r3`.
-fn letter(byte: u8) -> u8 {
-    match byte {
-        b'0' => b'o',
-        b'1' | b'!' | b'|' => b'i',
-        b'3' => b'e',
-        b'4' | b'@' => b'a',
-        b'5' | b'$' => b's',
-        b'7' | b'+' => b't',
-        other => other,
+/// The letter that each byte is read as: those who write `1gn0r3` put digits for letters.
+static LETTERS: [u8; 256] = {
+    let mut letters = [0; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        #[expect(clippy::cast_possible_truncation, reason = "below 256")]
+        let own = byte as u8;
+        letters[byte] = match own {
+            b'0' => b'o',
+            b'1' | b'!' | b'|' => b'i',
+            b'3' => b'e',
+            b'4' | b'@' => b'a',
+            b'5' | b'$' => b's',
+            b'7' | b'+' => b't',
+            other => other,
+        };
+        byte += 1;
     }
+    letters
+};
+
+fn letter(byte: u8) -> u8 {
+    LETTERS[usize::from(byte)]
 }
 
 /// Folded text without blanks, digits read as letters; `None` for text that shows neither spacing nor such spelling.
 pub(in crate::scan) fn squash(folded: &[u8]) -> Option<Vec<u8>> {
-    looks_spaced_or_spelt(folded)
-        .then(|| folded.iter().filter(|&&byte| byte != b' ').map(|&byte| letter(byte)).collect())
+    looks_spaced_or_spelt(folded).then(|| {
+        let mut squashed = Vec::with_capacity(folded.len());
+        squashed.extend(folded.iter().filter(|&&byte| byte != b' ').map(|&byte| letter(byte)));
+        squashed
+    })
 }
 
 /// Single letters in a row, or words in which digits stand between letters.
@@ -132,11 +147,20 @@ fn looks_spaced_or_spelt(folded: &[u8]) -> bool {
     let (mut singles, mut spelt) = (0, 0);
     for word in folded.split(|&byte| byte == b' ') {
         singles = if word.len() == 1 { singles + 1 } else { 0 };
-        let inside = |triple: &[u8]| matches!(triple, [a, b, c] if !b.is_ascii_alphabetic() && letter(*b) != *b && a.is_ascii_alphabetic() && c.is_ascii_alphabetic());
-        spelt += usize::from(word.windows(3).any(inside));
+        spelt += usize::from(is_spelt(word));
         if singles >= SINGLES || spelt >= SPELT {
             return true;
         }
     }
     false
+}
+
+/// Whether something that is read as a letter stands between letters. Hashes and UUIDs are full of it, and no words.
+fn is_spelt(word: &[u8]) -> bool {
+    let inside = |triple: &[u8; 3]| {
+        let [a, b, c] = *triple;
+        letter(b) != b && !b.is_ascii_alphabetic() && a.is_ascii_alphabetic() && c.is_ascii_alphabetic()
+    };
+    let hexadecimal = |byte: &u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f' | b'-');
+    word.iter().any(|&byte| letter(byte) != byte) && word.array_windows().any(inside) && !word.iter().all(hexadecimal)
 }

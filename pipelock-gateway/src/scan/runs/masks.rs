@@ -72,9 +72,24 @@ pub(super) fn letters(block: &[u8; 64]) -> u64 {
     mask
 }
 
-/// Which of up to 64 bytes are blanks, and which are line breaks.
+/// What tells pieces of a token from words, one bit a byte.
+#[derive(Clone, Copy, Debug, Default)]
+pub(in crate::scan) struct Classes {
+    /// Blanks and line breaks.
+    pub(in crate::scan) blanks: u64,
+    /// Line breaks.
+    pub(in crate::scan) breaks: u64,
+    /// `0-9`.
+    pub(in crate::scan) digits: u64,
+    /// `A-Z`.
+    pub(in crate::scan) large: u64,
+    /// `a-z`.
+    pub(in crate::scan) small: u64,
+}
+
+/// Classifies up to 64 bytes; those that are missing are nothing.
 #[inline]
-pub(super) fn blanks(bytes: &[u8]) -> (u64, u64) {
+pub(super) fn classes(bytes: &[u8]) -> Classes {
     let mut padded = [0; 64];
     let block = bytes.first_chunk::<64>().unwrap_or_else(|| {
         for (place, byte) in padded.iter_mut().zip(bytes) {
@@ -82,13 +97,18 @@ pub(super) fn blanks(bytes: &[u8]) -> (u64, u64) {
         }
         &padded
     });
-    let mut masks = (0, 0);
+    let mut classes = Classes::default();
     for (place, bytes) in block.as_chunks::<16>().0.iter().enumerate() {
         let bytes = u8x16::new(*bytes);
-        masks.0 |= u64::from(is(bytes, b' ').to_bitmask()) << (16 * place);
-        masks.1 |= u64::from(is(bytes, b'\n').to_bitmask()) << (16 * place);
+        let mask = |bytes: u8x16| u64::from(bytes.to_bitmask()) << (16 * place);
+        let breaks = is(bytes, b'\n');
+        classes.breaks |= mask(breaks);
+        classes.blanks |= mask(is(bytes, b' ') | breaks);
+        classes.digits |= mask(within(bytes, b'0', 10));
+        classes.large |= mask(within(bytes, b'A', 26));
+        classes.small |= mask(within(bytes, b'a', 26));
     }
-    masks
+    classes
 }
 
 #[inline]
