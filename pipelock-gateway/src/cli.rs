@@ -286,6 +286,14 @@ pub struct HealthcheckArgs {
 /// Runs what the command line asks for.
 #[must_use]
 pub fn run(cli: Cli) -> ExitCode {
+    if matches!(
+        cli.command,
+        Command::Run(_) | Command::Exec(_) | Command::Check(_) | Command::Scan(_) | Command::Rules(_)
+    ) {
+        let is_root = rustix::process::geteuid().is_root();
+        let directory = crate::pipeline::compiled_rules_directory(|name| std::env::var_os(name), is_root);
+        crate::pipeline::keep_compiled_rules(directory.as_deref());
+    }
     match cli.command {
         Command::Run(args) => run::run(&args),
         Command::Targets { json } => targets(json),

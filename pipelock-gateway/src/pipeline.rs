@@ -9,6 +9,7 @@
 //! Invariants kept here: every connection ends in exactly one record, whatever happens to its task; a snapshot is pinned
 //! for the life of a connection; what cannot be judged is refused.
 
+mod compiled;
 mod door;
 mod draft;
 mod first_bytes;
@@ -44,6 +45,8 @@ use crate::report::Report;
 use crate::report::metrics::UpstreamError;
 use crate::tls::Prefixed;
 
+pub(crate) use compiled::kept_rules;
+pub use compiled::{compiled_rules_directory, keep_compiled_rules};
 pub use door::Entrance;
 use draft::Draft;
 use first_bytes::{FirstBytes, first_bytes};

@@ -53,7 +53,7 @@ pub use engine::{Engine, Error, RuleSpec, UserRule};
 pub use environment::{EnvironmentSecret, environment_secrets};
 pub use fields::Fields;
 pub use fragments::{Piece, Pieces, Ring};
-pub use hyperscan::Error as MatcherError;
+pub use hyperscan::{Error as MatcherError, Store};
 pub use literals::{Literal, LiteralScan, Literals};
 pub use members::Syntax;
 pub use message::{Message, Payload};

@@ -106,8 +106,8 @@ impl Rules {
         let patterns = &config.dlp.patterns;
         let user: Vec<UserRule> = patterns.iter().map(crate::pipeline::user_rule).collect();
         let spec = RuleSpec { include_defaults: config.dlp.include_defaults, user };
-        let engine =
-            Engine::compile(&spec).map_err(|error| format!("{}: dlp: {}", config.source, error_chain(&error)))?;
+        let engine = Engine::compile_with(&spec, crate::pipeline::kept_rules())
+            .map_err(|error| format!("{}: dlp: {}", config.source, error_chain(&error)))?;
         let replaced = |name: &str| patterns.iter().any(|pattern| pattern.name == name);
         // As the engine has it: the floor stays, whatever the file says.
         let in_force = |rule: &RuleFacts| {

@@ -8,6 +8,7 @@ use std::time::SystemTime;
 
 use zeroize::Zeroizing;
 
+use super::compiled::kept_rules;
 use crate::config::{
     Config, CredentialBindings, CrossRequest, DlpPattern, ForwardProxy, KillSwitch, RequestBodyScanning,
     ResponseScanning,
@@ -24,6 +25,8 @@ pub struct Snapshot {
     pub rules: policy::Rules,
     /// Multi-pattern databases.
     pub engine: scan::Engine,
+    /// What the engine was made from.
+    spec: scan::RuleSpec,
     /// How findings become verdicts.
     pub verdict: verdict::Policy,
     /// What the file says of single patterns beyond how they match.
@@ -203,7 +206,11 @@ impl Snapshot {
         });
         let user = config.dlp.patterns.iter().map(user_rule).collect();
         let spec = scan::RuleSpec { include_defaults: config.dlp.include_defaults, user };
-        let engine = scan::Engine::compile(&spec).map_err(Error::Engine)?;
+        let engine = match before {
+            // Nothing else goes into it, and compiling takes the longest of all.
+            Some(before) if before.spec == spec => before.engine.clone(),
+            _ => scan::Engine::compile_with(&spec, kept_rules()).map_err(Error::Engine)?,
+        };
         check_rules(&config.credential_binding, &engine)?;
         let known_secrets = Arc::new(known_secrets(config)?);
         let verdict = verdict::Policy { mode, enforce: config.enforces() };
@@ -213,6 +220,7 @@ impl Snapshot {
         Ok(Self {
             rules,
             engine,
+            spec,
             verdict,
             patterns: PatternNotes::new(&config.dlp.patterns),
             bindings: verdict::Bindings::new(config.credential_binding.providers.clone()),

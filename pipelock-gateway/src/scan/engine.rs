@@ -11,7 +11,7 @@ use regex::bytes::{Regex, RegexBuilder};
 use super::base64_run::BASE64_BEHIND;
 use super::candidates;
 use super::deep::{self, SIGNS, Way};
-use super::hyperscan::{self, Database, Expression, Fed, Generation, Hits, Width};
+use super::hyperscan::{self, Database, Expression, Fed, Generation, Hits, Store, Width};
 use super::injection;
 use super::rules::{self, Begin, Class, Judge, LOOK_AHEAD, LOOK_BEHIND, Lane, Left, RunKind, Tail};
 use super::stream::{Encoding, StreamOptions, StreamScan};
@@ -22,7 +22,7 @@ use crate::model::{Finding, Severity, Surface, Validator};
 pub(super) const MAX_WIDTH: u32 = 512;
 
 /// Which rules to load.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RuleSpec {
     /// Whether the built-in rules are wanted. The floor, a handful of rules against the worst leaks, is always loaded.
     pub include_defaults: bool,
@@ -37,7 +37,7 @@ impl Default for RuleSpec {
 }
 
 /// A rule from configuration (`dlp.patterns`).
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UserRule {
     /// The name in findings.
     pub name: String,
@@ -286,6 +286,14 @@ impl Engine {
     /// # Errors
     /// Any rule outside the gates is an error that names it; nothing is loaded in part.
     pub fn compile(spec: &RuleSpec) -> Result<Self, Error> {
+        Self::compile_with(spec, None)
+    }
+
+    /// The same, with databases that were compiled by an earlier start where `store` has them.
+    ///
+    /// # Errors
+    /// As [`Engine::compile`].
+    pub fn compile_with(spec: &RuleSpec, store: Option<&dyn Store>) -> Result<Self, Error> {
         let mut loading = Loading::default();
         refuse_duplicates(&spec.user)?;
         let replaced = |name: &str| spec.user.iter().any(|rule| rule.name == name);
@@ -301,7 +309,13 @@ impl Engine {
         for rule in &spec.user {
             loading.user(rule)?;
         }
-        loading.finish()
+        loading.finish(store)
+    }
+
+    /// What a scan holds of it, for what is measured apart.
+    #[cfg(feature = "testing")]
+    pub(super) fn rule_set(&self) -> Arc<RuleSet> {
+        Arc::clone(&self.set)
     }
 
     /// How many rules are loaded.
@@ -403,7 +417,7 @@ impl Loading {
         self.triggers.push(Rule { name: name.into(), severity, finder: Finder::Trigger(confirm) });
     }
 
-    fn finish(self) -> Result<Engine, Error> {
+    fn finish(self, store: Option<&dyn Store>) -> Result<Engine, Error> {
         let rules: Box<[Rule]> = self.triggers.into_iter().chain(self.others).collect();
         if rules.len() > usize::from(FIRST_SIGN) {
             return Err(Error::TooMany(rules.len()));
@@ -425,7 +439,7 @@ impl Loading {
         ];
         let mut sets: Vec<&[Expression]> = secrets.iter().map(|(_, expressions)| expressions.as_slice()).collect();
         sets.extend([injection::expressions(), injection::squashed_expressions()]);
-        let generation = Generation::compile(&sets).map_err(Error::Matcher)?;
+        let generation = Generation::compile_with(&sets, store).map_err(Error::Matcher)?;
         let database = |place| match generation.database(place) {
             Some(database) => Ok(Arc::clone(database)),
             None => Err(Error::Matcher(hyperscan::Error::SelfTest { database: place })),

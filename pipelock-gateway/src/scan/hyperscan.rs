@@ -12,18 +12,22 @@
 //! * scratch is grown over all databases when they are compiled, and reaches callers through a closure only, so that it
 //!   can neither be shared between threads nor be held across an `.await`;
 //! * no start-of-match, no extended parameters (the crate drops them silently in multi-pattern builds), no vectored or
-//!   reader mode, no deserialisation (it trusts its input);
+//!   reader mode; only [`kept`] deserialises, since the crate trusts its input;
 //! * every database finds a planted sample through the shared scratch before it is used.
 //!
 //! It knows expressions and offsets. What a hit means is decided in [`crate::scan::engine`].
 
-use std::cell::RefCell;
+mod kept;
+
+use std::cell::{Cell, RefCell};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use hyperscan::{
     Builder as _, HsError, Matching, Pattern, PatternFlags, Patterns, Platform, Scratch, ScratchRef, StreamingDatabase,
 };
+
+pub use kept::Store;
 
 /// Longest slice handed to the library in one call. Far below the 4 GiB where the crate's cast to `u32` would scan a part
 /// only, and small enough that one call cannot occupy a runtime thread for long.
@@ -104,6 +108,9 @@ pub(super) struct Hit {
     pub(super) expression: u32,
 }
 
+/// Hits for which a thread keeps room: asking for it anew costs as much as scanning a short stretch.
+const HITS_PER_THREAD: usize = 1024;
+
 /// Where the callback puts hits: at most as many as were reserved, then an overflow mark.
 #[derive(Debug)]
 pub(super) struct Hits {
@@ -115,7 +122,9 @@ pub(super) struct Hits {
 impl Hits {
     /// Reserves room for `capacity` hits, the most that one call can report.
     pub(super) fn with_capacity(capacity: usize) -> Self {
-        Self { list: Vec::with_capacity(capacity), limit: capacity, overflow: None }
+        let kept = ROOM.try_with(Cell::take).unwrap_or_default();
+        let list = if kept.capacity() >= capacity { kept } else { Vec::with_capacity(capacity) };
+        Self { list, limit: capacity, overflow: None }
     }
 
     /// Forgets the hits of the call before and allows at most `limit` in the next one.
@@ -133,6 +142,18 @@ impl Hits {
     /// Where the first hit ended for which there was no room.
     pub(super) fn overflow(&self) -> Option<u64> {
         self.overflow
+    }
+}
+
+impl Drop for Hits {
+    fn drop(&mut self) {
+        let mut list = std::mem::take(&mut self.list);
+        list.clear();
+        // A thread that is ending keeps nothing; of two the larger one is kept.
+        let _ = ROOM.try_with(|room| {
+            let kept = room.take();
+            room.set(if list.capacity() > kept.capacity() && list.capacity() <= HITS_PER_THREAD { list } else { kept });
+        });
     }
 }
 
@@ -154,6 +175,20 @@ pub(super) struct Database {
 }
 
 impl Database {
+    /// Takes what was kept for these expressions, or compiles them and keeps that.
+    fn obtain(expressions: &[Expression], store: Option<&dyn Store>) -> Result<Self, Error> {
+        let Some(store) = store else { return Self::compile(expressions) };
+        let name = kept::name(expressions);
+        if let Some(compiled) = store.load(&name).and_then(|bytes| kept::read(&bytes, &name)) {
+            return Ok(Self { compiled });
+        }
+        let database = Self::compile(expressions)?;
+        if let Some(bytes) = kept::write(&database.compiled, &name) {
+            store.save(&name, &bytes);
+        }
+        Ok(database)
+    }
+
     fn compile(expressions: &[Expression]) -> Result<Self, Error> {
         let mut patterns: Vec<Pattern> =
             expressions.iter().enumerate().map(|(id, expression)| expression.pattern(id)).collect();
@@ -203,17 +238,24 @@ static NEXT_GENERATION: AtomicU64 = AtomicU64::new(0);
 const SCRATCH_PER_THREAD: usize = 2;
 
 thread_local! {
+    static ROOM: Cell<Vec<Hit>> = const { Cell::new(Vec::new()) };
     static SCRATCH: RefCell<Vec<(u64, Scratch)>> = const { RefCell::new(Vec::new()) };
 }
 
 impl Generation {
-    /// Compiles one database for each list of expressions, allocates scratch over all of them, and tests each.
+    /// The same as [`Self::compile_with`] without a place to keep anything.
+    pub(super) fn compile(sets: &[&[Expression]]) -> Result<Arc<Self>, Error> {
+        Self::compile_with(sets, None)
+    }
+
+    /// Compiles one database for each list of expressions, or takes what `store` has of it, allocates scratch over all of
+    /// them, and tests each.
     ///
     /// Takes about 2 ms an expression, each database on a thread of its own; call it from a thread that may block.
-    pub(super) fn compile(sets: &[&[Expression]]) -> Result<Arc<Self>, Error> {
+    pub(super) fn compile_with(sets: &[&[Expression]], store: Option<&dyn Store>) -> Result<Arc<Self>, Error> {
         require_platform(Platform::is_valid())?;
         let databases: Box<[_]> = std::thread::scope(|threads| {
-            let compiling: Vec<_> = sets.iter().map(|set| threads.spawn(|| Database::compile(set))).collect();
+            let compiling: Vec<_> = sets.iter().map(|set| threads.spawn(|| Database::obtain(set, store))).collect();
             compiling
                 .into_iter()
                 .map(|thread| thread.join().unwrap_or(Err(Error::Interrupted)).map(Arc::new))
