@@ -3,7 +3,8 @@
 //!
 //! Prints the table of what is promised and what was measured, as Markdown; `RESULTS-scan.md` beside this file is such a
 //! table. `--lines` prints one line of plain figures each instead, which `cargo xtask bench scan --against` compares with those
-//! of another build in turns; `--marginal` what each rule adds to its database; `--track` lets criterion keep a history.
+//! of another build in turns; `--marginal` what views, lanes and groups of rules cost; `--track` lets criterion keep a history.
+//! `--only PREFIX` measures the lines with that beginning and prints them plainly: for a profiler.
 
 #[path = "scan/benign.rs"]
 mod benign;
@@ -12,6 +13,7 @@ mod floods;
 #[path = "scan/table.rs"]
 mod table;
 
+use std::cell::LazyCell;
 use std::fmt::Write as _;
 use std::hint::black_box;
 use std::io::Write as _;
@@ -89,18 +91,20 @@ fn main() {
     } else if asked("--marginal") {
         out.write_all(marginal().as_bytes())
     } else {
-        out.write_all(promised(asked("--lines")).as_bytes())
+        let only = std::env::args().skip_while(|argument| argument != "--only").nth(1);
+        out.write_all(promised(asked("--lines"), only.as_deref()).as_bytes())
     };
     written.expect("standard output is open");
 }
 
-/// Everything that is promised, measured; as plain figures when `plain`.
-fn promised(plain: bool) -> String {
+/// Everything that is promised, measured; as plain figures when `plain`, or when `only` the lines that begin so are wanted.
+fn promised(plain: bool, only: Option<&str>) -> String {
     let engine = engine();
     let triggers = Triggers::built_in();
     let injection = Triggers::of(measure::injection_expressions());
-    let secrets = one_by_one(measure::expressions().map(|(_, expression)| expression));
-    let orders = one_by_one(measure::injection_expressions());
+    // Compiled when first asked, which takes longer than what a profiler looks at.
+    let secrets = LazyCell::new(|| one_by_one(measure::expressions().map(|(_, expression)| expression)));
+    let orders = LazyCell::new(|| one_by_one(measure::injection_expressions()));
     let [small, middle, text] = [KIB, 16 * KIB, MIB].map(benign::benign);
     let floods = floods::floods(MIB);
     let folded = measure::folded(&text);
@@ -163,9 +167,16 @@ fn promised(plain: bool) -> String {
             .every(SELDOM),
         );
     }
-    table::measure(&mut lines, ROUNDS);
+    if let Some(only) = only {
+        lines.retain(|line| line.name.starts_with(only));
+    } else {
+        // Compiling them is not what is measured.
+        LazyCell::force(&secrets);
+        LazyCell::force(&orders);
+    }
+    table::measure(&mut lines, if only.is_some() { 10 * ROUNDS } else { ROUNDS });
 
-    if plain {
+    if plain || only.is_some() {
         let lines: Vec<_> =
             lines.iter().map(|line| format!("{}\t{:.6}", line.name, line.nanoseconds_a_byte())).collect();
         return lines.join("\n") + "\n";
@@ -203,30 +214,55 @@ fn rows(floods: &[(&str, Vec<u8>)]) -> Vec<Row> {
     rows
 }
 
-/// What each rule adds to the time of its database: measured with it and without it, in turns.
+/// What views, lanes and groups of rules cost: the difference between a whole with and without each, in turns; and of what
+/// cannot be left out, the time by itself.
 fn marginal() -> String {
+    let engine = engine();
     let text = benign::benign(MIB);
-    let all: Vec<_> = measure::expressions().collect();
-    let without = |left_out: usize| {
-        let others = all.iter().enumerate().filter(|(place, _)| *place != left_out);
-        Triggers::of(others.map(|(_, (_, expression))| *expression))
-    };
-    let databases: Vec<_> = (0..=all.len()).map(without).collect();
-    let names = all.iter().map(|(name, _)| *name).chain(["all rules"]);
-    let mut lines: Vec<_> = names
-        .zip(&databases)
-        .map(|(name, triggers)| Line::new(name, MIB, || _ = black_box(triggers.hits(&text, 16 * KIB))))
+    let folded = measure::folded(&text);
+    let whole = Triggers::built_in();
+    let injection = Triggers::of(measure::injection_expressions());
+    let piece = 16 * KIB;
+    let groups: Vec<_> = measure::groups().collect();
+    let without: Vec<_> =
+        groups.iter().map(|group| Triggers::built_in_except(|rule| measure::is_in_group(rule, group), false)).collect();
+    let without_signs = Triggers::built_in_except(|_| false, true);
+    let (engine, text) = (&engine, &text);
+    let scans = [("request", Surface::RequestBody), ("response", Surface::Response)];
+    let mut lines: Vec<_> = scans
+        .iter()
+        .flat_map(|&(name, surface)| {
+            let with = Line::new(name, MIB, move || _ = black_box(scan(engine, surface, Encoding::Json, text, piece)));
+            let undisguised = move || _ = black_box(measure::undisguised(engine, surface, text, piece));
+            [with, Line::new(format!("{name} without disguises"), MIB, undisguised)]
+        })
         .collect();
+    lines.push(Line::new("run lane, judged", MIB, || _ = black_box(measure::judged_runs(text))));
+    lines.push(Line::new("run lane, found only", MIB, || _ = black_box(measure::runs(text))));
+    lines.push(Line::new("seed phrases", MIB, || _ = black_box(measure::seed_phrases(text))));
+    lines.push(Line::new("folded view", MIB, || _ = black_box(measure::folded(text))));
+    lines.push(Line::new("injection database", MIB, || _ = black_box(injection.hits(&folded, piece))));
+    lines.push(Line::new("secrets database", MIB, || _ = black_box(whole.hits(text, piece))));
+    lines.push(Line::new("secrets database without signs", MIB, || _ = black_box(without_signs.hits(text, piece))));
+    for (group, triggers) in groups.iter().zip(&without) {
+        let name = format!("secrets database without {group}");
+        lines.push(Line::new(name, MIB, move || _ = black_box(triggers.hits(text, piece))));
+    }
     table::measure(&mut lines, ROUNDS);
-    let whole = lines.pop().expect("the last line is the whole");
-    // Nanoseconds a byte at the speed of this machine; the ratio is what can be carried to another.
-    let mut costs: Vec<_> = lines.iter().map(|line| (1.0 - line.over(&whole), &line.name)).collect();
-    costs.sort_by(|one, other| other.0.total_cmp(&one.0));
-    let mut text =
-        format!("| rule | share of {:.3} ns a byte | ns a byte |\n|---|---:|---:|\n", whole.nanoseconds_a_byte());
-    for (share, name) in costs.iter().take(12) {
+    let mut text = String::from("| what | ns a byte | the rest takes less by | of the whole |\n|---|---:|---:|---:|\n");
+    for line in &lines {
+        let whole =
+            line.name.split_once(" without ").and_then(|(whole, _)| lines.iter().find(|line| line.name == whole));
+        let time = line.nanoseconds_a_byte();
         // Writing to a String cannot fail.
-        let _ = writeln!(text, "| {name} | {:.1} % | {:.4} |", share * 100.0, share * whole.nanoseconds_a_byte());
+        let _ = match whole {
+            Some(whole) => {
+                let share = 1.0 - line.over(whole);
+                let saved = share * whole.nanoseconds_a_byte();
+                writeln!(text, "| {} | {time:.3} | {saved:.3} | {:.1} % |", line.name, share * 100.0)
+            }
+            None => writeln!(text, "| {} | {time:.3} | | |", line.name),
+        };
     }
     text
 }

@@ -6,7 +6,7 @@
 
 use super::wiped::Wiped;
 
-use super::decode::{RawLength, STRETCH, first_of, last_of, raw_len};
+use super::decode::{LONGEST, RawLength, STRETCH, first_of, last_of, raw_len};
 use super::window::{CONTEXT, Window};
 use crate::model::Finding;
 
@@ -27,10 +27,12 @@ pub(super) struct Island {
 }
 
 impl Island {
-    /// A view in which a match spans at most `reach` bytes, and whose first byte stands at `first_raw`.
-    pub(super) fn new(window: Window, reach: usize, first_raw: u64) -> Self {
+    /// A view in which a match spans at most `reach` bytes, which will see about `expected`, and whose first byte stands at
+    /// `first_raw`.
+    pub(super) fn new(window: Window, reach: usize, expected: usize, first_raw: u64) -> Self {
         let lead = reach + CONTEXT + 8;
-        let room = lead + 2 * usize::try_from(STRETCH).unwrap_or_default();
+        let most = lead + 2 * usize::try_from(STRETCH).unwrap_or_default();
+        let room = expected.saturating_mul(2).saturating_add(LONGEST).min(most);
         Self {
             window,
             awake: false,

@@ -7,11 +7,16 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::deep;
+use super::disguise::Masks;
+use super::engine::Engine;
 use super::hyperscan::{Expression, Generation, Hits};
 use super::injection;
 use super::normalize;
 use super::rules::{self, Lane};
 use super::runs::{self, Runs};
+use super::seed;
+use super::stream::StreamScan;
+use crate::model::Surface;
 
 /// Runs of digits and tokens that the run lane finds, without judging them.
 #[must_use]
@@ -31,6 +36,35 @@ pub fn judged_runs(text: &[u8]) -> usize {
     runs::scan_and_point(text, 0..text.len(), |_| count += 1, |_, _| pointed.set(pointed.get() + 1));
     count += pointed.get();
     count
+}
+
+/// Phrases that seeds of wallets are.
+#[must_use]
+pub fn seed_phrases(text: &[u8]) -> usize {
+    let mut count = 0;
+    seed::scan(text, 0..text.len(), &mut |_| count += 1);
+    count
+}
+
+/// A whole scan that looks below no disguise, in pieces.
+#[must_use]
+pub fn undisguised(engine: &Engine, surface: Surface, text: &[u8], piece: usize) -> usize {
+    let mut scan = StreamScan::nested(engine.rule_set(), surface, Masks::ALL, usize::MAX);
+    for bytes in text.chunks(piece) {
+        scan.push(bytes);
+    }
+    scan.finish().len()
+}
+
+/// The groups of built-in rules.
+pub fn groups() -> impl Iterator<Item = &'static str> {
+    rules::GROUPS.iter().map(|(group, _)| *group)
+}
+
+/// Whether a rule belongs to a group.
+#[must_use]
+pub fn is_in_group(rule: &str, group: &str) -> bool {
+    rules::GROUPS.iter().any(|(name, rules)| *name == group && rules.iter().any(|known| known.name == rule))
 }
 
 /// The built-in rules that the matcher looks for: name and expression.
@@ -71,9 +105,19 @@ impl Triggers {
     /// When they do not compile.
     #[must_use]
     pub fn built_in() -> Self {
-        let expressions = expressions().filter(|(rule, _)| deep::way_to(rule).is_none());
+        Self::built_in_except(|_| false, false)
+    }
+
+    /// The same, but for some rules, or the signs.
+    ///
+    /// # Panics
+    /// When they do not compile.
+    #[must_use]
+    pub fn built_in_except(is_left_out: impl Fn(&str) -> bool, without_signs: bool) -> Self {
+        let expressions = expressions().filter(|(rule, _)| deep::way_to(rule).is_none() && !is_left_out(rule));
         let expressions = expressions.map(|(_, source)| Expression { source: source.to_owned(), caseless: false });
-        let all: Vec<_> = expressions.chain(deep::SIGNS.iter().map(deep::Sign::expression)).collect();
+        let signs = deep::SIGNS.iter().filter(|_| !without_signs).map(deep::Sign::expression);
+        let all: Vec<_> = expressions.chain(signs).collect();
         Self { generation: Generation::compile(&[&all]).expect("the expressions compile") }
     }
 

@@ -206,21 +206,22 @@ impl Class {
     }
 }
 
+/// All built-in rules, by what they are about.
+pub(super) static GROUPS: [(&str, &[BuiltIn]); 9] = [
+    ("models", models::RULES),
+    ("clouds", clouds::RULES),
+    ("code", code::RULES),
+    ("work", work::RULES),
+    ("payments", payments::RULES),
+    ("keys", keys::RULES),
+    ("money", money::RULES),
+    ("words", words::RULES),
+    ("services", services::RULES),
+];
+
 /// All built-in rules.
 pub(super) fn built_in() -> impl Iterator<Item = &'static BuiltIn> {
-    [
-        models::RULES,
-        clouds::RULES,
-        code::RULES,
-        work::RULES,
-        payments::RULES,
-        keys::RULES,
-        money::RULES,
-        words::RULES,
-        services::RULES,
-    ]
-    .into_iter()
-    .flatten()
+    GROUPS.iter().flat_map(|(_, rules)| *rules)
 }
 
 /// The rules of services that are known by name only.

@@ -195,7 +195,7 @@ impl Views {
         };
         let island = |view, mapped| {
             let window = Window::open(Arc::clone(set), *surface, view, mapped, *expected).unmasking(*masks);
-            Island::new(window, set.reach, *blanks)
+            Island::new(window, set.reach, *expected, *blanks)
         };
         let (raw, text, escapes) = match encoding {
             Encoding::Percent => {

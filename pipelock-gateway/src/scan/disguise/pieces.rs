@@ -368,7 +368,10 @@ impl Pieces {
                 // Between its ends a long stretch is the same in all variants.
                 match (drop_first == own_first, drop_last == own_last) {
                     (false, _) => bytes.truncate(EDGE),
-                    (_, false) => drop(bytes.drain(..bytes.len().saturating_sub(EDGE))),
+                    (_, false) => {
+                        let same = bytes.len().saturating_sub(EDGE);
+                        bytes.drain(..same);
+                    }
                     _ => {}
                 }
                 report(Joined { place: begin..end, bytes });

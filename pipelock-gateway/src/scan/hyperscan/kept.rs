@@ -51,15 +51,19 @@ pub(super) fn name(expressions: &[Expression]) -> String {
 }
 
 /// What the library compiles for, as far as it differs between the processors that it runs on.
+#[cfg(target_arch = "x86_64")]
 fn instructions() -> [u8; 3] {
-    #[cfg(target_arch = "x86_64")]
-    return [
+    [
         u8::from(std::arch::is_x86_feature_detected!("avx2")),
         u8::from(std::arch::is_x86_feature_detected!("avx512bw")),
         u8::from(std::arch::is_x86_feature_detected!("avx512vbmi")),
-    ];
-    #[cfg(not(target_arch = "x86_64"))]
-    return [2; 3];
+    ]
+}
+
+/// The same where the library compiles for one kind of processor only.
+#[cfg(not(target_arch = "x86_64"))]
+fn instructions() -> [u8; 3] {
+    [2; 3]
 }
 
 /// The digest of a serialised database that belongs to `name`.
