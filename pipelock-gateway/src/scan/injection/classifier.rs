@@ -9,14 +9,14 @@ use std::ops::Range;
 
 /// Number of weights; a power of two.
 pub(super) const BUCKETS: usize = 1 << 14;
-/// Most and least points that the classifier gives.
+/// Most points that the classifier gives.
 pub(super) const MOST: i32 = 2;
 
 /// The weights in force: four bytes of bias, four of scale, then one for each bucket ([`Model::read`]).
 static WEIGHTS: &[u8] = include_bytes!("weights.bin");
 
-/// Thresholds of the log-odds, in thousandths, for -2, -1, +1 and +2 points. Chosen on held-out sources.
-const THRESHOLDS: [i32; 4] = [-5500, -3500, 500, 2000];
+/// Thresholds of the log-odds, in thousandths, for one and for two points. Chosen on held-out sources.
+const THRESHOLDS: [i32; 2] = [500, 2000];
 
 /// Weights, wherever they are from.
 #[derive(Clone, Copy, Debug)]
@@ -44,18 +44,15 @@ impl<'a> Model<'a> {
         Model::read(WEIGHTS)
     }
 
-    /// Points for or against the sentence being an order to a model.
+    /// Points for the sentence being an order to a model.
     pub(super) fn points(&self, sentence: &[u8]) -> i32 {
         if self.weights.is_empty() {
             return 0;
         }
-        let odds = self.log_odds(sentence);
-        let [very_low, low, high, very_high] = THRESHOLDS;
-        match odds {
+        let [high, very_high] = THRESHOLDS;
+        match self.log_odds(sentence) {
             odds if odds >= very_high => MOST,
             odds if odds >= high => 1,
-            odds if odds <= very_low => -MOST,
-            odds if odds <= low => -1,
             _ => 0,
         }
     }

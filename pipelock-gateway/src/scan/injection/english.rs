@@ -222,7 +222,7 @@ pub(super) static FAMILIES: &[Family] = &[
             ),
             (
                 3,
-                "from (?:now on|this (?:point|moment) (?:on|forward|onwards?)|here on),? ?(?:you|your|chatgpt|gpt|claude|the (?:ai|assistant|model|agent)|respond|act|answer|reply|speak|ignore|always|never|only|every|all (?:your )?(?:responses|answers|replies)|please|do not|don.{0,5}t|behave|talk|begin|start|i want|we)",
+                "from (?:now on|this (?:point|moment) (?:on|forward|onwards?)|here on),? ?(?:you|your|chatgpt|gpt|claude|the (?:ai|assistant|model|agent)|respond|act|answer|reply|speak|ignore|always|never|only|every|all (?:your )?(?:responses|answers|replies)|please|do not|don.{0,5}t|behave|talk|begin|start|i want)",
             ),
             (
                 2,

@@ -4,13 +4,15 @@
 //! |---|---|
 //! | 1 to 4 | the pattern of the family: 4 could hardly be anything else, 1 is ordinary prose as well |
 //! | +1 | it stands where no reader sees it: a comment, a hidden element, an attribute |
-//! | -2 to +2 | the classifier's opinion on the sentence |
+//! | 0 to +2 | the classifier's opinion on the sentence |
 //! | -2 | the text around it talks about attacks |
 //! | -2 | it is reported: `tells the model to ...`, `instructions like "...` |
 //! | -2 | it is advice of the opposite: `never share your password` |
+//! | -2 | what is set aside is a budget, a price list, a form: the text around it is about the business of people |
 //!
 //! [`BLOCK`] points are as bad as the family, [`WARN`] points are a warning, and less is nothing. So the classifier alone can
-//! neither find what no pattern knows nor silence what could be nothing else.
+//! neither find what no pattern knows nor silence what a pattern knows: on sources it had not seen, an opinion against a match
+//! cost more attacks than it saved false alarms (`weights.txt`), so it may only confirm.
 
 use std::ops::Range;
 use std::sync::LazyLock;
@@ -43,11 +45,14 @@ pub(super) fn judge(model: Model<'_>, ready: &Ready, window: &[u8], end: usize) 
     let mut total = points + i32::from(hidden);
     total -= 2 * i32::from(talks_about_attacks(window, &range)) + 2 * i32::from(is_reported(window, range.start));
     total -= 2 * i32::from(ADVISED.contains(&ready.family.rule) && is_advice(sentence(window, &range)));
+    total -= 2 * i32::from(BUSINESS_RULES.contains(&ready.family.rule) && is_business(window, &range));
     // The classifier costs most, and may not matter any more.
     if total + MOST < WARN {
         return None;
     }
-    total += model.points(sentence(window, &range));
+    if total < BLOCK {
+        total += model.points(sentence(window, &range));
+    }
     let severity = match total {
         BLOCK.. => ready.family.severity,
         WARN..BLOCK => Severity::Medium,
@@ -108,7 +113,7 @@ pub(super) fn blank_before(window: &[u8], at: usize) -> usize {
 /// Words of people who write about attacks. A sentence that gives orders to a model has little use for them.
 static TALK: LazyLock<Option<Regex>> = LazyLock::new(|| {
     searcher(
-        "prompt.injection|injection attack|jailbreak (?:attempt|attack|detection|prompt)|jail-?breaking|attacker|adversar|vulnerab|malicious (?:user|actor|input|instruction|prompt|content)|guardrail|mitigat|red.?team|threat|owasp|exploit|for example|e\\.g\\.|such as|example attack|attack scenario|phishing|security (?:risk|researcher|team|scan)|attempts? to|attack(?:s|ed)? |instruct(?:s|ing|ed)? (?:the|it|a) |tells? the (?:model|ai|llm|assistant)|asks the (?:model|ai|llm|assistant)|tricks? |detect(?:s|ed|ion|or) |user (?:message|input|prompt)s? |inyeccion|inyectar|angreifer|angriff|attaquant|attaque|aggressore|attacco|ataque|atacante|злоумышленник|атак|攻击者|攻击|注入|攻撃|공격",
+        "prompt.injection|injection attack|jailbreak (?:attempt|attack|detection|prompt)|jail-?breaking|attacker|adversar|vulnerab|malicious (?:user|actor|input|instruction|prompt|content)|guardrail|mitigat|red.?team|threat|owasp|exploit|for example|e\\.g\\.|such as|example attack|attack scenario|phishing|security (?:risk|researcher|team|scan)|attempts? to|attack(?:s|ed)? |instruct(?:s|ing|ed)? (?:the|it|a) |tells? the (?:model|ai|llm|assistant)|asks the (?:model|ai|llm|assistant)|tricks? |detect(?:s|ed|ion|or) |leaks? |leaking |refus(?:e|es|ed) to |must (?:never|not|ignore) |user (?:message|input|prompt)s? |inyeccion|inyectar|angreifer|angriff|attaquant|attaque|aggressore|attacco|ataque|atacante|злоумышленник|атак|攻击者|攻击|注入|攻撃|공격",
     )
     .ok()
 });
@@ -116,7 +121,7 @@ static TALK: LazyLock<Option<Regex>> = LazyLock::new(|| {
 /// What stands just before an order that is only reported.
 static REPORT: LazyLock<Option<Regex>> = LazyLock::new(|| {
     searcher(
-        "(?:\\b(?:decid|chose|choos|agree|happen|refus|instruct|tell|ask|trick|caus|forc|convinc|command|order|manipulat|allow|mak|prompt|attempt|tr|design|craft|intend|want|enabl|lead|caus)(?:s|es|ed|ing|e|y|ies|ied|ying)? (?:(?:it|them|him|users?|an? [a-z]{2,12}(?: [a-z]{2,12})?|the [a-z]{2,12}(?: [a-z]{2,12})?|[a-z]{2,12}|llms?) )?to |(?:like|such as|e\\.g\\.|for example|for instance|example|saying|says|said|phrases?|prompts?|states?|reads|containing)[,:]{0,2} ?(?:[\"'`(]{1,2}|&quot;)|\\b(?:never|not|n.{1,6}t|avoid|without)(?: ever)? )$",
+        "(?:\\b(?:decid|chose|choos|agree|happen|refus|instruct|tell|ask|trick|caus|forc|convinc|command|order|manipulat|allow|mak|prompt|attempt|tr|design|craft|intend|want|enabl|lead|caus)(?:s|es|ed|ing|e|y|ies|ied|ying)? (?:(?:it|them|him|users?|an? [a-z]{2,12}(?: [a-z]{2,12})?|the [a-z]{2,12}(?: [a-z]{2,12})?|[a-z]{2,12}|llms?) )?to |(?:like|such as|e\\.g\\.|for example|for instance|example|saying|says?|said|phrases?|prompts?|states?|reads|containing)[,:]{0,2} ?(?:[\"'`(]{1,2}|&quot;)|\\bhow (?:do i|do we|do you|can i|can we|should i|should we|to) |\\b(?:never|not|n.{1,6}t|avoid|without)(?: ever)? )$",
     )
     .ok()
 });
@@ -141,6 +146,22 @@ static ADVICE: LazyLock<Option<Regex>> = LazyLock::new(|| {
 /// Whether a sentence warns of what it names. It weighs as little as a quotation does, since an attack may carry one, too.
 fn is_advice(sentence: &[u8]) -> bool {
     ADVICE.as_ref().is_some_and(|advice| advice.is_match(sentence))
+}
+
+/// Families whose words people also use for what they gave one another: `disregard the previous quote`.
+const BUSINESS_RULES: [&str; 3] = ["Prompt Injection", "New Instructions", "Role Override"];
+
+/// What people set aside, replace and follow among themselves. Where such a word stands near, a match is a warning at most.
+static BUSINESS: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    searcher(
+        "\\b(?:budget|forecast|quotation|price list|prices\\b|reimburs|expense|bookkeep|accounting|accountant|auditor|tax year|\\birs\\b|insurance|landlord|tenant|payroll|buchhalt|kontier|preisliste|angebot|presupuesto|gastos|factura|contab|rembours|mutuelle|devis|tarif|orcamento|despesas|fattur|preventiv|rimbors|бюджет|бухгалтер|смет)|报价|价格|报销|预算|价目|見積|お手続き|価格|料金",
+    )
+    .ok()
+});
+
+fn is_business(window: &[u8], range: &Range<usize>) -> bool {
+    let near = window.get(range.start.saturating_sub(80)..window.len().min(range.end + 120)).unwrap_or_default();
+    BUSINESS.as_ref().is_some_and(|business| business.is_match(near))
 }
 
 /// Whether two such words stand near, or one close by.

@@ -24,7 +24,7 @@ pub struct Example {
 /// Every sentence of a folded text that a pattern leads to, once each.
 #[must_use]
 pub fn examples(folded: &[u8]) -> Vec<Example> {
-    debug_assert_eq!(expressions().len(), TABLES.owners.len());
+    debug_assert!(TABLES.owners.len() <= expressions().len(), "anchors of concepts come last");
     let mut found: BTreeMap<usize, Example> = BTreeMap::new();
     for (end, expression) in hits(folded, 0).unwrap_or_default() {
         let Some(ready) =

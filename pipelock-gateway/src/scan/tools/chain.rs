@@ -44,7 +44,7 @@ struct Chain {
     aggravated: Severity,
 }
 
-const CHAINS: [Chain; 12] = [
+const CHAINS: [Chain; 13] = [
     chain("Read Then Execute", &[Kind::Read, Kind::Execute], Low, Medium),
     chain("Read Write Send", &[Kind::Read, Kind::Write, Kind::Network], Low, High),
     chain("Environment Then Network", &[Kind::Environment, Kind::Network], Medium, High),
@@ -57,6 +57,7 @@ const CHAINS: [Chain; 12] = [
     chain("Persist Then Call Back", &[Kind::Persist, Kind::Network], Medium, High),
     chain("Sensitive Read Then Send", &[Kind::Read, Kind::Network], Low, High),
     chain("Send Then Delete", &[Kind::Network, Kind::Delete], Low, Medium),
+    chain("Private Read Then Publish", &[Kind::Read, Kind::Network], Low, Medium),
 ];
 
 const fn chain(name: &'static str, steps: &'static [Kind], plain: Severity, aggravated: Severity) -> Chain {
@@ -74,6 +75,9 @@ struct Step {
     noted: bool,
     /// Whether it is about mail or messages.
     messages: bool,
+    /// Whether it reads what people keep to themselves, or puts something where everybody can read it.
+    private: bool,
+    publishes: bool,
 }
 
 /// The recent calls of one session: at most 20, and 16 KiB of their command lines.
@@ -129,7 +133,9 @@ impl ToolSession {
             let messages = words
                 .iter()
                 .any(|word| matches!(word.as_str(), "email" | "emails" | "mail" | "message" | "messages" | "sms"));
-            self.steps.push_back(Step { at, kind, sensitive, noted: worst.is_some(), messages });
+            let private = kind == Kind::Read && words.iter().any(|word| PRIVATE.contains(&word.as_str()));
+            let publishes = kind == Kind::Network && publishes(call);
+            self.steps.push_back(Step { at, kind, sensitive, noted: worst.is_some(), messages, private, publishes });
         }
         while self.steps.len() > WINDOW_CALLS
             || self.steps.front().is_some_and(|first| at.checked_sub(first.at).is_some_and(|age| age > WINDOW))
@@ -151,11 +157,18 @@ impl ToolSession {
                         || self.steps.iter().filter(|step| step.kind == Kind::Execute).any(|step| step.noted)
                 }
                 "Send Then Delete" => steps.iter().all(|step| step.messages),
+                "Private Read Then Publish" => {
+                    steps.first().is_some_and(|first| first.private) && steps.last().is_some_and(|last| last.publishes)
+                }
                 "Sensitive Read Then Write" | "Sensitive Read Then Send" | "Read Then Execute" => {
                     steps.first().is_some_and(|first| first.sensitive)
                 }
                 _ => sensitive,
             };
+            // Its shape is that of another chain, which is noted in any case.
+            if !aggravated && chain.name == "Private Read Then Publish" {
+                continue;
+            }
             // A name alone is no proof that something secret was read; what is in the arguments is.
             let severity = if aggravated { chain.aggravated } else { chain.plain };
             let severity = if steps.iter().any(|step| step.noted) { severity } else { severity.min(Medium) };
@@ -288,6 +301,39 @@ fn kind(words: &[String], call: &Call<'_>, own: &Report) -> Option<Kind> {
         });
     }
     Some(named)
+}
+
+/// Words in the names of tools that read what people keep to themselves.
+const PRIVATE: [&str; 20] = [
+    "email",
+    "emails",
+    "mail",
+    "inbox",
+    "message",
+    "messages",
+    "channel",
+    "channels",
+    "conversation",
+    "contacts",
+    "calendar",
+    "customer",
+    "customers",
+    "users",
+    "transactions",
+    "payments",
+    "payroll",
+    "accounts",
+    "records",
+    "patients",
+];
+
+/// Whether a call puts content at an address of the web: it names one, and has something to put there.
+fn publishes(call: &Call<'_>) -> bool {
+    let Value::Object(arguments) = call.arguments else { return false };
+    let is_address =
+        |value: &Value| value.as_str().is_some_and(|text| text.contains("://") || text.starts_with("www."));
+    let content = ["content", "body", "data", "text", "payload", "html", "file"];
+    arguments.values().any(is_address) && content.iter().any(|name| arguments.contains_key(*name))
 }
 
 /// Words in values that name what nobody should send on.

@@ -10,7 +10,8 @@ use super::Concept;
 pub(super) const LEXICON: &[(Concept, &str)] = &[
     (
         Concept::Shun,
-        "ignore, ignoring, disregard*, forget, overlook, discard, dismiss, bypass*, override, abandon, \
+        "negeer*, vergeet*, pay no heed, no attention to, throw away, cast aside, \
+         ignore, ignoring, disregard*, forget, overlook, discard, dismiss, bypass*, override, abandon, \
          neglect, drop it, drop that, set aside, put aside, lay aside, leave aside, leave the question aside, \
          pay no attention, take no notice, do not follow, don t follow, do not obey, do not listen, stop \
          following, stop obeying, no longer follow, no longer bound, scratch all, scratch that, scratch what, \
@@ -31,7 +32,8 @@ pub(super) const LEXICON: &[(Concept, &str)] = &[
     ),
     (
         Concept::Prior,
-        "previous*, prior, earlier, above, preceding, former, foregoing, so far, before this, up to now, \
+        "eerdere, vorige, the opening, \
+         previous*, prior, earlier, above, preceding, former, foregoing, so far, before this, up to now, \
          until now, initial*, original*, at the start, you were given, you have been given, you received, \
          were told, were asked, asked before, told before, you were, existing, beginning, past, anterior*, \
          previ*, de arriba, recibi*, hasta ahora, inicial*, te dieron, te pidieron, precedent*, anterieur*, \
@@ -43,7 +45,8 @@ pub(super) const LEXICON: &[(Concept, &str)] = &[
     ),
     (
         Concept::Rules,
-        "instruction*, directive*, rule, rules, guideline*, prompt, prompts, command, commands, orders, \
+        "instructies, regels, guidance you, whatever guidance, all guidance, any guidance, system guidance, \
+         instruction*, directive*, rule, rules, guideline*, prompt, prompts, command, commands, orders, \
          constraint*, restriction*, policy, policies, guardrail*, filter, filters, programming, safeguard*, \
          protocol*, directions, limits, limitations, instruccion*, indicacion*, normas, reglas, directrices, \
          ordenes, restriccion*, consigne*, regle*, regles, ordres, anweisung*, vorgabe*, regel*, \
@@ -53,13 +56,15 @@ pub(super) const LEXICON: &[(Concept, &str)] = &[
     ),
     (
         Concept::Task,
-        "task, tasks, request, conversation, query, summari*, assignment, objective, the user asked, tarea, \
+        "goal, goals, the question, \
+         task, tasks, request, conversation, query, summari*, assignment, objective, the user asked, tarea, \
          peticion, solicitud, pedido, pregunta, tache, demande, aufgabe, anfrage, auftrag, tarefa, compito, \
          richiesta, задач*, запрос*, 任务, 請求, 请求, 依頼, タスク, 요청, 작업",
     ),
     (
         Concept::Ai,
-        "ai, a i, llm, llms, language model*, chatbot*, chatgpt, gpt*, claude, gemini, copilot, ai \
+        "coding agent*, every agent, any agent, each agent, the calling model, agentic, \
+         ai, a i, llm, llms, language model*, chatbot*, chatgpt, gpt*, claude, gemini, copilot, ai \
          assistant*, ai agent*, ai model*, automated agent*, automated system*, ai system*, openai, \
          anthropic, ai reviewer*, large language model*, the model, asistente de ia, agente de ia, modelo de \
          lenguaje, ia, assistant ia, modele de langage, ki, ki assistent*, sprachmodell*, assistente de ia, \
@@ -80,7 +85,8 @@ pub(super) const LEXICON: &[(Concept, &str)] = &[
     ),
     (
         Concept::Covert,
-        "do not tell, don t tell, not tell, do not mention, don t mention, not mention, do not reveal, don t \
+        "do not raise, don t raise, do not bother, don t bother, not be bothered, need not be explained, do not comment on it, don t comment on it, say nothing about, keep quiet about, as if nothing happened, not be told, not be shown, not be informed, without comment, \
+         do not tell, don t tell, not tell, do not mention, don t mention, not mention, do not reveal, don t \
          reveal, do not inform, not inform, never mention, never tell, never reveal, without telling, without \
          informing, without mentioning, without notifying, without asking, secretly, silently, quietly, \
          covertly, discreetly, subtly, do not say, don t say, do not point, don t point, does not need to \
@@ -108,7 +114,8 @@ pub(super) const LEXICON: &[(Concept, &str)] = &[
     ),
     (
         Concept::Act,
-        "delete, deletes, remove, execute, executes, call, calls, invoke, invokes, buy, purchase, book, \
+        "rate it, rate this, advise to, advise the, open the, \
+         delete, deletes, remove, execute, executes, call, calls, invoke, invokes, buy, purchase, book, \
          invite, schedule, install, visit, approve, approves, merge, grant, grants, unlock, modify, disable, \
          fetch, fetches, collect, collects, look up, looks up, retrieve, insert, embed, include, recommend, \
          classify, rank, give it, confirm, confirms, pay, create, click, download, redirect, borra*, \
@@ -130,7 +137,8 @@ pub(super) const LEXICON: &[(Concept, &str)] = &[
     ),
     (
         Concept::SecretPrompt,
-        "system prompt*, system message*, initial prompt, your instructions, your own instructions, your \
+        "opening message, message that precedes, text that precedes, precedes this message, preceding this message, came before this message, your setup, prompt you were started with, instructions above this, \
+         system prompt*, system message*, initial prompt, your instructions, your own instructions, your \
          prompt, hidden prompt, hidden instructions, hidden context, text above, above text, words above, \
          initial instructions, original instructions, your initial instructions, your rules, your guidelines, \
          your system, your programming, developer message, developer s message, your configuration, context \
@@ -147,7 +155,8 @@ pub(super) const LEXICON: &[(Concept, &str)] = &[
     ),
     (
         Concept::Verbatim,
-        "verbatim, word for word, without omitting, as base64, in \
+        "full text, exact text, exact words, exact wording, in full, entire text, unabridged, \
+         verbatim, word for word, without omitting, as base64, in \
          base64, rot13, palabra por palabra, sin omitir, textualmente, mot pour mot, wortlich*, wort fur \
          wort, palavra por palavra, sem omitir, parola per parola, дословно, слово в слово, 一字不差, 逐字, 原样, \
          一言一句, そのまま",
@@ -172,7 +181,8 @@ pub(super) const LEXICON: &[(Concept, &str)] = &[
     ),
     (
         Concept::Unbound,
-        "unrestricted, uncensored, unfiltered, jailbr*, no restrictions, without restriction*, without any \
+        "filters are turned off, filters turned off, filters are off, filters off, filters are disabled, without policy check*, policy checks, safety off, safety team has, \
+         unrestricted, uncensored, unfiltered, jailbr*, no restrictions, without restriction*, without any \
          restriction*, any restriction*, no limits, without any moral limit*, moral limits, no rules, no \
          filter*, without a filter, without filter*, filter none, no ethic*, no moral*, without moral*, \
          ethics or, no ethics, no policies, no policy, content polic*, openai policy, never refuse*, never \
@@ -204,7 +214,8 @@ pub(super) const LEXICON: &[(Concept, &str)] = &[
     ),
     (
         Concept::Cancel,
-        "void, cancelled, canceled, rescinded, revoked, superseded*, supersede*, deprecated, no longer appl*, \
+        "was only a test, was just a test, was a test, only a test, does not apply, do not apply, don t apply anymore, \
+         void, cancelled, canceled, rescinded, revoked, superseded*, supersede*, deprecated, no longer appl*, \
          no longer valid, no longer in, issued in error, invalid, obsolete, outdated, irrelevant, no need to, \
          is complete, has ended, anulad*, quedan sin efecto, sin efecto, cancelad*, annule*, annulees, ne s \
          appliquent plus, ungultig*, aufgehoben, gelten nicht, gelten ab, revogad*, annullat*, revocat*, \
@@ -218,7 +229,8 @@ pub(super) const LEXICON: &[(Concept, &str)] = &[
     ),
     (
         Concept::Only,
-        "nothing but, only the word, only with, respond only, reply only, answer only, just say, just answer, \
+        "only correct output, only correct answer, only acceptable answer, only valid output, only report, only mention, only the positive, \
+         nothing but, only the word, only with, respond only, reply only, answer only, just say, just answer, \
          just reply, just respond, nothing else, only obey, obey only, only this, just print, simply, \
          unicamente, solamente, solo lo que, obedece*, apenas, somente, seulement, uniquement, nur noch, nur \
          dies*, ausschliesslich, soltanto, только, 只, 仅, だけ, のみ",
@@ -260,14 +272,17 @@ pub(super) const LEXICON: &[(Concept, &str)] = &[
     ),
     (
         Concept::Priv,
-        "admin, administrator, sudo, elevated, privilege*, maintenance mode, compliance mode, access granted, \
+        "your operator, your developer, your creator, debug access, came from your, \
+         admin, administrator, sudo, elevated, privilege*, maintenance mode, compliance mode, access granted, \
          session granted, authorised, authorized, authorisation, override code, auditor, under audit, \
          production incident, verified as, user has been verified, this is your developer, i am your \
          developer, i m your developer, root access",
     ),
     (
         Concept::Finance,
-        "invoice*, payment*, bank, banks, loan, tax, shares, rate, rates, mortgage, earnings, guidance, fee, \
+        "budget*, forecast*, quotation*, price list, reimburse*, expense*, accounting, auditor*, buchhalt*, \
+         kontierung*, preisliste*, presupuesto*, gasto, gastos, rembours*, mutuelle, devis, orcamento*, \
+         preventiv*, rimbors*, бюджет*, 报价, 报销, 预算, 価格, 料金, invoice*, payment*, bank, banks, loan, tax, shares, rate, rates, mortgage, earnings, guidance, fee, \
          fees, order number, refund, checkout, subscription, factura, facture, rechnung, fattura, fatura, \
          boleto, счёт, 账单, 请求书",
     ),
