@@ -63,7 +63,7 @@ pub(super) const LEXICON: &[(Concept, &str)] = &[
     ),
     (
         Concept::Ai,
-        "coding agent*, every agent, any agent, each agent, the calling model, agentic, \
+        "coding agent*, every agent, any agent, each agent, the calling model, \
          ai, a i, llm, llms, language model*, chatbot*, chatgpt, gpt*, claude, gemini, copilot, ai \
          assistant*, ai agent*, ai model*, automated agent*, automated system*, ai system*, openai, \
          anthropic, ai reviewer*, large language model*, the model, asistente de ia, agente de ia, modelo de \
