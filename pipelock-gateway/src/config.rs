@@ -34,6 +34,7 @@ mod keys;
 mod kill_switch;
 mod logging;
 mod mcp;
+mod names;
 mod no_proxy;
 mod reader;
 mod request_body;
@@ -63,6 +64,7 @@ pub use mcp::{
     Mcp, McpInputScanning, McpListener, McpRedirect, McpRule, McpRuleAction, McpSessionBinding, McpState,
     McpToolScanning, RedisUrl, ToolChainDetection,
 };
+pub use names::Names;
 pub use request_body::RequestBodyScanning;
 pub use response_scanning::{ResponseScanning, SseMode, SseStreaming};
 pub use tls_interception::{CaFiles, TlsInterception};
@@ -108,6 +110,8 @@ pub struct Config {
     pub tls_interception: TlsInterception,
     /// Destinations relayed unopened, `no_proxy.list`.
     pub no_proxy: NoProxyList,
+    /// How the gateway itself finds addresses.
+    pub names: Names,
     /// What the kernel steers.
     pub capture: Capture,
     /// What is looked for in content that leaves.
@@ -241,6 +245,7 @@ impl Config {
             api_allowlist: DomainList::default(),
             tls_interception: TlsInterception::default(),
             no_proxy: NoProxyList::default(),
+            names: Names::default(),
             capture: Capture::default(),
             dlp: Dlp::default(),
             canary_tokens: Vec::new(),
@@ -273,6 +278,7 @@ impl Config {
             api_allowlist: top.read("api_allowlist", DomainList::default(), Value::parse_list)?,
             tls_interception: top.read("tls_interception", TlsInterception::default(), TlsInterception::read)?,
             no_proxy: top.read("no_proxy", NoProxyList::default(), no_proxy::read)?,
+            names: top.read("names", Names::default(), Names::read)?,
             capture: top.read("capture", Capture::default(), Capture::read)?,
             dlp: top.read("dlp", Dlp::default(), Dlp::read)?,
             canary_tokens: top.read("canary_tokens", Vec::new(), canary_tokens::read)?,

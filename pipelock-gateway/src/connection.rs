@@ -5,7 +5,6 @@
 
 mod dial;
 mod gate;
-mod names;
 mod pulse;
 mod relay;
 mod stream;
@@ -26,7 +25,6 @@ use crate::model::{ConnId, DenyReason, NetnsCookie, OriginalDst, Workload};
 
 pub use dial::Dialer;
 pub use gate::{Gate, Permit};
-pub use names::NameBindings;
 pub use pulse::{Pulse, Turning};
 pub use relay::relay;
 pub use stream::{ByteCounts, Counted};

@@ -9,7 +9,6 @@
 mod absolute;
 mod access;
 mod refusal;
-mod resolve;
 mod route;
 mod serve;
 mod target;
@@ -18,8 +17,7 @@ mod tests;
 
 use std::future::Future;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
-use std::pin::Pin;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,10 +26,9 @@ use http::{HeaderName, Method, Response};
 use tokio::io::DuplexStream;
 use tokio::net::TcpStream;
 
-use crate::model::{DenyReason, PeerName, ServerName, Workload};
+use crate::model::{DenyReason, PeerName, Workload};
 
 pub use access::{Access, Credentials};
-pub use resolve::SystemResolver;
 pub use serve::{Door, Handed, Hatch};
 
 /// Ports every configuration may CONNECT to: https and http. Others are what makes an open proxy a pivot.
@@ -49,8 +46,6 @@ pub struct Options {
     pub max_tunnels: usize,
     /// From accept, or from the end of the last answer, to the end of a request head.
     pub header_timeout: Duration,
-    /// For the resolver.
-    pub resolve_timeout: Duration,
     /// For [`Tunnel::open`]. Longer than the pipeline's own connect timeout, which knows better what happened.
     pub open_timeout: Duration,
 }
@@ -61,7 +56,6 @@ impl Default for Options {
             max_connections: 1024,
             max_tunnels: 960,
             header_timeout: Duration::from_secs(15),
-            resolve_timeout: Duration::from_secs(5),
             open_timeout: Duration::from_secs(15),
         }
     }
@@ -162,15 +156,6 @@ pub enum TunnelError {
     #[error("too many connections")]
     Overloaded,
 }
-
-/// Resolves names.
-pub trait Resolve: Send + Sync + 'static {
-    /// All addresses of a name. An empty list means that it has none.
-    fn resolve<'a>(&'a self, name: &'a ServerName) -> Resolving<'a>;
-}
-
-/// The answer of a [`Resolve`].
-pub type Resolving<'a> = Pin<Box<dyn Future<Output = io::Result<Vec<IpAddr>>> + Send + 'a>>;
 
 /// What the configuration in force says about destinations.
 pub trait Rules: Send + Sync + 'static {

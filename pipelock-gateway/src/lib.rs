@@ -16,6 +16,7 @@ pub mod fuzzing;
 pub mod http;
 pub mod mcp;
 pub mod model;
+pub mod names;
 pub mod pipeline;
 pub mod policy;
 pub mod report;

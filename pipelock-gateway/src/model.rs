@@ -31,7 +31,7 @@ pub use finding::{
     CANARY_RULE, ENVIRONMENT_RULE, Evidence, Family, Finding, KNOWN_SECRET_RULE, Severity, Surface, View,
 };
 pub use mode::{InvalidMode, Mode};
-pub use name::{InvalidName, PeerName, ServerName};
+pub use name::{BoundBy, InvalidName, PeerName, ServerName};
 pub use network::{InvalidNetwork, parse_network};
 pub use no_proxy::{InvalidNoProxy, NoProxyEntry, NoProxyList};
 pub use record::{ConnectionEnd, ConnectionRecord, EventRecord, RequestRecord, WebSocketRecord};

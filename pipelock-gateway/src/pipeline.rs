@@ -32,14 +32,15 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::capture::Datapath;
-use crate::connection::{self, Accepted, ConnIds, Connection, Counted, Dialer, NameBindings, Refused, relay, reset};
+use crate::connection::{self, Accepted, ConnIds, Connection, Counted, Dialer, Refused, relay, reset};
 use crate::control::{Control, KillSource};
 use crate::forward::{Handed, Hatch};
 use crate::http::BodyBudget;
 use crate::model::{
     ConnectionEnd, Decision, DenyReason, EventRecord, FrontDoor, InterceptReason, OriginalDst, PassthroughReason,
-    PeerName, Protocol, Side,
+    PeerName, Protocol, ServerName, Side, Workload,
 };
+use crate::names::{Names, SystemFiles};
 use crate::policy::{AddressDecision, Binding, NameInput};
 use crate::report::Report;
 use crate::report::metrics::UpstreamError;
@@ -67,7 +68,7 @@ const RELAY_IDLE: Duration = Duration::from_mins(10);
 pub struct Gateway {
     dialer: Dialer,
     live: Arc<Live>,
-    bindings: NameBindings,
+    names: Arc<Names>,
     report: Report,
     ids: Arc<ConnIds>,
     /// Random per process, the first part of every request id.
@@ -96,10 +97,10 @@ impl Gateway {
             report.metrics().ca_in_force(opener.ca.not_after(), true);
         }
         let gateway = Arc::new(Self {
+            names: Arc::new(names(&datapath, &snapshot)),
             workloads: Arc::new(Workloads::new(Arc::clone(&datapath))),
             dialer: Dialer::new(datapath),
             live: Arc::new(Live::new(snapshot)),
-            bindings: NameBindings::default(),
             report,
             ids: Arc::default(),
             instance,
@@ -117,6 +118,12 @@ impl Gateway {
     /// Connection numbers, shared by all front doors.
     pub fn ids(&self) -> Arc<ConnIds> {
         Arc::clone(&self.ids)
+    }
+
+    /// Addresses of names, and what binds the one to the other. What captures DNS records here what workloads were told.
+    #[must_use]
+    pub fn names(&self) -> &Arc<Names> {
+        &self.names
     }
 
     /// Tells the gateway an address it listens on, so that nobody is sent round in circles.
@@ -207,6 +214,7 @@ impl Gateway {
             self.metrics().ca_in_force(opener.ca.not_after(), new);
         }
         self.flip(KillSource::Config, snapshot.kill_switch.enabled, "kill_switch.enabled");
+        self.names.configure(&snapshot.names);
         let (epoch, cut) = self.live.replace(snapshot, &self.own_listeners());
         self.metrics().snapshot_replaced(epoch, cut);
         cut
@@ -321,7 +329,7 @@ impl Gateway {
         };
         let peer = input.peer();
         draft.heard(heard.protocol, peer.clone());
-        let (decision, binding) = self.decide(snapshot, input).await;
+        let (decision, binding) = self.decide(snapshot, draft.workload(), input).await;
         let decision = self.forbid(snapshot, &peer, &heard.greeting, decision);
         draft.decide(decision);
         let named =
@@ -377,7 +385,12 @@ impl Gateway {
     }
 
     /// Asks policy; where only a missing binding of name to address stands against a rule, finds out and asks again.
-    async fn decide(&self, snapshot: &Snapshot, input: NameInput<'_>) -> (Decision, Binding) {
+    async fn decide(
+        &self,
+        snapshot: &Snapshot,
+        workload: Option<&Workload>,
+        input: NameInput<'_>,
+    ) -> (Decision, Binding) {
         let peer = input.peer();
         let PeerName::Dns(name) = &peer else { return (snapshot.rules.name(&input), input.binding) };
         // The explicit door resolved the host of a CONNECT itself and dialled what it got; a name inside that differs from
@@ -392,9 +405,15 @@ impl Gateway {
         if resolved_here || !hangs_on_binding {
             return (decision, binding);
         }
-        let bound = self.bindings.is_bound(name, input.dst.ip()).await;
-        let binding = if bound { Binding::Bound } else { Binding::NotBound };
+        let binding = self.binding(workload, name, input.dst).await;
         (snapshot.rules.name(&NameInput { binding, ..input }), binding)
+    }
+
+    /// Whether something other than the workload says that `name` is where it went.
+    async fn binding(&self, workload: Option<&Workload>, name: &ServerName, dst: OriginalDst) -> Binding {
+        let bound = self.names.bound(workload.map(|workload| workload.cgroup), name, dst.ip()).await;
+        self.metrics().name_binding(bound);
+        if bound.is_some() { Binding::Bound } else { Binding::NotBound }
     }
 
     /// Relays both ways until the ends are done or the rules in force would not relay any more; says how that ended.
@@ -423,6 +442,13 @@ impl Gateway {
             }
         }
     }
+}
+
+/// The resolver of a gateway, whose sockets no program steers.
+fn names(datapath: &Arc<dyn Datapath>, snapshot: &Snapshot) -> Names {
+    let datapath = Arc::clone(datapath);
+    let mark = move |socket: std::os::fd::BorrowedFd<'_>| datapath.mark_own(socket).map_err(io::Error::other);
+    Names::new(&snapshot.names, SystemFiles::default(), Arc::new(mark))
 }
 
 /// Two connected sockets and what is known about them.

@@ -152,6 +152,7 @@ async fn serve(prepared: Prepared) -> anyhow::Result<()> {
         captured.tell(&mut loops, &targets, &shutdown);
     }
     serve::watch_sentinel(&mut loops, &gateway, &shutdown);
+    serve::keep_names(&mut loops, &gateway, &shutdown);
     let api = serve::open_control_api(&mut loops, &gateway, &config, &shutdown)?;
     let mode = config.effective_mode();
     let reload = serve::follow(&mut loops, &gateway, &admin, config, from, &shutdown);

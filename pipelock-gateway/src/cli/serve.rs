@@ -20,7 +20,8 @@ use crate::capture::Datapath;
 use crate::config::Config;
 use crate::connection::{Gate, Targets};
 use crate::control::KillSource;
-use crate::forward::{self, AnswerLocal, Door, SystemResolver};
+use crate::forward::{self, AnswerLocal, Door};
+use crate::names::Resolve;
 use crate::pipeline::{Entrance, Gateway};
 use crate::report::Report;
 
@@ -70,7 +71,7 @@ pub(super) fn open_door(
     let door = Door::new(
         forward::Options::default(),
         entrance.clone(),
-        Arc::new(SystemResolver),
+        Arc::clone(gateway.names()) as Arc<dyn Resolve>,
         Arc::new(entrance),
         Arc::clone(admin) as Arc<dyn AnswerLocal>,
         gateway.metrics().clone(),
@@ -140,6 +141,15 @@ pub(super) async fn drain(gateway: &Gateway, door_task: &mut Loops, shutdown: &C
     // Tunnels of the explicit door are the door's tasks; they get the same time.
     tokio::join!(gateway.drain(within), async {
         tokio::time::timeout(within, async { while door_task.join_next().await.is_some() {} }).await.ok()
+    });
+}
+
+/// Keeps what is known of names fresh.
+pub(super) fn keep_names(loops: &mut Loops, gateway: &Arc<Gateway>, shutdown: &CancellationToken) {
+    let (names, shutdown) = (Arc::clone(gateway.names()), shutdown.clone());
+    loops.spawn(async move {
+        names.run(shutdown).await;
+        Ok(())
     });
 }
 

@@ -4,7 +4,6 @@
 
 use std::convert::Infallible;
 use std::future::poll_fn;
-use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -29,8 +28,9 @@ use super::absolute::{self, Absolute, Pool};
 use super::refusal::{Answer, Failure, plain};
 use super::route::{self, Route};
 use super::target::{self, Target};
-use super::{AnswerLocal, ConnectRequest, Opened, Options, RefusedConnect, Resolve, Rules, Tunnel, Tunnelled};
-use crate::model::{DenyReason, PeerName, ServerName, Workload};
+use super::{AnswerLocal, ConnectRequest, Opened, Options, RefusedConnect, Rules, Tunnel, Tunnelled};
+use crate::model::{DenyReason, PeerName, ServerName, Workload, error_chain};
+use crate::names::Resolve;
 use crate::report::Metrics;
 use crate::report::metrics::{ExplicitKind, ExplicitOutcome, OpenGauge, UpstreamError};
 
@@ -423,14 +423,11 @@ impl<T: Tunnel> Shared<T> {
 
     /// The addresses of a name, at least one. Called once a CONNECT; a second answer could be another one.
     async fn resolve(&self, name: &ServerName) -> Result<Vec<IpAddr>, Failure> {
-        let resolved = timeout(self.options.resolve_timeout, self.resolver.resolve(name)).await;
-        let error = match resolved {
-            Ok(Ok(addresses)) if !addresses.is_empty() => return Ok(addresses),
-            Ok(Ok(_)) => io::Error::other("no addresses"),
-            Ok(Err(error)) => error,
-            Err(_) => io::ErrorKind::TimedOut.into(),
+        let error = match self.resolver.resolve(name).await {
+            Ok(answer) => return Ok(answer.addresses),
+            Err(error) => error,
         };
-        tracing::debug!(%name, %error, "a CONNECT host could not be resolved");
+        tracing::debug!(%name, error = %error_chain(&error), "a CONNECT host could not be resolved");
         self.metrics.upstream_error(UpstreamError::Resolve);
         Err(Failure::Resolve)
     }

@@ -1,7 +1,7 @@
 //! The door over real loopback sockets, with doubles for what lies behind it: a resolver, rules, and a tunnel that dials.
 
 use std::collections::{HashMap, VecDeque};
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -15,7 +15,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::*;
 use crate::admin::{AdminState, Facts};
-use crate::model::AddressClass;
+use crate::model::{AddressClass, ServerName};
+use crate::names::{self, Answer, Resolve, Resolving};
 use crate::report::Metrics;
 
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -120,7 +121,9 @@ impl Resolve for Names {
         let answer = answers
             .get_mut(name.as_str())
             .and_then(|queue| if queue.len() > 1 { queue.pop_front() } else { queue.front().cloned() });
-        Box::pin(async move { answer.ok_or_else(|| io::Error::other("no such name")) })
+        let answer = answer.filter(|addresses| !addresses.is_empty());
+        let answer = answer.map(|addresses| Answer { addresses, ttl: Duration::from_secs(60) });
+        Box::pin(async move { answer.ok_or_else(|| names::Error::NoAddress { name: name.clone() }) })
     }
 }
 

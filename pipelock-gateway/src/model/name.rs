@@ -67,6 +67,29 @@ pub enum PeerName {
     Ip(IpAddr),
 }
 
+/// What binds a name to an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum BoundBy {
+    /// `names.hosts`.
+    Hosts,
+    /// A DNS answer that the workload received.
+    WorkloadDns,
+    /// The gateway's own resolver.
+    OwnResolver,
+}
+
+impl BoundBy {
+    /// The name used in logs and metric labels.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Hosts => "hosts",
+            Self::WorkloadDns => "workload_dns",
+            Self::OwnResolver => "own_resolver",
+        }
+    }
+}
+
 impl fmt::Display for PeerName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -17,7 +17,7 @@ use crate::forward::{Access, Credentials};
 use crate::model::{
     Action, BoundRules, CANARY_RULE, DomainList, Finding, KNOWN_SECRET_RULE, PeerName, SessionPolicy, Verdict,
 };
-use crate::{http, policy, scan, tls, verdict};
+use crate::{http, names, policy, scan, tls, verdict};
 
 /// Rules, engine and TLS of one configuration.
 pub struct Snapshot {
@@ -55,6 +55,8 @@ pub struct Snapshot {
     pub kill_switch: KillSwitch,
     /// What sessions are held to.
     pub sessions: SessionPolicy,
+    /// How names are resolved.
+    pub names: names::Settings,
     /// Hosts that may not be reached.
     pub blocklist: DomainList,
     /// Present exactly when TLS is opened.
@@ -235,6 +237,11 @@ impl Snapshot {
             suppressions: verdict::Suppressions::new(config.suppressions.clone()),
             kill_switch: config.kill_switch.clone(),
             sessions: config.sessions.clone(),
+            names: names::Settings {
+                hosts: config.names.hosts.clone(),
+                servers: config.names.servers.clone(),
+                timeout: config.names.timeout,
+            },
             blocklist: config.fetch_proxy.blocklist.clone(),
             tls,
         })

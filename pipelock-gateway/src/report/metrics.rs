@@ -20,7 +20,7 @@ use prometheus::{
 };
 
 use crate::model::{
-    BlockReason, ConnectionEnd, ConnectionRecord, Decision, DenyReason, Family, Finding, FrontDoor, RequestRecord,
+    BlockReason, BoundBy, ConnectionEnd, ConnectionRecord, Decision, DenyReason, Family, Finding, FrontDoor, RequestRecord,
     Side, Surface, Verdict, WebSocketRecord,
 };
 
@@ -52,6 +52,7 @@ struct Families {
     connection_duration: HistogramVec,
     bytes: IntCounterVec,
     policy_decisions: IntCounterVec,
+    name_bindings: IntCounterVec,
     orig_dst_missing: IntCounter,
     upstream_connect_duration: Histogram,
     upstream_errors: IntCounterVec,
@@ -160,6 +161,12 @@ impl Metrics {
                 "pipelock_policy_decisions_total",
                 "Policy decisions on connections, with their reason.",
                 &["decision", "reason"],
+            )?,
+            name_bindings: counters(
+                &r,
+                "pipelock_name_bindings_total",
+                "Names that a rule would relay unopened, by what bound them to the address; none: opened or refused.",
+                &["source"],
             )?,
             orig_dst_missing: counter(
                 &r,
@@ -463,6 +470,11 @@ impl Metrics {
     fn rule_label<'a>(&self, rule: &'a Arc<str>) -> &'a str {
         let mut seen = self.0.rules_seen.lock().unwrap_or_else(PoisonError::into_inner);
         if seen.contains(rule) || (seen.len() < MAX_RULE_LABELS && seen.insert(rule.clone())) { rule } else { "other" }
+    }
+
+    /// Counts what bound a name to an address where a rule hung on it; `None` when nothing did.
+    pub fn name_binding(&self, by: Option<BoundBy>) {
+        self.0.name_bindings.with_label_values(&[by.map_or("none", BoundBy::as_str)]).inc();
     }
 
     /// Observes a TCP connect to an original destination that succeeded.

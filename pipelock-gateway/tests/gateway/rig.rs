@@ -11,7 +11,8 @@ use pipelock_gateway::capture::testing::FakeDatapath;
 use pipelock_gateway::capture::{Datapath, Netns, Scope, TargetPolicy, TargetSpec};
 use pipelock_gateway::config::Config;
 use pipelock_gateway::connection::{Acceptor, Gate, Pulse};
-use pipelock_gateway::forward::{self, Door, Resolve, Resolving};
+use pipelock_gateway::forward::{self, Door};
+use pipelock_gateway::names::{Answer, Resolve, Resolving};
 use pipelock_gateway::pipeline::{Entrance, Gateway, Snapshot, SnapshotOptions};
 use pipelock_gateway::report::{AuditFormat, AuditOptions, AuditOutput, Options, Report};
 use pipelock_gateway::tls::RootLocations;
@@ -276,7 +277,8 @@ struct AllHere;
 
 impl Resolve for AllHere {
     fn resolve<'a>(&'a self, _: &'a pipelock_gateway::model::ServerName) -> Resolving<'a> {
-        Box::pin(async { Ok(vec![Ipv4Addr::LOCALHOST.into()]) })
+        let answer = Answer { addresses: vec![Ipv4Addr::LOCALHOST.into()], ttl: Duration::from_secs(60) };
+        Box::pin(async { Ok(answer) })
     }
 }
 

@@ -17,6 +17,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     // State across connections; asked by the pipeline alone.
     ("control", &["model"]),
     ("connection", &["model", "config", "capture"]),
+    // Addresses of names, and names of addresses. The pipeline marks its sockets and asks it.
+    ("names", &["model"]),
     // Whom a runtime runs; what is done about it is decided where it is started, in `cli`.
     ("discovery", &["model"]),
     // Pure: what the first bytes are. It stands before policy, because policy is asked about the name found here.
@@ -29,8 +31,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     // Of capture only `Counters`, which are plain numbers: `/metrics` shows them.
     ("report", &["model", "capture"]),
     ("mcp", &["model", "http"]),
-    // It counts what never becomes a connection: requests for itself, refused and broken ones.
-    ("forward", &["model", "http", "report"]),
+    // It counts what never becomes a connection: requests for itself, refused and broken ones; of `names` only the trait.
+    ("forward", &["model", "names", "http", "report"]),
     // It has no listener: it answers what forward hands it.
     ("admin", &["model", "report", "forward"]),
     (
@@ -41,6 +43,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "capture",
             "control",
             "connection",
+            "names",
             "sniff",
             "policy",
             "tls",
@@ -65,6 +68,7 @@ const EVERYTHING: &[&str] = &[
     "capture",
     "control",
     "connection",
+    "names",
     "discovery",
     "sniff",
     "policy",

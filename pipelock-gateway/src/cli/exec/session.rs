@@ -50,6 +50,7 @@ async fn serve(prepared: Prepared) -> anyhow::Result<u8> {
         targets.adopt(&spec, armed)?;
         serve::watch(&mut loops, &targets, &shutdown);
         serve::watch_sentinel(&mut loops, &gateway, &shutdown);
+        serve::keep_names(&mut loops, &gateway, &shutdown);
         let admin = Arc::new(AdminState::new(serve::facts(&config, &gateway), report.metrics().clone()));
         serve::watch_kernel(&report, &kernel)?;
         serve::open_door(&mut door_task, &gateway, &admin, door, &shutdown)?;
