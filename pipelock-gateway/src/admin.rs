@@ -1,7 +1,8 @@
-//! What the gateway answers about itself: `/health`, `/ready`, `/metrics`; and the question a container asks.
+//! What the gateway answers about itself: `/health`, `/ready`, `/metrics`, `/stats`; and the question a container asks.
 //!
 //! It has no listener: [`crate::forward`] hands it the requests for the gateway on the explicit proxy port. It changes
-//! nothing; whoever can reach the port may read what it says, so it tells no host name, path or rule.
+//! nothing. Whoever can reach the port may read `/health` and `/ready`, so these tell no host name, path or rule; the others are for
+//! those who may use the proxy, which `forward` sees to.
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -16,6 +17,7 @@ use serde::Serialize;
 
 use crate::forward::AnswerLocal;
 use crate::report::Metrics;
+use crate::report::metrics::Stats;
 
 /// From connect to the last byte read of a health answer.
 const HEALTHCHECK_TIMEOUT: Duration = Duration::from_secs(3);
@@ -109,6 +111,10 @@ impl AdminState {
         }
     }
 
+    fn stats(&self) -> StatsAnswer {
+        StatsAnswer { uptime_seconds: self.started.elapsed().as_secs_f64(), stats: self.metrics.stats() }
+    }
+
     fn health(&self) -> Health {
         let facts = *self.facts.read().unwrap_or_else(PoisonError::into_inner);
         Health {
@@ -148,6 +154,14 @@ struct Health {
     kill_switch_active: bool,
 }
 
+/// The shape of the reference's answer. `agents` is left out, as there: no agent profile claims anything here.
+#[derive(Serialize)]
+struct StatsAnswer {
+    uptime_seconds: f64,
+    #[serde(flatten)]
+    stats: Stats,
+}
+
 #[derive(Serialize)]
 struct Ready {
     status: &'static str,
@@ -162,6 +176,7 @@ pub fn respond(state: &AdminState, method: &Method, path: &str) -> Response<Byte
         "/health" | "/healthz" => Question::Health,
         "/ready" => Question::Ready,
         "/metrics" => Question::Metrics,
+        "/stats" => Question::Stats,
         _ => return without_body_for_head(method, plain(StatusCode::NOT_FOUND, "not found\n")),
     };
     if !matches!(*method, Method::GET | Method::HEAD) {
@@ -172,6 +187,7 @@ pub fn respond(state: &AdminState, method: &Method, path: &str) -> Response<Byte
     let response = match question {
         Question::Health => json(StatusCode::OK, &state.health()),
         Question::Ready => ready(state.phase()),
+        Question::Stats => json(StatusCode::OK, &state.stats()),
         Question::Metrics => answer(StatusCode::OK, PROMETHEUS_TEXT, state.metrics.render().into()),
     };
     without_body_for_head(method, response)
@@ -187,6 +203,7 @@ enum Question {
     Health,
     Ready,
     Metrics,
+    Stats,
 }
 
 fn ready(phase: Phase) -> Response<Bytes> {

@@ -254,7 +254,8 @@ impl Gateway {
             AddressDecision::Passthrough(reason) => {
                 draft.decide(Decision::Passthrough(reason));
                 let front_door = FrontDoor::Captured;
-                let question = Question { front_door, dst: original_dst, connect_host: None, heard: None };
+                let question =
+                    Question { front_door, dst: original_dst, connect_host: None, heard: None, fallback: None };
                 match self.dial(original_dst.socket_addr()).await {
                     Ok(upstream) => self.relayed(question, Prefixed::new(Bytes::new(), downstream), upstream).await,
                     Err(error) => upstream_unreachable(downstream, &error),
@@ -334,7 +335,8 @@ impl Gateway {
         draft.decide(decision);
         let named =
             Named { protocol: heard.protocol, name: heard.name.clone(), binding, ech: heard.encrypted_client_hello };
-        let question = Question { front_door: draft.front_door(), dst, connect_host, heard: Some(named) };
+        let question =
+            Question { front_door: draft.front_door(), dst, connect_host, heard: Some(named), fallback: None };
         let downstream = Prefixed::new(from_downstream, downstream);
         match (decision, heard.greeting) {
             (Decision::Deny(_), _) => {

@@ -35,10 +35,15 @@ pub struct Spec {
     pub enforce: bool,
     /// `api_allowlist`: in strict mode the only hosts that may be reached.
     pub api_allowlist: DomainList,
-    /// `trusted_domains`: hosts that may resolve to private addresses. Never a reason not to open a connection.
+    /// `trusted_domains`: hosts that may resolve to private addresses, and addresses and networks that may be reached under any
+    /// name. Never a reason not to open a connection.
     pub trusted_domains: DomainList,
     /// `tls_interception.passthrough_domains`: hosts whose TLS is relayed unopened.
     pub passthrough_domains: DomainList,
+    /// `tls_interception.client_certificate_domains`: hosts that are relayed unopened when they ask for a client certificate.
+    pub client_certificate_domains: DomainList,
+    /// `tls_interception.legacy_tls_domains`: hosts that are relayed unopened when they speak no TLS that we do.
+    pub legacy_tls_domains: DomainList,
     /// `no_proxy.list`.
     pub no_proxy: NoProxyList,
     /// `ssrf.ip_allowlist`: private networks the explicit proxy may reach under any name.
@@ -62,6 +67,15 @@ pub enum AddressDecision {
     Passthrough(PassthroughReason),
     /// Do not dial.
     Deny(DenyReason),
+}
+
+/// Why a connection that policy wants opened cannot be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fallback {
+    /// The upstream asks for a client certificate, which only the workload has.
+    ClientCertificate,
+    /// The upstream speaks no TLS version or cipher suite that we do.
+    LegacyTls,
 }
 
 /// Whether a name is known to belong to the original destination's address.
@@ -138,7 +152,7 @@ impl Rules {
     #[must_use]
     pub fn address(&self, dst: OriginalDst, own_listeners: &[SocketAddr]) -> AddressDecision {
         let refused = match AddressClass::of(dst.ip()) {
-            AddressClass::Metadata => Some(DenyReason::AddressClass),
+            AddressClass::Metadata if !self.0.trusted_domains.names_address(dst.ip()) => Some(DenyReason::AddressClass),
             _ => None,
         };
         match self.by_address(dst, own_listeners, refused) {
@@ -155,18 +169,20 @@ impl Rules {
     ///
     /// Unlike on captured connections the gateway reaches further than the workload may, so private, shared, link-local,
     /// loopback and multicast addresses are refused, also with blocking off: a watched proxy must not become a way into
-    /// the machine's own networks. `trusted_domains` lifts that for private and shared ones only, `ssrf.ip_allowlist` for the
-    /// networks it names, and neither for metadata services.
+    /// the machine's own networks. A name in `trusted_domains` lifts that for private and shared ones only; an address or network
+    /// there, and one in `ssrf.ip_allowlist`, for what it covers. A metadata service must be named by its very address.
     #[must_use]
     pub fn connect_address(&self, host: &PeerName, dst: OriginalDst, own_listeners: &[SocketAddr]) -> AddressDecision {
         let refused = match AddressClass::of(dst.ip()) {
             AddressClass::Public => None,
             AddressClass::Private | AddressClass::SharedNat if self.0.trusted_domains.matches(host) => None,
             AddressClass::Private | AddressClass::SharedNat | AddressClass::Loopback | AddressClass::LinkLocal
-                if self.0.ssrf_allowlist.iter().any(|net| net.contains(&dst.ip())) =>
+                if self.0.ssrf_allowlist.iter().any(|net| net.contains(&dst.ip()))
+                    || self.0.trusted_domains.covers(dst.ip()) =>
             {
                 None
             }
+            AddressClass::Metadata if self.0.trusted_domains.names_address(dst.ip()) => None,
             AddressClass::Private
             | AddressClass::SharedNat
             | AddressClass::Metadata
@@ -211,6 +227,30 @@ impl Rules {
             (Some(reason), _) if self.0.enforce => Decision::Deny(reason),
             (Some(_), Admitted::Intercept(_)) => Decision::Intercept(InterceptReason::Audit),
             (Some(_), Admitted::Passthrough(_)) => Decision::Passthrough(PassthroughReason::Audit),
+        }
+    }
+
+    /// Decides whether a connection that cannot be opened may be relayed unopened instead, because its host is listed for
+    /// that. As with every name that is relayed, only when it is bound to the address.
+    ///
+    /// A list and no switch: whoever runs a server can make it ask for a certificate, and would switch scanning off by it.
+    #[must_use]
+    pub fn fallback(&self, input: &NameInput<'_>, wish: Fallback) -> Option<PassthroughReason> {
+        let peer = input.peer();
+        let (list, reason) = match wish {
+            Fallback::ClientCertificate => (&self.0.client_certificate_domains, PassthroughReason::ClientCertificate),
+            Fallback::LegacyTls => (&self.0.legacy_tls_domains, PassthroughReason::LegacyTls),
+        };
+        let admitted = matches!(self.name(input), Decision::Intercept(_));
+        (admitted && list.matches(&peer) && input.is_proven(&peer)).then_some(reason)
+    }
+
+    /// Whether a host is listed for a fallback, bound or not: only then is it worth finding out.
+    #[must_use]
+    pub fn may_fall_back(&self, peer: &PeerName, wish: Fallback) -> bool {
+        match wish {
+            Fallback::ClientCertificate => self.0.client_certificate_domains.matches(peer),
+            Fallback::LegacyTls => self.0.legacy_tls_domains.matches(peer),
         }
     }
 

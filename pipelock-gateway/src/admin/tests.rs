@@ -45,6 +45,27 @@ fn health_has_the_keys_monitoring_reads() {
 }
 
 #[test]
+fn stats_have_the_keys_scripts_read() {
+    use crate::report::metrics::{ExplicitKind, ExplicitOutcome};
+    let state = state();
+    state.metrics.explicit_request(ExplicitKind::Connect, ExplicitOutcome::Served);
+    state.metrics.explicit_request(ExplicitKind::Connect, ExplicitOutcome::Blocked);
+    state.metrics.session_anomaly();
+    let response = respond(&state, &Method::GET, "/stats");
+    assert_eq!((response.status(), header(&response, CONTENT_TYPE)), (StatusCode::OK, "application/json"));
+    let mut body: Value = serde_json::from_slice(response.body()).unwrap();
+    assert!(body.as_object_mut().unwrap().remove("uptime_seconds").unwrap().is_f64());
+    assert_eq!(
+        body,
+        serde_json::json!({
+            "requests": {"total": 0, "allowed": 0, "blocked": 0, "block_rate": 0.0},
+            "tunnels": 2, "websockets": 0, "top_blocked_domains": [], "top_scanners": [],
+            "sessions": {"active": 0, "anomalies": 1, "escalations": 0},
+        })
+    );
+}
+
+#[test]
 fn ready_only_while_serving_and_draining_is_final() {
     let state = state();
     let ask = || respond(&state, &Method::GET, "/ready").status().as_u16();

@@ -72,6 +72,11 @@ impl Config {
         }
         let passthrough = |config: &Self| config.tls_interception.passthrough_domains.clone();
         found.extend(added("tls_interception.passthrough_domains", &passthrough(before), &passthrough(self)));
+        let (now, then) = (&self.tls_interception, &before.tls_interception);
+        let (certificates, legacy) =
+            ("tls_interception.client_certificate_domains", "tls_interception.legacy_tls_domains");
+        found.extend(added(certificates, &then.client_certificate_domains, &now.client_certificate_domains));
+        found.extend(added(legacy, &then.legacy_tls_domains, &now.legacy_tls_domains));
         found.extend(added("no_proxy.list", &before.no_proxy, &self.no_proxy));
         found.extend(added("ssrf.ip_allowlist", &before.ssrf_allowlist, &self.ssrf_allowlist));
         let (proxy, proxy_before) = (&self.forward_proxy, &before.forward_proxy);

@@ -4,7 +4,8 @@
 use super::schema::{HOSTS, Key, Kind, NETWORKS};
 use super::{
     accepted, canary_tokens, capture, credential_binding, cross_request, dlp, fetch_proxy, forward_proxy, kill_switch,
-    logging, mcp, names, no_proxy, request_body, response_scanning, sessions, suppress, tls_interception, websocket_proxy,
+    logging, mcp, names, no_proxy, request_body, response_scanning, sessions, suppress, tls_interception,
+    websocket_proxy,
 };
 
 /// The top level of the file.
@@ -32,7 +33,7 @@ pub(super) const TOP_LEVEL: &[Key] = &[
         "trusted_domains",
         HOSTS,
         "[]",
-        "Hosts that may resolve to private addresses. They are scanned like others.",
+        "Hosts that may resolve to private addresses, and private addresses and networks that may be reached under any name. A metadata service must be named by its very address. All are scanned like others.",
     ),
     Key::new(
         "tls_interception",
@@ -41,7 +42,12 @@ pub(super) const TOP_LEVEL: &[Key] = &[
         "Whether TLS is opened, with which CA, and for whom it is not.",
     ),
     Key::new("no_proxy", Kind::Map(no_proxy::KEYS), "", "Destinations relayed unopened. A section of ours."),
-    Key::new("names", Kind::Map(names::KEYS), "", "How the gateway itself finds the addresses of names. A section of ours."),
+    Key::new(
+        "names",
+        Kind::Map(names::KEYS),
+        "",
+        "How the gateway itself finds the addresses of names. A section of ours.",
+    ),
     Key::new("capture", Kind::Map(capture::KEYS), "", "What the kernel steers. A section of ours."),
     Key::new("dlp", Kind::Map(dlp::KEYS), "", "What is looked for in content that leaves."),
     Key::new("canary_tokens", Kind::Map(canary_tokens::KEYS), "", "Planted tokens."),

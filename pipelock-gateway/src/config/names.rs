@@ -53,8 +53,7 @@ impl Names {
         let default = Self::default();
         Ok(Self {
             hosts: section.read("hosts", default.hosts, read_hosts)?,
-            servers: section
-                .read("servers", default.servers, |list| list.list()?.iter().map(read_server).collect())?,
+            servers: section.read("servers", default.servers, |list| list.list()?.iter().map(read_server).collect())?,
             timeout: section.read("timeout", default.timeout, Value::duration)?,
         })
     }
@@ -87,7 +86,8 @@ fn read_address(value: &Value<'_>) -> Result<IpAddr, Error> {
 
 fn read_server(value: &Value<'_>) -> Result<SocketAddr, Error> {
     let text = value.text()?.trim();
-    let address = text.parse::<IpAddr>().map(|ip| SocketAddr::new(ip, DNS_PORT)).or_else(|_| text.parse::<SocketAddr>());
+    let address =
+        text.parse::<IpAddr>().map(|ip| SocketAddr::new(ip, DNS_PORT)).or_else(|_| text.parse::<SocketAddr>());
     let usable = address.ok().filter(|address| address.port() != 0 && !address.ip().is_unspecified());
     usable.ok_or_else(|| value.refuse("is no DNS server; write an address, or address:port"))
 }

@@ -44,7 +44,7 @@ pub enum Kind {
     Path,
     /// An address and a port to listen on.
     Listen,
-    /// A host, or `*.` and a domain.
+    /// A host, `*.` and a domain, an address, or a network.
     Host,
     /// A network such as `10.0.0.0/8`, or one address.
     Network,
@@ -128,7 +128,7 @@ impl Kind {
             Self::Duration => "duration, such as 24h".to_owned(),
             Self::Path => "path".to_owned(),
             Self::Listen => "address:port".to_owned(),
-            Self::Host => "host or *.domain".to_owned(),
+            Self::Host => "host, *.domain, address or network".to_owned(),
             Self::Network => "network".to_owned(),
             Self::Regex => "regular expression".to_owned(),
             Self::List(of) => format!("list: {}", of.name()),

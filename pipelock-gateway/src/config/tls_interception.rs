@@ -34,6 +34,18 @@ pub(super) const KEYS: &[Key] = &[
         "Hosts whose TLS is relayed unopened, once the name resolves to the address. The default are clients with roots of their own.",
     ),
     Key::new(
+        "client_certificate_domains",
+        HOSTS,
+        "[]",
+        "Hosts that are relayed unopened when they ask for a client certificate, once the name resolves to the address; others are then opened without one.",
+    ),
+    Key::new(
+        "legacy_tls_domains",
+        HOSTS,
+        "[]",
+        "Hosts that are relayed unopened when they speak nothing newer than TLS 1.1, or no safe cipher, once the name resolves to the address; others are then refused.",
+    ),
+    Key::new(
         "upstream_ca_files",
         Kind::List(&Kind::Path),
         "[]",
@@ -66,6 +78,10 @@ pub struct TlsInterception {
     pub ca: Option<CaFiles>,
     /// Hosts whose TLS is relayed unopened, once they are bound to the address.
     pub passthrough_domains: DomainList,
+    /// Hosts that are relayed unopened when they ask for a client certificate.
+    pub client_certificate_domains: DomainList,
+    /// Hosts that are relayed unopened when they speak only old TLS.
+    pub legacy_tls_domains: DomainList,
     /// PEM files with further roots for upstream certificates; absolute, existing when checked.
     pub upstream_ca_files: Vec<PathBuf>,
     /// How long a minted leaf is used.
@@ -89,6 +105,8 @@ impl Default for TlsInterception {
             enabled: None,
             ca: None,
             passthrough_domains: DEFAULT_PASSTHROUGH.iter().filter_map(|host| host.parse().ok()).collect(),
+            client_certificate_domains: DomainList::default(),
+            legacy_tls_domains: DomainList::default(),
             upstream_ca_files: Vec::new(),
             cert_ttl: Duration::from_hours(24),
             cert_cache_size: NonZeroUsize::MIN.saturating_add(4095),
@@ -107,6 +125,12 @@ impl TlsInterception {
             enabled,
             ca: read_ca(&section, look)?,
             passthrough_domains: section.read("passthrough_domains", default.passthrough_domains, Value::parse_list)?,
+            client_certificate_domains: section.read(
+                "client_certificate_domains",
+                DomainList::default(),
+                Value::parse_list,
+            )?,
+            legacy_tls_domains: section.read("legacy_tls_domains", DomainList::default(), Value::parse_list)?,
             upstream_ca_files: section.read("upstream_ca_files", Vec::new(), |list| {
                 list.list()?.iter().map(|file| read_file(file, look)).collect()
             })?,

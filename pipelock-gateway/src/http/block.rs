@@ -87,6 +87,8 @@ fn grpc(response: Builder, reason: BlockReason, message: &str) -> http::Result<R
         BlockReason::Overloaded
         | BlockReason::UpstreamUnavailable
         | BlockReason::UpstreamTls
+        | BlockReason::UpstreamClientCertificate
+        | BlockReason::UpstreamLegacyTls
         | BlockReason::KillSwitch
         | BlockReason::RateLimited
         | BlockReason::DataBudget => "14",
@@ -121,7 +123,10 @@ pub(super) fn status(reason: BlockReason) -> StatusCode {
         BlockReason::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         BlockReason::AuthorityMismatch => StatusCode::MISDIRECTED_REQUEST,
         BlockReason::Framing => StatusCode::BAD_REQUEST,
-        BlockReason::UpstreamTls | BlockReason::UpstreamUnavailable => StatusCode::BAD_GATEWAY,
+        BlockReason::UpstreamTls
+        | BlockReason::UpstreamClientCertificate
+        | BlockReason::UpstreamLegacyTls
+        | BlockReason::UpstreamUnavailable => StatusCode::BAD_GATEWAY,
         BlockReason::Overloaded | BlockReason::KillSwitch => StatusCode::SERVICE_UNAVAILABLE,
         BlockReason::RateLimited | BlockReason::DataBudget => StatusCode::TOO_MANY_REQUESTS,
         BlockReason::Secret
@@ -153,6 +158,8 @@ fn explanation(reason: BlockReason) -> &'static str {
         BlockReason::Framing => "request is malformed or ambiguous",
         BlockReason::UpgradeUninspectable => "switching to a protocol that cannot be inspected yet",
         BlockReason::UpstreamTls => "upstream certificate did not verify",
+        BlockReason::UpstreamClientCertificate => "upstream wants a client certificate that the gateway does not have",
+        BlockReason::UpstreamLegacyTls => "upstream speaks no version of TLS that is safe",
         BlockReason::UpstreamUnavailable => "upstream gave no usable response",
         BlockReason::Overloaded => "gateway is at its limit, try again",
         BlockReason::KillSwitch => "the kill switch is on, everything is refused",

@@ -51,13 +51,14 @@ pub enum AddressClass {
     Public,
     /// 127.0.0.0/8 and `::1`.
     Loopback,
-    /// RFC 1918, RFC 4193 (`fc00::/7`).
+    /// RFC 1918, RFC 4193 (`fc00::/7`), site-local, and what no router of the Internet carries: 192.0.0.0/24, 198.18.0.0/15, 240.0.0.0/4.
     Private,
     /// RFC 6598 carrier-grade NAT, 100.64.0.0/10.
     SharedNat,
     /// 169.254.0.0/16 and `fe80::/10`, metadata addresses excepted.
     LinkLocal,
-    /// Instance metadata services: 169.254.169.254, 169.254.170.2, `fd00:ec2::254`.
+    /// Services that hand a machine its credentials: 169.254.169.254, 169.254.170.2 and .23, 100.100.100.200, 192.0.0.192,
+    /// `fd00:ec2::254`, `fd00:ec2::23`, `fd20:ce::254`.
     Metadata,
     /// 224.0.0.0/4, `ff00::/8` and 255.255.255.255.
     Multicast,
@@ -66,7 +67,7 @@ pub enum AddressClass {
 }
 
 impl AddressClass {
-    /// Classifies an address; IPv4 inside IPv6 (mapped, NAT64 `64:ff9b::/96`, 6to4) is classified as the IPv4 it names.
+    /// Classifies an address; IPv4 inside IPv6 (mapped, compatible, NAT64, 6to4) is classified as the IPv4 it names.
     #[must_use]
     pub fn of(ip: IpAddr) -> Self {
         match ip {
@@ -80,12 +81,14 @@ impl AddressClass {
         match (a, b) {
             (0, _) => Self::Unspecified,
             (127, _) => Self::Loopback,
-            _ if ip == Ipv4Addr::new(169, 254, 169, 254) || ip == Ipv4Addr::new(169, 254, 170, 2) => Self::Metadata,
+            _ if METADATA_V4.contains(&ip) => Self::Metadata,
             (169, 254) => Self::LinkLocal,
-            (10, _) | (192, 168) | (172, 16..=31) => Self::Private,
+            (10, _) | (192, 168) | (172, 16..=31) | (198, 18..=19) => Self::Private,
+            (192, 0) if ip.octets()[2] == 0 => Self::Private,
             (100, 64..=127) => Self::SharedNat,
             (224..=239, _) => Self::Multicast,
             _ if ip.is_broadcast() => Self::Multicast,
+            (240..=255, _) => Self::Private,
             _ => Self::Public,
         }
     }
@@ -96,9 +99,9 @@ impl AddressClass {
             Self::Unspecified
         } else if ip.is_loopback() {
             Self::Loopback
-        } else if ip == Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254) {
+        } else if METADATA_V6.contains(&ip) {
             Self::Metadata
-        } else if first & 0xfe00 == 0xfc00 {
+        } else if first & 0xfe00 == 0xfc00 || first & 0xffc0 == 0xfec0 {
             Self::Private
         } else if first & 0xffc0 == 0xfe80 {
             Self::LinkLocal
@@ -125,12 +128,30 @@ impl AddressClass {
     }
 }
 
+/// The link-local ones of most providers, of ECS tasks and EKS pods; Alibaba's; Oracle's.
+const METADATA_V4: [Ipv4Addr; 5] = [
+    Ipv4Addr::new(169, 254, 169, 254),
+    Ipv4Addr::new(169, 254, 170, 2),
+    Ipv4Addr::new(169, 254, 170, 23),
+    Ipv4Addr::new(100, 100, 100, 200),
+    Ipv4Addr::new(192, 0, 0, 192),
+];
+
+/// EC2, EKS pods, Google.
+const METADATA_V6: [Ipv6Addr; 3] = [
+    Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254),
+    Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x23),
+    Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254),
+];
+
 /// The IPv4 address that an IPv6 address carries inside it, where a router or the kernel would unwrap it.
 fn embedded_v4(ip: Ipv6Addr) -> Option<Ipv4Addr> {
     let octets = ip.octets();
     match ip.segments() {
-        // Mapped (RFC 4291 §2.5.5.2) and NAT64 (RFC 6052): the last four bytes.
-        [0, 0, 0, 0, 0, 0xffff, ..] | [0x64, 0xff9b, 0, 0, 0, 0, ..] => {
+        // Unspecified and loopback, which look like IPv4-compatible addresses.
+        [0, 0, 0, 0, 0, 0, 0, 0 | 1] => None,
+        // Mapped and compatible (RFC 4291 §2.5.5), NAT64 (RFC 6052, and RFC 8215 for local use): the last four bytes.
+        [0, 0, 0, 0, 0, 0 | 0xffff, ..] | [0x64, 0xff9b, 0, 0, 0, 0, ..] | [0x64, 0xff9b, 1, ..] => {
             octets.last_chunk::<4>().copied().map(Ipv4Addr::from)
         }
         // 6to4 (RFC 3056): behind the first two bytes.
@@ -169,6 +190,18 @@ mod tests {
             ("169.254.1.1", AddressClass::LinkLocal),
             ("fe80::1", AddressClass::LinkLocal),
             ("100.64.0.1", AddressClass::SharedNat),
+            ("100.100.100.200", AddressClass::Metadata),
+            ("192.0.0.192", AddressClass::Metadata),
+            ("192.0.0.1", AddressClass::Private),
+            ("192.0.2.1", AddressClass::Public),
+            ("198.18.0.1", AddressClass::Private),
+            ("240.0.0.1", AddressClass::Private),
+            ("169.254.170.23", AddressClass::Metadata),
+            ("fd20:ce::254", AddressClass::Metadata),
+            ("fec0::1", AddressClass::Private),
+            ("::10.0.0.1", AddressClass::Private),
+            ("64:ff9b:1::a9fe:a9fe", AddressClass::Metadata),
+            ("::", AddressClass::Unspecified),
             ("0.0.0.0", AddressClass::Unspecified),
             ("255.255.255.255", AddressClass::Multicast),
             ("ff02::1", AddressClass::Multicast),

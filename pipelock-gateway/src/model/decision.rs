@@ -70,6 +70,10 @@ pub enum PassthroughReason {
     PassthroughDomain,
     /// The explicit proxy of this gateway: what is asked of it there is judged there, once.
     OwnProxy,
+    /// The upstream asks for a client certificate, and `tls_interception.client_certificate_domains` names its host.
+    ClientCertificate,
+    /// The upstream speaks only old TLS, and `tls_interception.legacy_tls_domains` names its host.
+    LegacyTls,
     /// `tls_interception.enabled` is false.
     InterceptionOff,
     /// The upstream spoke first; there is nothing to open.
@@ -89,6 +93,8 @@ impl PassthroughReason {
             Self::NoProxyName => "no_proxy_name",
             Self::PassthroughDomain => "passthrough_domain",
             Self::OwnProxy => "own_proxy",
+            Self::ClientCertificate => "client_certificate",
+            Self::LegacyTls => "legacy_tls",
             Self::InterceptionOff => "interception_off",
             Self::ServerFirst => "server_first",
             Self::Opaque => "opaque",

@@ -1,13 +1,15 @@
-//! Patterns for host names as the configuration writes them: one host, or a domain with everything below it.
+//! Patterns for hosts as the configuration writes them: one host, a domain with everything below it, an address, a network.
 //!
-//! The grammar is the reference's `ValidateTrustedDomains`: an exact host, or `*.base` where base has a dot. Nothing here
+//! The grammar is the reference's `ValidateTrustedDomains`, an exact host, or `*.base` where base has a dot, and networks. Nothing here
 //! resolves a name or knows what a list is used for; [`crate::policy`] asks the questions.
 
 use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
-use crate::model::{PeerName, ServerName};
+use ipnet::IpNet;
+
+use crate::model::{InvalidNetwork, PeerName, ServerName, parse_network};
 
 /// One entry of `trusted_domains`, `api_allowlist`, `passthrough_domains` or `exempt_domains`.
 ///
@@ -20,6 +22,8 @@ enum Shape {
     Host(ServerName),
     /// An IP literal names the clients that name nobody; it never matches a DNS name.
     Address(IpAddr),
+    /// The same for every address of a network.
+    Network(IpNet),
     Subtree(ServerName),
 }
 
@@ -32,6 +36,9 @@ pub enum InvalidDomain {
     /// `https://…`, or anything with a path.
     #[error("is a URL; write the host alone")]
     Url,
+    /// An address and a slash, but no network.
+    #[error(transparent)]
+    Network(#[from] InvalidNetwork),
     /// `host:port` or `[v6]:port`.
     #[error("has a port; write the host alone, every port is meant")]
     Port,
@@ -63,7 +70,11 @@ impl FromStr for DomainPattern {
         if text.is_empty() || text == "." {
             return Err(InvalidDomain::Empty);
         }
-        if text.contains('/') {
+        if let Some((address, _)) = text.split_once('/') {
+            // Only what begins with an address can be meant as a network.
+            if address.parse::<IpAddr>().is_ok() {
+                return Ok(Self(Shape::Network(parse_network(text)?)));
+            }
             return Err(InvalidDomain::Url);
         }
         if let Ok(ip) = text.parse::<IpAddr>() {
@@ -99,7 +110,7 @@ impl DomainPattern {
         match &self.0 {
             Shape::Host(host) => host == name,
             Shape::Subtree(base) => is_within(name.as_str(), base.as_str()),
-            Shape::Address(_) => false,
+            Shape::Address(_) | Shape::Network(_) => false,
         }
     }
 
@@ -108,8 +119,27 @@ impl DomainPattern {
     pub fn matches(&self, peer: &PeerName) -> bool {
         match (peer, &self.0) {
             (PeerName::Dns(name), _) => self.matches_dns(name),
-            (PeerName::Ip(ip), Shape::Address(listed)) => ip.to_canonical() == *listed,
-            (PeerName::Ip(_), _) => false,
+            (PeerName::Ip(ip), _) => self.covers(*ip),
+        }
+    }
+
+    /// Whether the pattern names this address; a name never does, whatever it resolves to.
+    #[must_use]
+    pub fn covers(&self, ip: IpAddr) -> bool {
+        match &self.0 {
+            Shape::Address(listed) => ip.to_canonical() == *listed,
+            Shape::Network(net) => net.contains(&ip.to_canonical()),
+            Shape::Host(_) | Shape::Subtree(_) => false,
+        }
+    }
+
+    /// Whether the pattern is this one address, not a network that it is in.
+    #[must_use]
+    pub fn is_address(&self, ip: IpAddr) -> bool {
+        match &self.0 {
+            Shape::Address(listed) => ip.to_canonical() == *listed,
+            Shape::Network(net) => net.prefix_len() == net.max_prefix_len() && net.addr() == ip.to_canonical(),
+            Shape::Host(_) | Shape::Subtree(_) => false,
         }
     }
 }
@@ -119,6 +149,7 @@ impl fmt::Display for DomainPattern {
         match &self.0 {
             Shape::Host(name) => name.fmt(f),
             Shape::Address(ip) => ip.fmt(f),
+            Shape::Network(net) => net.fmt(f),
             Shape::Subtree(base) => write!(f, "*.{base}"),
         }
     }
@@ -155,6 +186,18 @@ impl DomainList {
     #[must_use]
     pub fn matches_dns(&self, name: &ServerName) -> bool {
         self.0.iter().any(|pattern| pattern.matches_dns(name))
+    }
+
+    /// Whether an address or network of the list covers this address.
+    #[must_use]
+    pub fn covers(&self, ip: IpAddr) -> bool {
+        self.0.iter().any(|pattern| pattern.covers(ip))
+    }
+
+    /// Whether the list names this very address.
+    #[must_use]
+    pub fn names_address(&self, ip: IpAddr) -> bool {
+        self.0.iter().any(|pattern| pattern.is_address(ip))
     }
 
     /// Whether the list has no entry.
@@ -213,6 +256,11 @@ mod tests {
             ("::ffff:203.0.113.7", "203.0.113.7", true),
             ("2001:db8::1", "2001:db8:0::1", true),
             ("203.0.113.7", "203.0.113.8", false),
+            ("10.0.0.0/8", "10.9.8.7", true),
+            ("10.0.0.0/8", "::ffff:10.9.8.7", true),
+            ("10.0.0.0/8", "11.0.0.1", false),
+            ("fd00::/8", "fd12::1", true),
+            ("10.0.0.0/8", "api.example.com", false),
             ("*.example.com", "203.0.113.7", false),
         ] {
             assert_eq!(pattern.parse::<DomainPattern>().unwrap().matches(&peer(name)), matches, "{pattern} {name}");
@@ -227,7 +275,9 @@ mod tests {
             (".", InvalidDomain::Empty),
             ("https://api.example.com", InvalidDomain::Url),
             ("api.example.com/v1", InvalidDomain::Url),
-            ("10.0.0.0/8", InvalidDomain::Url),
+            ("example.com/8", InvalidDomain::Url),
+            ("10.0.0.1/8", InvalidDomain::Network(InvalidNetwork::HostBits("10.0.0.0/8".parse().unwrap()))),
+            ("0.0.0.0/0", InvalidDomain::Network(InvalidNetwork::WholeFamily)),
             ("api.example.com:443", InvalidDomain::Port),
             ("[2001:db8::1]:443", InvalidDomain::Port),
             ("*", InvalidDomain::Everything),

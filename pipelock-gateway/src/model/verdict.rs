@@ -55,6 +55,10 @@ pub enum BlockReason {
     UpgradeUninspectable,
     /// The upstream's certificate did not verify.
     UpstreamTls,
+    /// The upstream wants a client certificate, which only the workload has, and ended the handshake without.
+    UpstreamClientCertificate,
+    /// The upstream speaks no TLS version or cipher suite that the gateway does.
+    UpstreamLegacyTls,
     /// The upstream could not be reached or answered nonsense.
     UpstreamUnavailable,
     /// The gateway is at a limit of its own.
@@ -82,6 +86,8 @@ impl BlockReason {
             Self::DestinationDenied => Some("trusted_domains"),
             Self::UpgradeUninspectable | Self::BodyUndecodable => Some("no_proxy.list"),
             Self::UpstreamTls => Some("tls_interception.upstream_ca_files"),
+            Self::UpstreamClientCertificate => Some("tls_interception.client_certificate_domains"),
+            Self::UpstreamLegacyTls => Some("tls_interception.legacy_tls_domains"),
             Self::KillSwitch => Some("kill_switch"),
             Self::RateLimited => Some("fetch_proxy.monitoring.max_requests_per_minute"),
             Self::DataBudget => Some("fetch_proxy.monitoring.max_data_per_minute"),
@@ -112,6 +118,8 @@ impl BlockReason {
             Self::Framing => "framing",
             Self::UpgradeUninspectable => "upgrade_uninspectable",
             Self::UpstreamTls => "upstream_tls",
+            Self::UpstreamClientCertificate => "upstream_client_certificate",
+            Self::UpstreamLegacyTls => "upstream_legacy_tls",
             Self::UpstreamUnavailable => "upstream_unavailable",
             Self::Overloaded => "overloaded",
             Self::KillSwitch => "kill_switch",

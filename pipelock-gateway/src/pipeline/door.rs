@@ -108,7 +108,8 @@ impl Tunnel for Entrance {
         let protocol = if https { Protocol::Tls } else { Protocol::Http1 };
         let named = Named { protocol, name: Some(host.clone()), binding: Binding::Bound, ech: false };
         let front_door = FrontDoor::Explicit;
-        let question = Question { front_door, dst, connect_host: Some(host.clone()), heard: Some(named) };
+        let question =
+            Question { front_door, dst, connect_host: Some(host.clone()), heard: Some(named), fallback: None };
         draft.heard(protocol, host.clone());
         // A proxy reads these requests whatever it does with them, so that none is relayed unread: `no_proxy` only says that
         // the address may be dialled.
@@ -162,7 +163,13 @@ impl Opened for Dialled {
         counts.add_up(client.read.len());
         let downstream = Counted::new(client.stream, counts);
         let end = if relay_unopened {
-            let question = Question { front_door: FrontDoor::Explicit, dst, connect_host: Some(host), heard: None };
+            let question = Question {
+                front_door: FrontDoor::Explicit,
+                dst,
+                connect_host: Some(host),
+                heard: None,
+                fallback: None,
+            };
             gateway.relayed(question, crate::tls::Prefixed::new(client.read, downstream), upstream).await
         } else {
             let parties = Parties { dst, connect_host: Some(host), downstream, read: client.read, upstream };

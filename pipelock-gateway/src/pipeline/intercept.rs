@@ -15,7 +15,10 @@ use super::{Downstream, Gateway, Snapshot, failed};
 use crate::connection::{Counted, reset};
 use crate::control::Session;
 use crate::http::{self, BodyBudget, Exchange, Inspect, Io, Redial, RequestIds, Session as HttpSession};
-use crate::model::{Alpn, BlockReason, ConnectionEnd, HttpVersion, OriginalDst, PeerName, SessionKey, Side};
+use crate::model::{
+    Alpn, BlockReason, ConnectionEnd, Decision, HttpVersion, OriginalDst, PassthroughReason, PeerName, SessionKey, Side,
+};
+use crate::policy::{Binding, Fallback};
 use crate::report::metrics::{TlsIntercept, UpstreamError};
 use crate::sniff::ClientHello;
 use crate::tls::{self, Prefixed};
@@ -75,6 +78,14 @@ impl Gateway {
             None => (None, None),
             Some(Ok(leg)) => {
                 metrics.tls_handshake(Side::Upstream, begun.elapsed());
+                if leg.client_certificate_requested {
+                    metrics.client_certificate_requested();
+                    let wish = Fallback::ClientCertificate;
+                    if let Some(question) = self.falls_back(snapshot, draft, &question, wish).await {
+                        drop(leg);
+                        return self.relay_instead(draft, question, downstream).await;
+                    }
+                }
                 (Some(leg), None)
             }
             Some(Err(error @ tls::Error::UpstreamCertificate { .. })) => {
@@ -83,10 +94,20 @@ impl Gateway {
             }
             Some(Err(error)) => {
                 metrics.upstream_error(UpstreamError::Tls);
-                reset(downstream.into_parts().1.into_inner());
-                return failed(Side::Upstream, &error);
+                if error.wants_client_certificate() {
+                    metrics.client_certificate_requested();
+                }
+                let Some((wish, _)) = unopenable(&error) else {
+                    reset(downstream.into_parts().1.into_inner());
+                    return failed(Side::Upstream, &error);
+                };
+                if let Some(question) = self.falls_back(snapshot, draft, &question, wish).await {
+                    return self.relay_instead(draft, question, downstream).await;
+                }
+                (None, Some(error))
             }
         };
+        let wants_certificate = leg.as_ref().is_some_and(|leg| leg.client_certificate_requested);
         // Without an upstream there is nothing to mirror; the workload's own first choice carries the 502.
         let alpn = leg.as_ref().map_or_else(|| offer.first().copied(), |leg| leg.alpn);
         let (begun, minted) = (Instant::now(), opener.leaves.minted());
@@ -124,13 +145,62 @@ impl Gateway {
             (Some(leg), _) => {
                 let redial = self.redial_tls(Arc::clone(snapshot), requester, name.clone(), dst, leg.alpn);
                 let session = self.session(draft, version, Scheme::Https, Some(name), Some(redial));
-                self.serve_http((snapshot, question), draft, session, downstream, leg.stream).await
+                let end = self.serve_http((snapshot, question), draft, session, downstream, leg.stream).await;
+                if wants_certificate { labelled(end) } else { end }
             }
             (None, error) => {
                 let session = self.session(draft, version, Scheme::Https, Some(name), None);
-                let reason = if killed { BlockReason::KillSwitch } else { BlockReason::UpstreamTls };
+                let unopenable = error.as_ref().and_then(unopenable);
+                let reason = match unopenable {
+                    _ if killed => BlockReason::KillSwitch,
+                    Some((_, reason)) => reason,
+                    None => BlockReason::UpstreamTls,
+                };
                 self.refuse_all(draft, reason, session, downstream).await;
                 error.map_or(ConnectionEnd::Closed, |error| failed(Side::Upstream, &error))
+            }
+        }
+    }
+
+    /// Whether a connection that cannot be opened is relayed unopened instead; what policy was asked for it, if so.
+    async fn falls_back(
+        &self,
+        snapshot: &Snapshot,
+        draft: &Draft,
+        question: &Question,
+        wish: Fallback,
+    ) -> Option<Question> {
+        let mut heard = question.heard.clone()?;
+        let peer = question.input(&heard).peer();
+        if !snapshot.rules.may_fall_back(&peer, wish) {
+            return None;
+        }
+        if let PeerName::Dns(name) = &peer
+            && heard.binding == Binding::Unknown
+        {
+            heard.binding = self.binding(draft.workload(), name, question.dst).await;
+        }
+        let question = Question { heard: Some(heard), fallback: Some(wish), ..question.clone() };
+        matches!(question.ask(&snapshot.rules, &self.own_listeners()), Decision::Passthrough(_)).then_some(question)
+    }
+
+    /// Dials once more and relays: of the workload's bytes only its `ClientHello` has been read, and that is replayed.
+    async fn relay_instead(
+        &self,
+        draft: &mut Draft,
+        question: Question,
+        downstream: Prefixed<Downstream>,
+    ) -> ConnectionEnd {
+        let reason = match question.fallback {
+            Some(Fallback::LegacyTls) => PassthroughReason::LegacyTls,
+            Some(Fallback::ClientCertificate) | None => PassthroughReason::ClientCertificate,
+        };
+        draft.decide(Decision::Passthrough(reason));
+        match self.dial(question.dst.socket_addr()).await {
+            Ok(upstream) => self.relayed(question, downstream, upstream).await,
+            Err(error) => {
+                reset(downstream.into_parts().1.into_inner());
+                failed(Side::Upstream, &error)
             }
         }
     }
@@ -304,6 +374,29 @@ impl Gateway {
                 Ok(Box::new(leg.stream) as Box<dyn Io>)
             })
         })
+    }
+}
+
+/// What kind of upstream this is that cannot be opened, and what its requests are answered with.
+fn unopenable(error: &tls::Error) -> Option<(Fallback, BlockReason)> {
+    if error.wants_client_certificate() {
+        Some((Fallback::ClientCertificate, BlockReason::UpstreamClientCertificate))
+    } else if error.is_legacy_tls() {
+        Some((Fallback::LegacyTls, BlockReason::UpstreamLegacyTls))
+    } else {
+        None
+    }
+}
+
+/// With TLS 1.3 a server says that it will not go on without a certificate only after the handshake, by breaking off.
+fn labelled(end: ConnectionEnd) -> ConnectionEnd {
+    match end {
+        ConnectionEnd::Failed { side: Side::Upstream, detail } => {
+            let why =
+                "the upstream had asked for a client certificate, see tls_interception.client_certificate_domains";
+            ConnectionEnd::Failed { side: Side::Upstream, detail: format!("{detail} ({why})") }
+        }
+        end => end,
     }
 }
 

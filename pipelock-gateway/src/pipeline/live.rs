@@ -22,7 +22,7 @@ use crate::model::{
     BlockReason, Decision, DenyReason, FrontDoor, InterceptReason, OriginalDst, PeerName, Protocol, RequestId,
     RequestRecord, Verdict,
 };
-use crate::policy::{AddressDecision, Binding, NameInput, Rules};
+use crate::policy::{AddressDecision, Binding, Fallback, NameInput, Rules};
 use crate::report::Report;
 
 /// The snapshot in force and the connections that depend on it.
@@ -112,6 +112,8 @@ pub(super) struct Question {
     pub(super) connect_host: Option<PeerName>,
     /// Absent where the address alone decided and nobody listened.
     pub(super) heard: Option<Named>,
+    /// Why it is relayed although policy would have it opened.
+    pub(super) fallback: Option<Fallback>,
 }
 
 /// What was heard, as far as policy asks for it.
@@ -137,14 +139,23 @@ impl Question {
             (AddressDecision::Deny(reason), _) => Decision::Deny(reason),
             (AddressDecision::Passthrough(reason), _) => Decision::Passthrough(reason),
             (AddressDecision::Continue, None) => Decision::Intercept(InterceptReason::Default),
-            (AddressDecision::Continue, Some(Named { protocol, name, binding, ech })) => rules.name(&NameInput {
-                protocol: *protocol,
-                name: name.as_ref(),
-                dst: self.dst,
-                binding: *binding,
-                ech: *ech,
-                connect_host: self.connect_host.as_ref(),
-            }),
+            (AddressDecision::Continue, Some(heard)) => {
+                let input = self.input(heard);
+                let relayed = self.fallback.and_then(|wish| rules.fallback(&input, wish));
+                relayed.map_or_else(|| rules.name(&input), Decision::Passthrough)
+            }
+        }
+    }
+
+    /// What is known, as policy is asked about it.
+    pub(super) fn input<'a>(&'a self, heard: &'a Named) -> NameInput<'a> {
+        NameInput {
+            protocol: heard.protocol,
+            name: heard.name.as_ref(),
+            dst: self.dst,
+            binding: heard.binding,
+            ech: heard.ech,
+            connect_host: self.connect_host.as_ref(),
         }
     }
 

@@ -201,6 +201,8 @@ impl Snapshot {
             api_allowlist: config.api_allowlist.clone(),
             trusted_domains: config.trusted_domains.clone(),
             passthrough_domains: config.tls_interception.passthrough_domains.clone(),
+            client_certificate_domains: config.tls_interception.client_certificate_domains.clone(),
+            legacy_tls_domains: config.tls_interception.legacy_tls_domains.clone(),
             no_proxy: config.no_proxy.clone(),
             ssrf_allowlist: config.ssrf_allowlist.clone(),
             cidr_bypass: config.capture.cidr_bypass.clone(),

@@ -28,6 +28,8 @@ fn spec(mode: Mode) -> Spec {
         api_allowlist: domains(&["*.allowed.test", "pinned.test", "internal.test", "203.0.113.99"]),
         trusted_domains: domains(&["*.trusted.test"]),
         passthrough_domains: domains(&["pinned.test"]),
+        client_certificate_domains: domains(&["mtls.allowed.test", "mtls.test"]),
+        legacy_tls_domains: domains(&["old.test"]),
         no_proxy: NoProxyList::parse("internal.test, 198.51.100.0/24, 203.0.113.5:5432").unwrap(),
         ssrf_allowlist: Vec::new(),
         cidr_bypass: vec!["192.0.2.0/24".parse().unwrap()],

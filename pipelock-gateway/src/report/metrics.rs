@@ -6,6 +6,7 @@
 
 mod kernel;
 mod labels;
+mod stats;
 #[cfg(test)]
 mod tests;
 
@@ -20,15 +21,18 @@ use prometheus::{
 };
 
 use crate::model::{
-    BlockReason, BoundBy, ConnectionEnd, ConnectionRecord, Decision, DenyReason, Family, Finding, FrontDoor, RequestRecord,
-    Side, Surface, Verdict, WebSocketRecord,
+    BlockReason, BoundBy, ConnectionEnd, ConnectionRecord, Decision, DenyReason, Family, Finding, FrontDoor,
+    RequestRecord, Side, Surface, Verdict, WebSocketRecord,
 };
 
 pub use kernel::KernelSource;
 pub use labels::{EnvironmentRead, ExplicitKind, ExplicitOutcome, RecordLoss, TlsIntercept, UpstreamError};
 
+pub use stats::{Counted, Requests, Sessions, Stats};
+
 use kernel::KernelCollector;
 use labels::status_class;
+use stats::Frequent;
 
 /// Bounds of every latency histogram, in seconds: 100 µs, below which the hot path lies, to 10 s.
 const LATENCY_BUCKETS: [f64; 16] =
@@ -57,6 +61,7 @@ struct Families {
     upstream_connect_duration: Histogram,
     upstream_errors: IntCounterVec,
     client_tls_rejected: IntCounter,
+    client_certificate_requested: IntCounter,
     tls_intercept: IntCounterVec,
     tls_handshake_duration: HistogramVec,
     tls_cert_cache_size: IntGauge,
@@ -66,6 +71,8 @@ struct Families {
     http_requests: IntCounterVec,
     scan_duration: Histogram,
     blocks: IntCounterVec,
+    /// For `/stats`; never a label.
+    blocked_hosts: Frequent,
     findings: IntCounterVec,
     scanner_hits: IntCounterVec,
     body_dlp_hits: IntCounterVec,
@@ -184,6 +191,11 @@ impl Metrics {
                 "pipelock_client_tls_rejected_total",
                 "Workloads that refused the gateway's certificate; none was passed through.",
             )?,
+            client_certificate_requested: counter(
+                &r,
+                "pipelock_upstream_client_cert_requested_total",
+                "Upstreams that asked for a client certificate when their TLS was opened.",
+            )?,
             tls_intercept: counters(
                 &r,
                 "pipelock_tls_intercept_total",
@@ -217,6 +229,7 @@ impl Metrics {
             )?,
             scan_duration: histogram(&r, "pipelock_scan_duration_seconds", "Time one request spent being judged.")?,
             blocks: counters(&r, "pipelock_blocks_total", "Requests blocked, by reason.", &["reason"])?,
+            blocked_hosts: Frequent::default(),
             findings: counters(
                 &r,
                 "pipelock_findings_total",
@@ -416,6 +429,7 @@ impl Metrics {
             // A block without a reason is a defect of the judge; it must not vanish from this sum.
             let reason = record.verdict.reason.map_or("unknown", BlockReason::as_str);
             f.blocks.with_label_values(&[reason]).inc();
+            f.blocked_hosts.count(&record.host);
             if record.verdict.reason == Some(BlockReason::KillSwitch) {
                 self.kill_switch_denied("request");
             }
@@ -480,6 +494,11 @@ impl Metrics {
     /// Observes a TCP connect to an original destination that succeeded.
     pub fn upstream_connected(&self, took: Duration) {
         self.0.upstream_connect_duration.observe(took.as_secs_f64());
+    }
+
+    /// Counts an upstream that asked for a client certificate.
+    pub fn client_certificate_requested(&self) {
+        self.0.client_certificate_requested.inc();
     }
 
     /// Counts an upstream failure.

@@ -108,6 +108,19 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether the upstream wanted a client certificate and got none.
+    #[must_use]
+    pub fn wants_client_certificate(&self) -> bool {
+        matches!(self, Self::UpstreamHandshake { client_certificate_requested: true, .. })
+    }
+
+    /// Whether the upstream speaks no TLS version or cipher suite that we do.
+    #[must_use]
+    pub fn is_legacy_tls(&self) -> bool {
+        matches!(self, Self::UpstreamHandshake { failure: UpstreamFailure::Unsupported, .. })
+            && !self.wants_client_certificate()
+    }
+
     /// Whose fault it is, for records and metrics.
     #[must_use]
     pub fn side(&self) -> Side {

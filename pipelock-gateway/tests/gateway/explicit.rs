@@ -27,6 +27,35 @@ fn post(rig: &Rig, scheme: &str, body: &str) -> String {
 }
 
 #[tokio::test]
+async fn stats_tell_what_was_blocked_to_those_who_may_use_the_proxy() {
+    let rig = cleartext(TICKETS).await;
+    let door = rig.door().await;
+    let mut client = TcpStream::connect(door).await.unwrap();
+    ask(&mut client, &post(&rig, "http", "hello")).await.unwrap();
+    ask(&mut client, &post(&rig, "http", "it is TKT-48151623")).await.unwrap();
+    // A request is counted when its record is written, which is after its answer.
+    let told = async {
+        loop {
+            let mut client = TcpStream::connect(door).await.unwrap();
+            let answer = ask(&mut client, "GET /stats HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
+            if answer.contains("\"total\":2") {
+                return answer;
+            }
+        }
+    };
+    let answer = within(told).await;
+    let host = format!("{NAME}:{}", rig.upstream.address.port());
+    assert!(answer.contains("\"allowed\":1,\"blocked\":1,\"block_rate\":0.5"), "{answer}");
+    assert!(answer.contains(&format!("\"top_blocked_domains\":[{{\"name\":\"{host}\",\"count\":1}}]")), "{answer}");
+    assert!(answer.contains("\"top_scanners\":[{\"name\":\"dlp\",\"count\":1}]"), "{answer}");
+
+    rig.reconfigure(&reaching(rig.upstream.address.port(), "  allowed_sources: []\n"));
+    let mut client = TcpStream::connect(door).await.unwrap();
+    let refused = ask(&mut client, "GET /stats HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
+    assert!(refused.starts_with("HTTP/1.1 403"), "{refused}");
+}
+
+#[tokio::test]
 async fn a_request_in_absolute_form_is_judged_and_forwarded_in_origin_form() {
     let rig = cleartext(TICKETS).await;
     let mut client = TcpStream::connect(rig.door().await).await.unwrap();

@@ -7,3 +7,4 @@
 mod explicit;
 mod reload;
 mod rig;
+mod unopened;

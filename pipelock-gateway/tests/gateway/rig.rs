@@ -17,6 +17,7 @@ use pipelock_gateway::pipeline::{Entrance, Gateway, Snapshot, SnapshotOptions};
 use pipelock_gateway::report::{AuditFormat, AuditOptions, AuditOutput, Options, Report};
 use pipelock_gateway::tls::RootLocations;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, KeyUsagePurpose};
+use rustls::server::danger::ClientCertVerifier;
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use tempfile::TempDir;
@@ -53,13 +54,21 @@ impl PrivateRoot {
         self.0.der().clone()
     }
 
-    pub(crate) fn server(&self) -> ServerConfig {
-        let params = CertificateParams::new([NAME.to_owned()]).unwrap();
+    pub(crate) fn certificate(&self, name: &str) -> (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>) {
+        let params = CertificateParams::new([name.to_owned()]).unwrap();
         let key = KeyPair::generate().unwrap();
         let chain = vec![params.signed_by(&key, &self.0).unwrap().der().clone()];
-        let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+        (chain, PrivateKeyDer::try_from(key.serialize_der()).unwrap())
+    }
+
+    pub(crate) fn server(&self) -> ServerConfig {
+        self.server_for_clients(Arc::new(rustls::server::NoClientAuth))
+    }
+
+    pub(crate) fn server_for_clients(&self, verifier: Arc<dyn ClientCertVerifier>) -> ServerConfig {
+        let (chain, key) = self.certificate(NAME);
         let builder = ServerConfig::builder_with_provider(provider()).with_safe_default_protocol_versions().unwrap();
-        let mut config = builder.with_no_client_auth().with_single_cert(chain, key).unwrap();
+        let mut config = builder.with_client_cert_verifier(verifier).with_single_cert(chain, key).unwrap();
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         config
     }
@@ -92,6 +101,20 @@ impl Upstream {
                         None => answer_all(stream, &seen).await,
                     }
                 });
+            }
+        });
+        upstream
+    }
+
+    /// Does with each connection what `serve` does.
+    pub(crate) async fn answering<F: Future<Output = ()> + Send + 'static>(
+        serve: impl Fn(TcpStream) -> F + Send + 'static,
+    ) -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let upstream = Self { address: listener.local_addr().unwrap(), seen: Arc::default() };
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                tokio::spawn(serve(stream));
             }
         });
         upstream
@@ -155,6 +178,10 @@ impl Rig {
 
     pub(crate) async fn before(yaml: &str, root: PrivateRoot, server: Option<ServerConfig>) -> Self {
         let upstream = Upstream::start(server).await;
+        Self::in_front_of(yaml, root, upstream).await
+    }
+
+    pub(crate) async fn in_front_of(yaml: &str, root: PrivateRoot, upstream: Upstream) -> Self {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("root.pem"), root.0.pem()).unwrap();
         let (config, snapshot) = build(folder.path(), yaml, None);

@@ -1,0 +1,162 @@
+//! Names that are bound by the gateway's resolver, and connections that cannot be opened.
+
+use std::sync::Arc;
+
+use pipelock_gateway::model::CgroupId;
+use pipelock_gateway::names::testing::DnsServer;
+use rustls::server::WebPkiClientVerifier;
+use rustls::{ClientConfig, RootCertStore};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use crate::rig::{NAME, PrivateRoot, Rig, Upstream, ask, get, provider, within};
+
+/// Whom the rig's datapath says its connections are from.
+const WORKLOAD: CgroupId = CgroupId(1);
+
+/// A client that trusts the upstream's own root alone: it is served only when nobody stands in between.
+fn pinned(rig: &Rig) -> ClientConfig {
+    let mut roots = RootCertStore::empty();
+    roots.add(rig.root.der()).unwrap();
+    let builder = ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions().unwrap();
+    builder.with_root_certificates(roots).with_no_client_auth()
+}
+
+/// The same with a certificate of its own, by the upstream's root.
+fn with_certificate(rig: &Rig) -> ClientConfig {
+    let (chain, key) = rig.root.certificate("client.example.test");
+    let mut roots = RootCertStore::empty();
+    roots.add(rig.root.der()).unwrap();
+    let builder = ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions().unwrap();
+    builder.with_root_certificates(roots).with_client_auth_cert(chain, key).unwrap()
+}
+
+/// The audit records, once no connection is open any more.
+async fn ended(rig: &Rig) -> Vec<String> {
+    let open = "pipelock_connections_active{front_door=\"captured\"}";
+    let closed = async {
+        while rig.metric(open).as_deref() != Some("0") {
+            tokio::task::yield_now().await;
+        }
+    };
+    within(closed).await;
+    rig.records("connection").await
+}
+
+/// In front of an upstream that asks for client certificates of its root; whoever has none is turned away if `needed`.
+async fn before_mutual_tls(yaml: &str, needed: bool) -> Rig {
+    let root = PrivateRoot::new();
+    let mut roots = RootCertStore::empty();
+    roots.add(root.der()).unwrap();
+    let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider());
+    let verifier = if needed { verifier } else { verifier.allow_unauthenticated() };
+    let server = root.server_for_clients(verifier.build().unwrap());
+    Rig::before(yaml, root, Some(server)).await
+}
+
+#[tokio::test]
+async fn a_name_is_relayed_unopened_when_the_gateways_resolver_gives_the_address() {
+    let dns = DnsServer::start().await;
+    dns.name(NAME, &["127.0.0.1"], 60);
+    let yaml =
+        format!("names: {{servers: [\"{}\"]}}\ntls_interception: {{passthrough_domains: [{NAME}]}}\n", dns.address());
+    let rig = Rig::new(&yaml).await;
+    let mut stream = rig.connect_with(pinned(&rig)).await.unwrap();
+    assert!(ask(&mut stream, &get(NAME)).await.unwrap().contains("200 OK"));
+    assert_eq!(rig.metric("pipelock_name_bindings_total{source=\"own_resolver\"}").as_deref(), Some("1"));
+    assert_eq!(dns.asked(NAME), 1);
+}
+
+#[tokio::test]
+async fn a_trusted_name_on_another_address_is_opened_unless_the_workload_was_told_that_address() {
+    let dns = DnsServer::start().await;
+    dns.name(NAME, &["203.0.113.10"], 60);
+    let yaml =
+        format!("names: {{servers: [\"{}\"]}}\ntls_interception: {{passthrough_domains: [{NAME}]}}\n", dns.address());
+    let rig = Rig::new(&yaml).await;
+    rig.connect_with(pinned(&rig)).await.expect_err("opened with our leaf, which this client does not believe");
+    assert!(ask(&mut rig.connect().await, &get(NAME)).await.unwrap().contains("200 OK"), "opened and served");
+    assert_eq!(rig.metric("pipelock_name_bindings_total{source=\"none\"}").as_deref(), Some("2"));
+
+    let name = pipelock_gateway::model::ServerName::parse(NAME).unwrap();
+    let here = [std::net::Ipv4Addr::LOCALHOST.into()];
+    rig.gateway.names().record(CgroupId(2), &name, &here, std::time::Duration::from_secs(60));
+    rig.connect_with(pinned(&rig)).await.expect_err("what another workload was told proves nothing");
+    rig.gateway.names().record(WORKLOAD, &name, &here, std::time::Duration::from_secs(60));
+    rig.connect_with(pinned(&rig)).await.expect("relayed");
+    assert_eq!(rig.metric("pipelock_name_bindings_total{source=\"workload_dns\"}").as_deref(), Some("1"));
+}
+
+#[tokio::test]
+async fn an_upstream_that_needs_a_client_certificate_gets_the_workloads_own_where_its_host_is_listed() {
+    let yaml = format!(
+        "names: {{hosts: {{{NAME}: [\"127.0.0.1\"]}}}}\ntls_interception: {{client_certificate_domains: [{NAME}]}}\n"
+    );
+    let rig = before_mutual_tls(&yaml, true).await;
+    let mut stream = rig.connect_with(with_certificate(&rig)).await.unwrap();
+    assert!(ask(&mut stream, &get(NAME)).await.unwrap().contains("200 OK"));
+    drop(stream);
+    assert_eq!(rig.metric("pipelock_upstream_client_cert_requested_total").as_deref(), Some("1"));
+    let records = ended(&rig).await;
+    let relayed = records.iter().any(|line| line.contains("passthrough") && line.contains("client_certificate"));
+    assert!(relayed, "{records:#?}");
+}
+
+#[tokio::test]
+async fn a_listed_host_that_is_not_bound_to_the_address_is_not_relayed() {
+    let yaml = format!(
+        "names: {{hosts: {{{NAME}: [\"203.0.113.10\"]}}}}\ntls_interception: {{client_certificate_domains: [{NAME}]}}\n"
+    );
+    let rig = before_mutual_tls(&yaml, true).await;
+    rig.connect_with(with_certificate(&rig)).await.expect_err("opened with our leaf");
+}
+
+#[tokio::test]
+async fn an_upstream_that_only_asks_for_a_certificate_is_opened_without_one() {
+    let rig = before_mutual_tls("mode: balanced\n", false).await;
+    assert!(ask(&mut rig.connect().await, &get(NAME)).await.unwrap().contains("200 OK"));
+    assert_eq!(rig.metric("pipelock_upstream_client_cert_requested_total").as_deref(), Some("1"));
+}
+
+#[tokio::test]
+async fn an_upstream_that_ends_for_want_of_a_certificate_is_told_of_by_its_name() {
+    let rig = before_mutual_tls("mode: balanced\n", true).await;
+    let mut stream = rig.connect().await;
+    assert!(ask(&mut stream, &get(NAME)).await.is_none_or(|answer| !answer.contains("200 OK")));
+    drop(stream);
+    let records = ended(&rig).await;
+    let told = records.iter().any(|line| line.contains("tls_interception.client_certificate_domains"));
+    assert!(told, "{records:#?}");
+}
+
+/// Answers every hello with the alert of a server that knows only TLS 1.1, and closes.
+async fn speaks_old_tls() -> Upstream {
+    Upstream::answering(|mut stream: TcpStream| async move {
+        let mut hello = [0; 4096];
+        let _ = stream.read(&mut hello).await;
+        // Alert, TLS 1.0 record: fatal, protocol_version (RFC 8446 §6).
+        let _ = stream.write_all(&[0x15, 3, 1, 0, 2, 2, 70]).await;
+        let _ = stream.shutdown().await;
+    })
+    .await
+}
+
+#[tokio::test]
+async fn an_upstream_of_old_tls_is_refused_with_its_own_reason() {
+    let rig = Rig::in_front_of("mode: balanced\n", PrivateRoot::new(), speaks_old_tls().await).await;
+    let answer = ask(&mut rig.connect().await, &get(NAME)).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 502"), "{answer}");
+    assert!(answer.contains("x-pipelock-blocked: upstream_legacy_tls"), "{answer}");
+    assert!(answer.contains("tls_interception.legacy_tls_domains"), "the key that would let it pass: {answer}");
+}
+
+#[tokio::test]
+async fn an_upstream_of_old_tls_is_relayed_where_its_host_is_listed() {
+    let yaml =
+        format!("names: {{hosts: {{{NAME}: [\"127.0.0.1\"]}}}}\ntls_interception: {{legacy_tls_domains: [{NAME}]}}\n");
+    let rig = Rig::in_front_of(&yaml, PrivateRoot::new(), speaks_old_tls().await).await;
+    let error = rig.connect_with(pinned(&rig)).await.expect_err("the upstream's own alert arrives");
+    assert!(error.to_string().contains("ProtocolVersion"), "{error}");
+    let records = ended(&rig).await;
+    assert!(records.iter().any(|line| line.contains("legacy_tls")), "{records:#?}");
+}
