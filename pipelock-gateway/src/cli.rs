@@ -19,6 +19,7 @@ pub mod run;
 pub mod scan;
 mod serve;
 mod startup;
+pub mod trust;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -79,7 +80,7 @@ pub enum Command {
     /// The authority that signs leaves: make it, show it, hand it out, rotate it.
     #[command(subcommand, alias = "tls")]
     Ca(ca::CaCommand),
-    /// What makes clients trust the authority.
+    /// What makes clients trust the authority, and whether they do.
     #[command(subcommand)]
     Trust(ca::TrustCommand),
     /// Ask a running gateway whether it is healthy: exit code 0 if so, 1 if not.
@@ -312,6 +313,7 @@ pub fn run(cli: Cli) -> ExitCode {
             ExitCode::from(generate::generate(&command, &mut io::stdout(), &mut io::stderr()))
         }
         Command::Ca(command) => ExitCode::from(ca::run(&command, &mut io::stdout(), &mut io::stderr())),
+        Command::Trust(ca::TrustCommand::Check(args)) => trust::check(&args),
         Command::Trust(command) => ExitCode::from(ca::run_trust(&command, &mut io::stdout(), &mut io::stderr())),
         Command::Healthcheck(args) => healthcheck(&args),
         Command::Probe => probe(),

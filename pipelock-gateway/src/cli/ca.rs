@@ -22,6 +22,11 @@ use crate::config::parse_duration;
 use crate::tls::trust::{self, TrustBundle};
 use crate::tls::{CertificateAuthority, Profile, RootLocations};
 
+mod install;
+
+use super::trust::CheckTrustArgs;
+pub use install::InstallArgs;
+
 /// What `pipelock ca` does.
 #[derive(Clone, Debug, Subcommand)]
 pub enum CaCommand {
@@ -34,6 +39,8 @@ pub enum CaCommand {
     Bundle(BundleArgs),
     /// Write the trust files into a directory and print the variables that name them, for `eval`.
     Env(RenderArgs),
+    /// Put the authority among those that the whole machine trusts, or take it out again.
+    InstallCa(InstallArgs),
     /// One step of a rotation.
     Rotate {
         /// Which.
@@ -47,6 +54,9 @@ pub enum CaCommand {
 pub enum TrustCommand {
     /// Write bundle, hashed directory, Java trust store and a file of variables (`env`), as an init container does.
     Render(RenderArgs),
+    /// Run a command captured and say whether it trusts the authority, and what to set if not. Nothing it sends leaves the
+    /// machine.
+    Check(CheckTrustArgs),
 }
 
 /// Arguments of `pipelock ca init`.
@@ -118,6 +128,7 @@ pub fn run(command: &CaCommand, out: &mut impl Write, err: &mut impl Write) -> u
         CaCommand::Show(args) => Files::of(args).and_then(|files| show(&files, out)),
         CaCommand::Bundle(args) => Files::of(&args.files).and_then(|files| bundle(&files, args.output.as_deref(), out)),
         CaCommand::Env(args) => render(args).and_then(|bundle| write_env(&bundle, out)),
+        CaCommand::InstallCa(args) => install::install(args, out),
         CaCommand::Rotate { step } => rotate(step, out),
     };
     exit_code(done, err)
@@ -125,7 +136,7 @@ pub fn run(command: &CaCommand, out: &mut impl Write, err: &mut impl Write) -> u
 
 /// Runs a command of `pipelock trust`; exit codes as in [`run`].
 pub fn run_trust(command: &TrustCommand, out: &mut impl Write, err: &mut impl Write) -> u8 {
-    let TrustCommand::Render(args) = command;
+    let TrustCommand::Render(args) = command else { return EXIT_CONFIG };
     let done = render(args).and_then(|bundle| {
         let mut env = Vec::new();
         write_env(&bundle, &mut env)?;
@@ -146,13 +157,18 @@ fn exit_code(done: anyhow::Result<()>, err: &mut impl Write) -> u8 {
 }
 
 /// The files of an authority and of its rotation.
-struct Files {
+pub(super) struct Files {
     cert: PathBuf,
     key: PathBuf,
 }
 
+/// Whether the files were named, rather than left to the default.
+pub(super) fn is_named(args: &CaFilesArgs) -> bool {
+    args.cert.is_some() || args.key.is_some()
+}
+
 impl Files {
-    fn of(args: &CaFilesArgs) -> anyhow::Result<Self> {
+    pub(super) fn of(args: &CaFilesArgs) -> anyhow::Result<Self> {
         let cert = match &args.cert {
             Some(cert) => cert.clone(),
             None => home()?.join("ca.pem"),
@@ -173,21 +189,47 @@ impl Files {
         Self { cert: beside(&self.cert), key: beside(&self.key) }
     }
 
-    fn load(&self) -> anyhow::Result<CertificateAuthority> {
+    /// Whether there is an authority at all.
+    pub(super) fn exist(&self) -> bool {
+        self.cert.exists()
+    }
+
+    pub(super) fn load(&self) -> anyhow::Result<CertificateAuthority> {
         Ok(CertificateAuthority::load(&self.cert, &self.key, SystemTime::now())?)
     }
 
     /// What clients must trust: the root of each file that is there, the one in use first.
     fn anchors(&self) -> anyhow::Result<Vec<CertificateDer<'static>>> {
         let mut anchors = vec![self.load()?.anchor().clone()];
-        for other in [self.at("next"), self.at("previous")].into_iter().filter(|files| files.cert.exists()) {
-            let pem = fs::read(&other.cert).with_context(|| format!("reading {}", other.cert.display()))?;
-            let first = CertificateDer::pem_slice_iter(&pem).next();
-            let found = first.with_context(|| format!("no certificate in {}", other.cert.display()))?;
-            anchors.push(found.with_context(|| format!("reading {}", other.cert.display()))?);
-        }
+        anchors.extend(self.of_rotation()?);
         anchors.dedup();
         Ok(anchors)
+    }
+
+    /// The same without looking at a key: who installs trust need not be able to read it.
+    fn anchors_with_certificates_only(&self) -> anyhow::Result<Vec<CertificateDer<'static>>> {
+        let mut anchors = vec![self.certificate()?];
+        anchors.extend(self.of_rotation()?);
+        anchors.dedup();
+        Ok(anchors)
+    }
+
+    fn of_rotation(&self) -> anyhow::Result<Vec<CertificateDer<'static>>> {
+        let others = [self.at("next"), self.at("previous")].into_iter().filter(Self::exist);
+        others.map(|files| files.certificate()).collect()
+    }
+
+    /// What clients know of a file: the certificate in it that signs itself, else the first. A chain may have both.
+    fn certificate(&self) -> anyhow::Result<CertificateDer<'static>> {
+        let pem = fs::read(&self.cert).with_context(|| format!("reading {}", self.cert.display()))?;
+        let all: Vec<_> = CertificateDer::pem_slice_iter(&pem)
+            .collect::<Result<_, _>>()
+            .with_context(|| format!("reading {}", self.cert.display()))?;
+        let own = |der: &&CertificateDer<'static>| {
+            x509_parser::parse_x509_certificate(der).is_ok_and(|(_, parsed)| parsed.subject() == parsed.issuer())
+        };
+        let found = all.iter().find(own).or(all.first());
+        found.cloned().with_context(|| format!("no certificate in {}", self.cert.display()))
     }
 
     fn step(&self) -> &'static str {

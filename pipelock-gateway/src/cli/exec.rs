@@ -4,9 +4,9 @@
 //! policy, programs, and only then the command. On the way back, what the command left running is ended before the
 //! programs are detached, because it must not go on unprotected.
 
-mod command;
+pub(super) mod command;
 mod session;
-mod setup;
+pub(super) mod setup;
 
 use std::process::ExitCode;
 

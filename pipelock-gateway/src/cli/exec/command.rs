@@ -18,11 +18,11 @@ const FORWARDED: [Signal; 6] = [Signal::INT, Signal::TERM, Signal::HUP, Signal::
 
 /// The resource limits the command was started under, before we changed ours.
 #[derive(Debug)]
-pub(super) struct Limits(Vec<(Resource, Rlimit)>);
+pub(in crate::cli) struct Limits(Vec<(Resource, Rlimit)>);
 
 impl Limits {
     /// Ours as they are now.
-    pub(super) fn now() -> Self {
+    pub(in crate::cli) fn now() -> Self {
         Self([Resource::Nofile, Resource::Core].map(|resource| (resource, getrlimit(resource))).into())
     }
 
@@ -52,7 +52,7 @@ impl NotStarted {
 }
 
 /// Starts the command inside `cgroup`, with `environment` on top of ours, as the user who called.
-pub(super) fn start(
+pub(in crate::cli) fn start(
     command: &[OsString],
     cgroup: &Cgroup,
     environment: Vec<(&'static str, OsString)>,
@@ -75,13 +75,13 @@ pub(super) fn start(
 }
 
 /// Exit code as a shell would give it: the command's own, or 128 and the signal that ended it.
-pub(super) fn exit_code(status: ExitStatus) -> u8 {
+pub(in crate::cli) fn exit_code(status: ExitStatus) -> u8 {
     let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal)).unwrap_or(1);
     u8::try_from(code).unwrap_or(1)
 }
 
 /// Signals sent to us from now on, as they come.
-pub(super) fn signals() -> anyhow::Result<mpsc::Receiver<Signal>> {
+pub(in crate::cli) fn signals() -> anyhow::Result<mpsc::Receiver<Signal>> {
     let (sender, receiver) = mpsc::channel(16);
     for kind in FORWARDED {
         let mut stream = signal(SignalKind::from_raw(kind.as_raw())).context("listening for signals")?;
@@ -98,7 +98,7 @@ pub(super) fn signals() -> anyhow::Result<mpsc::Receiver<Signal>> {
 }
 
 /// Passes a signal on, unless the terminal has given it to the command already.
-pub(super) fn forward(signal: Signal, child: &tokio::process::Child) {
+pub(in crate::cli) fn forward(signal: Signal, child: &tokio::process::Child) {
     let typed = matches!(signal, Signal::INT | Signal::QUIT) && on_the_terminal();
     let pid = child.id().and_then(|pid| i32::try_from(pid).ok()).and_then(Pid::from_raw);
     if let (false, Some(pid)) = (typed, pid) {

@@ -91,7 +91,7 @@ pub(super) fn prepare(args: &ExecArgs) -> anyhow::Result<(Runtime, Prepared)> {
 }
 
 /// Makes sure of the privileges that the kernel side needs, by sudo if it must be.
-fn capabilities() -> anyhow::Result<probe::Report> {
+pub(in crate::cli) fn capabilities() -> anyhow::Result<probe::Report> {
     let report = probe::probe(&ThisKernel);
     if !report.has(Need::Root) {
         let why_not = privilege::try_sudo();
