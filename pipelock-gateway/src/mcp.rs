@@ -17,6 +17,8 @@ mod body;
 mod era;
 mod events;
 mod exchange;
+#[cfg(feature = "testing")]
+pub(crate) mod fuzzing;
 pub(crate) mod jsonrpc;
 mod judge;
 mod log;
