@@ -41,4 +41,7 @@ pub use judge::{Chain, Change, Definition, Judge, Note};
 pub use route::{Endpoint, InvalidEndpoint};
 pub use serve::{Door, Options};
 pub use settings::{Binding, Redirect, Rule, RuleAction, Settings};
-pub use store::{Entered, Entering, Key, MemoryStore, Pinned, Store, Unavailable, Waiting};
+pub use store::{
+    Entered, Entering, InvalidRedisAddress, Key, MemoryStore, Pinned, RedisAddress, RedisStore, Store, Unavailable,
+    Waiting,
+};

@@ -11,6 +11,7 @@ mod daemon;
 mod datapath;
 mod interop;
 mod lifecycle;
+mod mcp;
 mod policy;
 mod refusals;
 mod sockets;
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
         bodies::cases(),
         credentials::cases(),
         interop::cases(),
+        mcp::cases(),
         policy::cases(),
         lifecycle::cases(),
         refusals::cases(),

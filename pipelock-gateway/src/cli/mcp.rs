@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::RunArgs;
 use super::serve::Loops;
 use crate::config::Config;
-use crate::mcp::{Endpoint, MemoryStore, Options, Store};
+use crate::mcp::{Endpoint, MemoryStore, Options, RedisAddress, Store};
 use crate::pipeline::Gateway;
 use crate::tls::{CertificateAuthority, RootLocations, Roots};
 
@@ -46,7 +46,8 @@ pub(super) fn open(
     port: Port,
     shutdown: &CancellationToken,
 ) -> anyhow::Result<()> {
-    let door = gateway.mcp_door(port.endpoint, &port.roots, store(config)?, Options::default())?;
+    let store = store(gateway, config, &port.roots)?;
+    let door = gateway.mcp_door(port.endpoint, &port.roots, store, Options::default())?;
     let listener = tokio::net::TcpListener::from_std(port.listener).context("watching the MCP listener")?;
     let shutdown = shutdown.clone();
     door_task.spawn(async move {
@@ -57,10 +58,8 @@ pub(super) fn open(
 }
 
 /// Where state is kept.
-fn store(config: &Config) -> anyhow::Result<Arc<dyn Store>> {
-    anyhow::ensure!(
-        config.mcp.listener.state.redis.is_none(),
-        "mcp_listener.state.redis: this version keeps state in memory only; remove the key"
-    );
-    Ok(Arc::new(MemoryStore::new()))
+fn store(gateway: &Gateway, config: &Config, roots: &Roots) -> anyhow::Result<Arc<dyn Store>> {
+    let Some(url) = &config.mcp.listener.state.redis else { return Ok(Arc::new(MemoryStore::new())) };
+    let address: RedisAddress = url.reveal().parse().context("mcp_listener.state.redis")?;
+    Ok(Arc::new(gateway.mcp_redis(&address, roots).context("mcp_listener.state.redis")?))
 }

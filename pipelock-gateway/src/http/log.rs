@@ -200,6 +200,7 @@ impl Drop for ExchangeLog {
             scan_duration: Duration::from_nanos(self.scan_nanos.load(Relaxed)),
             verdict,
             websocket: self.websocket.get_mut().unwrap_or_else(PoisonError::into_inner).take(),
+            mcp: None,
         });
     }
 }

@@ -40,6 +40,7 @@ pub(super) fn stream(
     head.headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-cache"));
     let (sender, events) = mpsc::channel(AHEAD);
     let log = Arc::clone(&exchange.log);
+    let judge = Arc::clone(&exchange.shared.judge);
     tokio::spawn(async move {
         let _place = place;
         let _open = Open::new(&exchange);
@@ -48,6 +49,7 @@ pub(super) fn stream(
             whole = Box::pin(pump.run(body)) => if whole { leg.give_back() },
             // Clients resume, here or at another replica.
             () = shutdown.cancelled() => {}
+            () = judge.killed() => {}
         }
     });
     Response::from_parts(head, ToClient::Events { events, log })

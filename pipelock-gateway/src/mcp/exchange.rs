@@ -38,6 +38,10 @@ pub(super) struct Exchange {
     pub(super) questions: Vec<Id>,
 }
 
+/// State that must be known could not be reached.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct StateNeeded;
+
 /// What goes upstream.
 pub(super) struct Forwarded {
     pub(super) head: Parts,
@@ -50,15 +54,19 @@ impl Exchange {
         self.log.id
     }
 
-    /// A key whose state cannot be had: refused or passed over, as configured.
-    pub(super) fn without_state<T>(&self, outcome: Result<T, Unavailable>) -> Result<Option<T>, Unavailable> {
+    /// What the state says. Where it could not be reached: what this process knows, or a refusal, as configured.
+    pub(super) fn without_state<T>(&self, outcome: Result<T, Unavailable<T>>) -> Result<T, StateNeeded> {
         match outcome {
-            Ok(value) => Ok(Some(value)),
-            Err(error) => {
-                self.shared.judge.note(Note::StateUnavailable);
-                if self.settings.refuse_without_state { Err(error) } else { Ok(None) }
-            }
+            Ok(value) => Ok(value),
+            Err(_) if self.refuses_without_state() => Err(StateNeeded),
+            Err(Unavailable { alone }) => Ok(alone),
         }
+    }
+
+    /// Counts that the state could not be reached, and says whether what depends on it is refused.
+    pub(super) fn refuses_without_state(&self) -> bool {
+        self.shared.judge.note(Note::StateUnavailable);
+        self.settings.refuse_without_state
     }
 }
 
@@ -71,13 +79,40 @@ impl Shared {
         id: RequestId,
         shutdown: CancellationToken,
     ) -> Response<ToClient> {
-        let (mut head, body) = request.into_parts();
+        let (head, body) = request.into_parts();
         let settings = self.judge.settings();
         let route = route::of(&head.method, &head.uri, &self.endpoint, |path| self.state.is_announced(path));
         if route == Route::Health {
             return own(json_response(StatusCode::OK, &json!({ "status": "ok" })), None);
         }
         let log = Log::open(&self.judge, id, (self.endpoint.authority.as_str(), self.endpoint.scheme()), &head);
+        let judge = Arc::clone(&self.judge);
+        let serving = Box::pin(self.routed(route, (head, body), peer, settings, Arc::clone(&log), shutdown));
+        tokio::select! {
+            biased;
+            // What is under way ends too; it holds for everybody, whatever was found.
+            () = judge.killed() => {
+                let (reason, refusal) = (BlockReason::KillSwitch, Refusal::new(-32004, "pipelock: kill switch active"));
+                let body = refusal.object(&Value::Null, Some(reason), id);
+                log.judged(Verdict::block(reason));
+                let answer = json_response(StatusCode::SERVICE_UNAVAILABLE, &body);
+                own(answer::marked(answer, reason, id), Some(&log))
+            }
+            answer = serving => answer,
+        }
+    }
+
+    /// Serves a request that is not about this gateway itself.
+    async fn routed(
+        self: Arc<Self>,
+        route: Route,
+        (mut head, body): (Parts, Incoming),
+        peer: IpAddr,
+        settings: Arc<Settings>,
+        log: Arc<Log>,
+        shutdown: CancellationToken,
+    ) -> Response<ToClient> {
+        let id = log.id;
         let refuse = |status, refusal: &Refusal, reason| {
             let body = refusal.object(&Value::Null, Some(reason), id);
             log.judged(Verdict::block(reason));
@@ -95,6 +130,14 @@ impl Shared {
             log.judged(Verdict::block(reason));
             return own(answer::marked(json_response(StatusCode::FORBIDDEN, &body), reason, id), Some(&log));
         }
+        let principal = self.state.principal(&head.headers, peer);
+        log.sent_by(principal);
+        let admitted = self.judge.admit(principal, &self.endpoint.authority);
+        if let Some(reason) = admitted.reason.filter(|_| admitted.is_block()) {
+            let refusal = Refusal::new(-32600, format!("pipelock: {}", reason.as_str().replace('_', " ")));
+            return refuse(StatusCode::TOO_MANY_REQUESTS, &refusal, reason);
+        }
+        log.judged(admitted);
         stamp(&mut head, peer);
         match route {
             Route::Health | Route::Nowhere => {

@@ -1,15 +1,17 @@
 //! What the rules in force say about messages: asked here, known elsewhere.
 
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::request::Parts;
+use http::uri::Authority;
 use serde_json::Value;
 
 use super::Settings;
 use crate::http::RequestIds;
-use crate::model::{Finding, RequestRecord, Severity, Verdict};
+use crate::model::{Finding, Principal, RequestRecord, Severity, Verdict};
 
 /// A judge of MCP messages. What it does is bounded by the bytes it is given; it takes the latest configuration each time.
 pub trait Judge: Send + Sync + 'static {
@@ -18,6 +20,12 @@ pub trait Judge: Send + Sync + 'static {
 
     /// Numbers the requests of a connection that was just accepted.
     fn accepted(&self, peer: SocketAddr) -> RequestIds;
+
+    /// Asks of who sends, before anything is looked at: rates, budgets, lost trust.
+    fn admit(&self, principal: Principal, endpoint: &Authority) -> Verdict;
+
+    /// Completes when everything is refused: the kill switch.
+    fn killed(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
 
     /// Judges target and header fields of a request to the MCP endpoint. A bearer token is on its way to its own server.
     fn head(&self, head: &Parts) -> Verdict;

@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 use http::StatusCode;
 use http::request::Parts;
 
-use super::Judge;
-use crate::model::{FrontDoor, HttpVersion, RequestId, RequestRecord, Surface, Verdict};
+use super::jsonrpc::{Content, Message};
+use super::{Judge, Key};
+use crate::model::{FrontDoor, HttpVersion, McpRecord, Principal, RequestId, RequestRecord, Surface, Verdict};
 
 /// One exchange being logged; shared by whoever carries a part of it.
 pub(super) struct Log {
@@ -24,6 +25,7 @@ pub(super) struct Log {
     response_bytes: AtomicU64,
     scan_nanos: AtomicU64,
     verdict: Mutex<Verdict>,
+    mcp: Mutex<McpRecord>,
 }
 
 impl Log {
@@ -46,6 +48,7 @@ impl Log {
             response_bytes: AtomicU64::new(0),
             scan_nanos: AtomicU64::new(0),
             verdict: Mutex::new(Verdict::allow()),
+            mcp: Mutex::default(),
         })
     }
 
@@ -60,6 +63,22 @@ impl Log {
     /// Joins the verdict on a part.
     pub(super) fn judged(&self, verdict: Verdict) {
         self.verdict.lock().unwrap_or_else(PoisonError::into_inner).join(verdict);
+    }
+
+    /// Who sent it.
+    pub(super) fn sent_by(&self, principal: Principal) {
+        self.mcp.lock().unwrap_or_else(PoisonError::into_inner).principal = Some(principal);
+    }
+
+    /// What it holds: the first message's method, and the tool it calls.
+    pub(super) fn messages(&self, revision: &'static str, content: &Content, session: Option<Key>) {
+        let first = content.messages().first();
+        let mut record = self.mcp.lock().unwrap_or_else(PoisonError::into_inner);
+        record.revision = Some(revision);
+        record.messages = u32::try_from(content.messages().len()).unwrap_or(u32::MAX);
+        record.method = first.and_then(Message::method).map(str::to_owned);
+        record.tool = first.and_then(Message::tool).map(str::to_owned);
+        record.session = session.map(|session| u64::try_from(session.0 >> 64).unwrap_or_default());
     }
 
     pub(super) fn answered(&self, status: StatusCode) {
@@ -97,6 +116,7 @@ impl Drop for Log {
             duration: self.started.elapsed(),
             scan_duration: Duration::from_nanos(self.scan_nanos.load(Relaxed)),
             websocket: None,
+            mcp: Some(std::mem::take(self.mcp.get_mut().unwrap_or_else(PoisonError::into_inner))),
             verdict,
         });
     }

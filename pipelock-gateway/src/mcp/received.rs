@@ -190,10 +190,10 @@ impl Exchange {
         if self.caller.session.is_none() {
             return false;
         }
-        let asked = self.shared.state.store.was_asked(self.caller.scope, id_key(id)).await;
-        match self.without_state(asked) {
-            Ok(asked) => asked.unwrap_or(true),
-            Err(_) => false,
+        match self.shared.state.store.was_asked(self.caller.scope, id_key(id)).await {
+            Ok(asked) => asked,
+            // It may have been asked at another replica.
+            Err(away) => away.alone || !self.refuses_without_state(),
         }
     }
 
@@ -210,7 +210,7 @@ impl Exchange {
             return Verdict::allow();
         }
         let known = match self.without_state(store.definitions(self.caller.baseline).await) {
-            Ok(known) => known.unwrap_or_default(),
+            Ok(known) => known,
             Err(_) => return self.shared.judge.enforce(Verdict::block(BlockReason::Overloaded)),
         };
         let (mut findings, mut new) = (Vec::new(), Vec::new());
@@ -244,7 +244,7 @@ impl Exchange {
             return None;
         };
         let what = key("drift", &[now.name.as_bytes(), now.digest.as_bytes()]);
-        let first = store.first_report(self.caller.baseline, what).await.unwrap_or(true);
+        let first = store.first_report(self.caller.baseline, what).await.unwrap_or_else(|away| away.alone);
         if first {
             self.shared.judge.note(Note::Drift);
             tracing::warn!(

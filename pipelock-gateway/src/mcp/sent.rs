@@ -232,6 +232,7 @@ impl Exchange {
                 Err(answer) => return answer,
             }
         }
+        self.log.messages(self.era.as_str(), &content, self.caller.session);
         let mut pinned = pinned.into_iter();
         let mut redirect = None;
         let mut verdicts = Vec::new();
@@ -337,9 +338,11 @@ impl Exchange {
         }
         // Said once for each tool of a principal: an agent that never lists would fill the log.
         let what = key(rule, &[tool.as_bytes()]);
-        match self.shared.state.store.first_report(self.caller.baseline, what).await {
-            Ok(false) | Err(_) => Verdict::allow(),
-            Ok(true) => Verdict { action, reason: None, findings },
+        let first = self.shared.state.store.first_report(self.caller.baseline, what).await;
+        if first.unwrap_or_else(|away| away.alone) {
+            Verdict { action, reason: None, findings }
+        } else {
+            Verdict::allow()
         }
     }
 
@@ -348,17 +351,20 @@ impl Exchange {
         if entering.session.is_none() && entering.tool.is_none() && entering.asks.is_empty() {
             return Ok(None);
         }
-        let entered = self.without_state(self.shared.state.store.enter(entering).await);
-        let Ok(entered) = entered else {
+        let entered = self.shared.state.store.enter(entering).await;
+        let away = entered.is_err();
+        let Ok(entered) = self.without_state(entered) else {
             let words = "pipelock: session state cannot be reached";
             return Err(self.refuse(StatusCode::SERVICE_UNAVAILABLE, -32003, words, BlockReason::Overloaded));
         };
-        if entering.session.is_some() && is_foreign(entered.and_then(|entered| entered.owner), &self.caller) {
+        if entering.session.is_some() && is_foreign(entered.owner, &self.caller) {
             // As if unknown (revision 2025-03-26, "Session Management"): a client then begins anew.
             let words = "Session not found";
             return Err(self.refuse(StatusCode::NOT_FOUND, -32001, words, BlockReason::AuthorityMismatch));
         }
-        Ok(entered.map(|entered| entered.tool).filter(|_| entering.tool.is_some()))
+        // No list was seen here, which says nothing while another replica's memory cannot be asked.
+        let unknown = away && entered.tool == Pinned::NoBaseline;
+        Ok(Some(entered.tool).filter(|_| entering.tool.is_some() && !unknown))
     }
 
     /// An answer in the server's place, with the id of the request when there is one.

@@ -1,6 +1,7 @@
 //! Who asks, in which session, and what is remembered of that; the process's own part is the recent calls of each session.
 
 use std::collections::{HashMap, VecDeque};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -11,7 +12,7 @@ use sha2::{Digest, Sha256};
 use super::era::base64;
 use super::jsonrpc::Id;
 use super::{Chain, Endpoint, Judge, Key, Store};
-use crate::model::Finding;
+use crate::model::{Finding, Principal};
 
 /// Sessions whose calls are remembered (gateway.md §13.2), and for how long after the last one.
 const MAX_CHAINS: usize = 10_000;
@@ -55,6 +56,17 @@ impl State {
         let principal = principal(headers);
         let named = headers.get("mcp-session-id").map(http::HeaderValue::as_bytes).or(target.map(str::as_bytes));
         self.caller_of(principal, named)
+    }
+
+    /// The number under which a principal is counted and shown: of its token, or of its address where it has none.
+    #[expect(clippy::unused_self, reason = "asked of the state like everything about who comes")]
+    pub(super) fn principal(&self, headers: &HeaderMap, peer: IpAddr) -> Principal {
+        let key = if headers.contains_key(header::AUTHORIZATION) {
+            principal(headers)
+        } else {
+            key("address", &[peer.to_string().as_bytes()])
+        };
+        Principal(u64::try_from(key.0 >> 64).unwrap_or_default())
     }
 
     /// The same principal in a session that has just been given a name.

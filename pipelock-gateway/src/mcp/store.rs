@@ -5,20 +5,25 @@
 //! that replicas that write at the same time agree afterwards.
 
 mod memory;
+mod redis;
 
 use std::future::Future;
 use std::pin::Pin;
 
 pub use memory::MemoryStore;
+pub use redis::{InvalidRedisAddress, RedisAddress, RedisStore};
 
 /// 128 bits of a hash: of a session, a principal, a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Key(pub u128);
 
-/// The state could not be reached; what depends on it is decided by the configured fail mode.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("shared state cannot be reached: {0}")]
-pub struct Unavailable(pub String);
+/// The state could not be reached; what depends on it is decided by the configured fail mode: refused, or gone on with what
+/// this process knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unavailable<T> {
+    /// The answer of this process alone.
+    pub alone: T,
+}
 
 /// What a request brings.
 #[derive(Clone, Debug, Default)]
@@ -54,7 +59,7 @@ pub enum Pinned {
 }
 
 /// An answer of a store.
-pub type Waiting<'a, T> = Pin<Box<dyn Future<Output = Result<T, Unavailable>> + Send + 'a>>;
+pub type Waiting<'a, T> = Pin<Box<dyn Future<Output = Result<T, Unavailable<T>>> + Send + 'a>>;
 
 /// A place for state. Implementations bound what they keep and forget what was not used for an hour, definitions excepted.
 pub trait Store: Send + Sync + 'static {

@@ -6,7 +6,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::model::{
-    ConnId, Decision, FrontDoor, HttpVersion, OriginalDst, PeerName, Protocol, RequestId, Side, Verdict, Workload,
+    ConnId, Decision, FrontDoor, HttpVersion, OriginalDst, PeerName, Principal, Protocol, RequestId, Side, Verdict,
+    Workload,
 };
 
 /// The one record that every connection ends in.
@@ -104,6 +105,26 @@ pub struct RequestRecord {
     pub verdict: Verdict,
     /// Present when it became a WebSocket connection; `duration` and bytes are then those of the whole connection.
     pub websocket: Option<WebSocketRecord>,
+    /// Present when it came through the MCP port.
+    pub mcp: Option<McpRecord>,
+}
+
+/// What a request to the MCP port was about. Names are the client's own words: whoever writes them down must know that they
+/// were judged.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct McpRecord {
+    /// Who sent it; `None` when it was refused before that was asked.
+    pub principal: Option<Principal>,
+    /// The first half of the hash of its session's name.
+    pub session: Option<u64>,
+    /// The revision of the protocol, as in metric labels.
+    pub revision: Option<&'static str>,
+    /// JSON-RPC messages in it.
+    pub messages: u32,
+    /// The method of the first.
+    pub method: Option<String>,
+    /// The tool that it calls.
+    pub tool: Option<String>,
 }
 
 /// What passed on a WebSocket connection: frames begun in both directions, by kind, and complete messages.

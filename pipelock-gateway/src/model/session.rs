@@ -14,6 +14,18 @@ pub enum SessionKey {
     Workload(CgroupId),
     /// A caller of the explicit proxy port.
     Caller(IpAddr),
+    /// A client of the MCP port.
+    Principal(Principal),
+}
+
+/// A client of the MCP port: a part of a hash of its token's subject, of its token, or of its address where it has none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Principal(pub u64);
+
+impl fmt::Display for Principal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}", self.0)
+    }
 }
 
 impl fmt::Display for SessionKey {
@@ -21,6 +33,7 @@ impl fmt::Display for SessionKey {
         match self {
             Self::Workload(cgroup) => write!(f, "cgroup-{}", cgroup.0),
             Self::Caller(address) => write!(f, "caller-{address}"),
+            Self::Principal(principal) => write!(f, "principal-{principal}"),
         }
     }
 }

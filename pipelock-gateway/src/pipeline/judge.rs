@@ -14,9 +14,11 @@ use events::EventJudge;
 
 use super::snapshot::Snapshot;
 use super::workloads::Sender;
-use crate::control::Refused;
+use crate::control::{Refused, Session};
 use crate::http::{BodyInspect, Exchange, Inspect, Step};
-use crate::model::{Action, BlockReason, EventRecord, Finding, PeerName, RequestId, RequestRecord, Surface, Verdict};
+use crate::model::{
+    Action, BlockReason, EventRecord, Finding, PeerName, RequestId, RequestRecord, SessionPolicy, Surface, Verdict,
+};
 use crate::report::Report;
 use crate::scan::{Encoding, Fields, LiteralScan, Literals, Piece, Pieces, StreamOptions, StreamScan, Syntax};
 use crate::verdict::{self, Place};
@@ -265,24 +267,29 @@ impl Inspect for Judge {
         self.judged.fetch_add(1, Ordering::Relaxed);
         let Scanner(snapshot, sender) = &self.scanner;
         if let Some(session) = sender.session.as_ref().filter(|_| snapshot.sessions.watches()) {
-            let bytes = record.request_bytes.saturating_add(record.response_bytes);
-            let noted = session.ended(&record.host, bytes, &record.verdict, &snapshot.sessions, Instant::now());
-            if let Some(escalation) = noted.escalation {
-                let (from, to) = (escalation.from.as_str(), escalation.to.as_str());
-                self.report.metrics().session_escalated(from, to);
-                let fields = vec![
-                    ("session", noted.key.to_string()),
-                    ("from", from.to_owned()),
-                    ("to", to.to_owned()),
-                    ("request_id", record.id.to_string()),
-                ];
-                self.report.event(EventRecord { level: "warn", event: "adaptive_escalation", fields });
-            }
-            if record.verdict.reason == Some(BlockReason::SessionAnomaly) {
-                self.report.metrics().session_anomaly();
-            }
+            note_end(&self.report, session, &snapshot.sessions, &record);
         }
         self.report.request(record);
+    }
+}
+
+/// Takes note of a request of a session that ended.
+pub(super) fn note_end(report: &Report, session: &Session, policy: &SessionPolicy, record: &RequestRecord) {
+    let bytes = record.request_bytes.saturating_add(record.response_bytes);
+    let noted = session.ended(&record.host, bytes, &record.verdict, policy, Instant::now());
+    if let Some(escalation) = noted.escalation {
+        let (from, to) = (escalation.from.as_str(), escalation.to.as_str());
+        report.metrics().session_escalated(from, to);
+        let fields = vec![
+            ("session", noted.key.to_string()),
+            ("from", from.to_owned()),
+            ("to", to.to_owned()),
+            ("request_id", record.id.to_string()),
+        ];
+        report.event(EventRecord { level: "warn", event: "adaptive_escalation", fields });
+    }
+    if record.verdict.reason == Some(BlockReason::SessionAnomaly) {
+        report.metrics().session_anomaly();
     }
 }
 

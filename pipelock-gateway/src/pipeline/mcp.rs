@@ -3,21 +3,28 @@
 use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use http::HeaderMap;
 use http::request::Parts;
+use http::uri::Authority;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use tokio::net::lookup_host;
 
+use super::judge::note_end;
 use super::{Gateway, Snapshot};
 use crate::config;
 use crate::connection::Dialer;
+use crate::control::{Refused, Session};
 use crate::http::{BodyBudget, Io, Redial, RequestIds};
-use crate::mcp::{self, Chain, Change, Definition, Endpoint, Judge, Note, Settings};
-use crate::model::{Action, Alpn, Finding, FrontDoor, PeerName, RequestRecord, ServerName, Surface, Verdict};
+use crate::mcp::{self, Chain, Change, Definition, Endpoint, Judge, Note, RedisAddress, RedisStore, Settings};
+use crate::model::{
+    Action, Alpn, Family, Finding, FrontDoor, PeerName, Principal, RequestRecord, ServerName, SessionKey, Surface,
+    Verdict,
+};
 use crate::report::metrics::OpenGauge;
 use crate::scan::{Message, Payload, ToolFacts, ToolSession};
 use crate::tls::{self, Roots};
@@ -146,6 +153,13 @@ impl McpJudge {
         self.gateway.snapshot()
     }
 
+    fn session(&self, snapshot: &Snapshot, principal: Principal) -> Arc<Session> {
+        let sessions = &self.gateway.control.sessions;
+        let session = sessions.of(SessionKey::Principal(principal), &snapshot.sessions, Instant::now());
+        self.gateway.report.metrics().sessions_active(sessions.len());
+        session
+    }
+
     /// Everything that is found in a message: by rules, and by being a known value.
     fn examine(snapshot: &Snapshot, surface: Surface, message: &Value) -> Vec<Finding> {
         let mut findings =
@@ -200,6 +214,24 @@ impl Judge for McpJudge {
 
     fn accepted(&self, _peer: SocketAddr) -> RequestIds {
         RequestIds::new(self.gateway.instance, self.gateway.ids.next())
+    }
+
+    fn admit(&self, principal: Principal, endpoint: &Authority) -> Verdict {
+        let snapshot = self.snapshot();
+        if !snapshot.sessions.watches() {
+            return Verdict::allow();
+        }
+        match self.session(&snapshot, principal).admit(endpoint.host(), &snapshot.sessions, Instant::now()) {
+            Some(Refused { enforced: true, reason }) => verdict::refuse(snapshot.verdict, reason),
+            Some(Refused { enforced: false, reason }) => {
+                Verdict { action: Action::Warn, reason: Some(reason), findings: Vec::new() }
+            }
+            None => Verdict::allow(),
+        }
+    }
+
+    fn killed(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(self.gateway.control.kill.activated())
     }
 
     fn head(&self, head: &Parts) -> Verdict {
@@ -285,7 +317,22 @@ impl Judge for McpJudge {
         verdict
     }
 
-    fn done(&self, record: RequestRecord) {
+    fn done(&self, mut record: RequestRecord) {
+        let snapshot = self.snapshot();
+        let leaks = record.verdict.findings.iter().any(|finding| finding.family == Family::Dlp);
+        if let Some(mcp) = &mut record.mcp {
+            // A record holds no secret: names that nobody has judged, or in whose message one was found, are not shown.
+            if leaks || !snapshot.mcp.scan_input {
+                let hidden = "<redacted>";
+                mcp.method = mcp.method.take().map(|_| hidden.to_owned());
+                mcp.tool = mcp.tool.take().map(|_| hidden.to_owned());
+            }
+        }
+        let principal = record.mcp.as_ref().and_then(|mcp| mcp.principal);
+        if let Some(principal) = principal.filter(|_| snapshot.sessions.watches()) {
+            let session = self.session(&snapshot, principal);
+            note_end(&self.gateway.report, &session, &snapshot.sessions, &record);
+        }
         self.gateway.report.request(record);
     }
 
@@ -362,14 +409,27 @@ impl Gateway {
         self.budget.clone()
     }
 
+    /// State of the MCP port in a Redis that replicas share. It begins to connect at once; `roots` verify a `rediss` address.
+    ///
+    /// # Errors
+    /// See [`McpError`].
+    pub fn mcp_redis(&self, address: &RedisAddress, roots: &Roots) -> Result<RedisStore, McpError> {
+        Ok(RedisStore::new(address, self.dial_named(&address.host, address.port, address.tls, roots)?))
+    }
+
     fn mcp_dial(&self, endpoint: &Endpoint, roots: &Roots) -> Result<Redial, McpError> {
-        let host = endpoint.host().to_owned();
+        self.dial_named(endpoint.host(), endpoint.port(), endpoint.tls, roots)
+    }
+
+    /// Dials a server that the operator named.
+    fn dial_named(&self, host: &str, port: u16, tls: bool, roots: &Roots) -> Result<Redial, McpError> {
+        let host = host.to_owned();
         let name = match host.parse() {
             Ok(ip) => PeerName::Ip(ip),
             Err(_) => ServerName::parse(&host).map(PeerName::Dns).map_err(|_| McpError::Host(host.clone()))?,
         };
-        let tls = endpoint.tls.then(|| tls::Upstream::new(roots)).transpose().map_err(McpError::Tls)?.map(Arc::new);
-        let (dialer, port) = (self.dialer.clone(), endpoint.port());
+        let tls = tls.then(|| tls::Upstream::new(roots)).transpose().map_err(McpError::Tls)?.map(Arc::new);
+        let dialer = self.dialer.clone();
         Ok(Arc::new(move || {
             let (dialer, host, name, tls) = (dialer.clone(), host.clone(), name.clone(), tls.clone());
             Box::pin(async move {

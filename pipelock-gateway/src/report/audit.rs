@@ -126,6 +126,11 @@ impl AuditLog {
         clean_in_place(&mut record.host, MAX_HOST_BYTES);
         clean_in_place(&mut record.method, MAX_METHOD_BYTES);
         clean_in_place(&mut record.path, MAX_PATH_BYTES);
+        if let Some(mcp) = &mut record.mcp {
+            for name in [&mut mcp.method, &mut mcp.tool].into_iter().flatten() {
+                clean_in_place(name, MAX_METHOD_BYTES);
+            }
+        }
         let findings_omitted = record.verdict.findings.len().saturating_sub(MAX_FINDINGS);
         record.verdict.findings.truncate(MAX_FINDINGS);
         self.push(writer, Record::Request { record, findings_omitted });

@@ -62,6 +62,7 @@ pub(super) fn request(conn: u64, sequence: u32) -> RequestRecord {
         scan_duration: Duration::from_micros(340),
         verdict: Verdict::allow(),
         websocket: None,
+        mcp: None,
     }
 }
 

@@ -10,13 +10,13 @@ use super::{Entered, Entering, Key, Pinned, Store, Waiting};
 /// Scopes, sessions and baselines each (gateway.md §13.2); the one unused longest goes first.
 const MAX_ENTRIES: usize = 10_000;
 /// Sessions and scopes unused for this long are forgotten (gateway.md §13.2).
-const IDLE: Duration = Duration::from_hours(1);
+pub(super) const IDLE: Duration = Duration::from_hours(1);
 /// Tools of a scope or baseline.
-const MAX_TOOLS: usize = 10_000;
+pub(super) const MAX_TOOLS: usize = 10_000;
 /// Questions of a scope (detections.md (f)).
-const MAX_ASKED: usize = 1_000;
+pub(super) const MAX_ASKED: usize = 1_000;
 /// Things reported of a baseline.
-const MAX_REPORTED: usize = 1_000;
+pub(super) const MAX_REPORTED: usize = 1_000;
 
 /// The store without replicas.
 #[derive(Debug, Default)]
@@ -91,6 +91,12 @@ impl MemoryStore {
     #[must_use]
     pub fn scopes(&self) -> usize {
         self.lock().scopes.0.len()
+    }
+
+    /// The tools that were listed in a scope; `None` where no list was seen.
+    pub(super) fn tools(&self, scope: Key) -> Option<Vec<Key>> {
+        let mut kept = self.lock();
+        kept.scopes.find(scope, Some(IDLE))?.tools.as_ref().map(|tools| tools.iter().copied().collect())
     }
 
     fn lock(&self) -> MutexGuard<'_, Kept> {

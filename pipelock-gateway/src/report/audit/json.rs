@@ -11,8 +11,8 @@ use serde::{Serialize, Serializer};
 
 use super::{connection_end, connection_level, end_detail, request_event, request_level, rfc3339};
 use crate::model::{
-    ConnectionRecord, EventRecord, Finding, HttpVersion, OriginalDst, Protocol, RequestRecord, Side, WebSocketRecord,
-    Workload,
+    ConnectionRecord, EventRecord, Finding, HttpVersion, McpRecord, OriginalDst, Principal, Protocol, RequestRecord,
+    Side, WebSocketRecord, Workload,
 };
 use crate::report::text::clean;
 
@@ -79,6 +79,22 @@ struct RequestLine<'a> {
     scan_us: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     websocket: Option<WebSocketObject>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mcp: Option<McpObject<'a>>,
+}
+
+#[derive(Serialize)]
+struct McpObject<'a> {
+    principal: Option<Shown<Principal>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    session: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    revision: Option<&'static str>,
+    messages: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rpc_method: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tool: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -199,8 +215,20 @@ pub(super) fn request(out: &mut Vec<u8>, time: Timestamp, record: &RequestRecord
             duration_ms: milliseconds(record.duration),
             scan_us: u64::try_from(record.scan_duration.as_micros()).unwrap_or(u64::MAX),
             websocket: record.websocket.map(websocket),
+            mcp: record.mcp.as_ref().map(mcp),
         },
     );
+}
+
+fn mcp(record: &McpRecord) -> McpObject<'_> {
+    McpObject {
+        principal: record.principal.map(Shown),
+        session: record.session.map(|session| format!("{session:016x}")),
+        revision: record.revision,
+        messages: record.messages,
+        rpc_method: record.method.as_deref(),
+        tool: record.tool.as_deref(),
+    }
 }
 
 fn websocket(counts: WebSocketRecord) -> WebSocketObject {

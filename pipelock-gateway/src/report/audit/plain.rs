@@ -76,6 +76,16 @@ pub(super) fn request(out: &mut Vec<u8>, time: Timestamp, record: &RequestRecord
         record.duration.as_millis(),
         record.scan_duration.as_micros(),
     );
+    if let Some(mcp) = &record.mcp {
+        if let Some(principal) = mcp.principal {
+            let _ = write!(out, " principal={principal}");
+        }
+        for (name, value) in [("rpc_method", &mcp.method), ("tool", &mcp.tool)] {
+            if let Some(value) = value {
+                let _ = write!(out, " {name}={value:?}");
+            }
+        }
+    }
     if let Some(counts) = record.websocket {
         let frames: u64 = counts.frames().iter().map(|(_, frames)| frames).sum();
         let _ = write!(out, " ws_frames={frames} ws_up={} ws_down={}", counts.messages_up, counts.messages_down);
