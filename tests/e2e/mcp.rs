@@ -72,7 +72,7 @@ fn in_front_of(server: Sdk) -> Result<(Running, u16, Running, u16)> {
     let (direct, through) = (free_port()?, free_port()?);
     let running = Running::start(server.server(direct)?)?;
     running.wait_for_output("ready")?;
-    let mut command = Command::new(gateway::built("pipelock"));
+    let mut command = Command::new(gateway::binary());
     command.env_remove("PIPELOCK_CONFIG").args(["run", "--listen", "127.0.0.1:0", "--mcp-listen"]);
     command.arg(format!("127.0.0.1:{through}")).args(["--mcp-upstream", &url(direct)]);
     let gateway = Running::start(command)?;

@@ -1,4 +1,4 @@
-//! The parts of the benchmarks: an [`echo`] server, a [`load`] client, and the [`report`] that drives both; [`http`] for
+//! The parts of the benchmarks: an [`echo`] server, a [`load`] client, and the [`report`] that drives both; [`mcp`] and [`http`] for
 //! the one beside other proxies.
 //!
 //! Both ends are as cheap as they can be, so that what is measured is what stands between them. Numbers of one run may
@@ -7,6 +7,7 @@
 pub mod echo;
 pub mod http;
 pub mod load;
+pub mod mcp;
 pub mod report;
 pub mod tree;
 

@@ -139,7 +139,9 @@ impl Need {
             Self::Faraday => "apt-get install ruby-faraday",
             Self::Python3 => "apt-get install python3",
             Self::Python | Self::Interop => "cargo xtask e2e makes target/e2e-venv; or set PIPELOCK_PYTHON",
-            Self::Mcp => "cargo xtask e2e makes target/e2e-venv and target/e2e-node; or set PIPELOCK_PYTHON, PIPELOCK_NODE_MODULES",
+            Self::Mcp => {
+                "cargo xtask e2e makes target/e2e-venv and target/e2e-node; or set PIPELOCK_PYTHON, PIPELOCK_NODE_MODULES"
+            }
             Self::Nginx => "apt-get install nginx-light",
             Self::RubyS3 => "apt-get install ruby-aws-sdk-s3",
             Self::Node => "apt-get install nodejs",
@@ -215,8 +217,7 @@ pub fn python() -> PathBuf {
 /// Packages of the JavaScript clients: `PIPELOCK_NODE_MODULES`, else where `cargo xtask e2e` puts them.
 #[must_use]
 pub fn node_modules() -> PathBuf {
-    std::env::var_os("PIPELOCK_NODE_MODULES")
-        .map_or_else(|| beside_builds("e2e-node/node_modules"), PathBuf::from)
+    std::env::var_os("PIPELOCK_NODE_MODULES").map_or_else(|| beside_builds("e2e-node/node_modules"), PathBuf::from)
 }
 
 /// The Node.js among the Python packages, which is newer than that of the distribution.

@@ -22,6 +22,8 @@ enum Subject {
     Scan,
     /// HTTP through the gateway beside haproxy, nginx, Squid and mitmproxy.
     Http,
+    /// The MCP port beside a direct connection.
+    Mcp,
     /// All of them.
     All,
 }
@@ -59,6 +61,10 @@ pub(crate) fn bench(args: &Args) -> Result<()> {
         let mitmdump = e2e::python_environment(e2e::Python::Mitmproxy)?.with_file_name("mitmdump");
         let words: Vec<&str> = ["http"].into_iter().chain(args.only.iter().map(String::as_str)).collect();
         data_path(&words, &[("PIPELOCK_MITMDUMP", &mitmdump)])?;
+    }
+    if matches!(args.subject, Subject::Mcp | Subject::All) {
+        deps::ensure_build()?;
+        data_path(&["mcp"], &[])?;
     }
     if matches!(args.subject, Subject::Scan | Subject::All) {
         scan(args)?;

@@ -22,8 +22,8 @@ use crate::control::{Refused, Session};
 use crate::http::{BodyBudget, Io, Redial, RequestIds};
 use crate::mcp::{self, Chain, Change, Definition, Endpoint, Judge, Note, RedisAddress, RedisStore, Settings};
 use crate::model::{
-    Action, Alpn, Family, Finding, FrontDoor, PeerName, Principal, RequestRecord, ServerName, SessionKey, Surface,
-    Verdict,
+    Action, Alpn, Family, Finding, FrontDoor, PeerName, Principal, RequestRecord, ServerName, SessionKey, Severity,
+    Surface, Verdict,
 };
 use crate::report::metrics::OpenGauge;
 use crate::scan::{Message, Payload, ToolFacts, ToolSession};
@@ -251,12 +251,12 @@ impl Judge for McpJudge {
             return Verdict::allow();
         }
         let surface = if call { Surface::ToolCall } else { Surface::RequestBody };
-        snapshot.mcp.input(snapshot.fold(Self::examine(&snapshot, surface, message)))
+        snapshot.mcp.input(snapshot.fold(without_accounts(Self::examine(&snapshot, surface, message))))
     }
 
     fn sent_text(&self, bytes: &[u8]) -> Verdict {
         let snapshot = self.snapshot();
-        snapshot.mcp.input(snapshot.fold(Self::text(&snapshot, Surface::RequestBody, bytes)))
+        snapshot.mcp.input(snapshot.fold(without_accounts(Self::text(&snapshot, Surface::RequestBody, bytes))))
     }
 
     fn received(&self, _bytes: &[u8], message: &Value, definitions: bool) -> Verdict {
@@ -300,8 +300,10 @@ impl Judge for McpJudge {
         self.snapshot().fold(findings)
     }
 
-    fn fold_chain(&self, findings: Vec<Finding>) -> Verdict {
+    fn fold_chain(&self, mut findings: Vec<Finding>) -> Verdict {
         let snapshot = self.snapshot();
+        // The shape alone (a read, then a write) is what every agent does.
+        findings.retain(|finding| finding.severity > Severity::Low);
         snapshot.mcp.chain(snapshot.fold(findings))
     }
 
@@ -351,6 +353,16 @@ impl Judge for McpJudge {
             Note::Panic => metrics.panicked(),
         }
     }
+}
+
+/// Rules for numbers of accounts. What stands behind the port is the operator's own server, and to write such a number into
+/// its books is what a client of a bank's or a household's server is for (sure-integration.md e.4). Numbers of persons and of
+/// cards stay.
+const ACCOUNTS: [&str; 4] = ["IBAN", "US Routing Number", "Wallet Address", "Number like a Social Security Number"];
+
+fn without_accounts(mut findings: Vec<Finding>) -> Vec<Finding> {
+    findings.retain(|finding| finding.family != Family::Dlp || !ACCOUNTS.contains(&&*finding.rule));
+    findings
 }
 
 /// The calls of a session as the scanner keeps them.

@@ -3,7 +3,7 @@
 //! Measures the hooks by the statistics the kernel keeps on programs, `connect()` by a clock around the system call, and
 //! requests by a load client and an echo server that are processes of their own. Rounds of the compared paths alternate,
 //! so that a machine that changes speed changes all of them. Prints the tables and writes them to
-//! `tests/benches/`, whose README.md says how to read them. `bench http` compares with other proxies. The load client and the echo server are
+//! `tests/benches/`, whose README.md says how to read them. `bench http` compares with other proxies, `bench mcp` is about the MCP port. The load client and the echo server are
 //! this same program under another first argument; see [`pipelock_tests::bench`].
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "the tables are its purpose")]
 
@@ -11,7 +11,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
-use pipelock_tests::bench::{echo, http, load, report};
+use pipelock_tests::bench::{echo, http, load, mcp, report};
 use pipelock_tests::need::Need;
 
 fn main() -> ExitCode {
@@ -26,6 +26,11 @@ fn main() -> ExitCode {
             let route = arguments.next().context("bench http-load ROUTE FILE…");
             route.and_then(|route| http::load::obey(&route, &arguments.map(Into::into).collect::<Vec<_>>()))
         }
+        Some("mcp-echo") => {
+            let port = arguments.next().and_then(|port| port.parse().ok());
+            port.context("bench mcp-echo PORT").and_then(mcp::echo)
+        }
+        Some("mcp") => measure(Some("RESULTS-mcp.md"), mcp::run),
         Some("http") => {
             let only: Vec<String> = arguments.collect();
             let file = only.is_empty().then_some("RESULTS-http.md");

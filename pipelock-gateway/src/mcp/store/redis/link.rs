@@ -16,7 +16,7 @@ use super::RedisAddress;
 use crate::http::Redial;
 
 /// How long an answer may take; a request waits this much once, then Redis is taken to be away.
-const ANSWER: Duration = Duration::from_millis(500);
+const ANSWER: Duration = Duration::from_secs(2);
 /// TCP, TLS and login together.
 const CONNECT: Duration = Duration::from_secs(5);
 /// Between two tries, doubling.
