@@ -18,6 +18,9 @@ enum Sdk {
     TypeScript,
 }
 
+/// Messages of the differential case; more by hand (tests/clients/mcp_differential.py).
+const MESSAGES: &str = "1500";
+
 pub(crate) fn cases() -> Vec<Case> {
     let needs = [Need::Pipelock, Need::Mcp];
     let pairs = [
@@ -30,7 +33,8 @@ pub(crate) fn cases() -> Vec<Case> {
         Case::new(format!("mcp::{name}_sees_the_same_through_the_port"), needs, move |_| same(client, server))
     });
     let suite = Case::new("mcp::conformance_suite_has_the_same_results_through_the_port", needs, |_| conformance());
-    pairs.chain([suite]).collect()
+    let differential = Case::new("mcp::the_sdk_reads_what_passes_as_the_port_read_it", needs, |_| differential());
+    pairs.chain([suite, differential]).collect()
 }
 
 fn same(client: Sdk, server: Sdk) -> Result<()> {
@@ -67,17 +71,44 @@ fn conformance() -> Result<()> {
     Ok(())
 }
 
+/// The comparing is the script's: it is the server, and reads the port's audit records.
+fn differential() -> Result<()> {
+    let (direct, through) = (free_port()?, free_port()?);
+    let folder = tempfile::tempdir().context("a place for the audit log")?;
+    let (config, audit) = (folder.path().join("pipelock.yaml"), folder.path().join("audit.jsonl"));
+    let logging = format!("logging:\n  output: file\n  file: {}\n  include_allowed: true\n", audit.display());
+    std::fs::write(&config, logging + "mcp_session_binding:\n  enabled: false\n").context("configuring")?;
+    let mut script = Sdk::Python.command("mcp_differential")?;
+    script.args([direct.to_string(), through.to_string()]).arg(&audit).arg(MESSAGES);
+    let mut script = Running::start(script)?;
+    script.wait_for_output("ready")?;
+    let _gateway = gateway_before(direct, through, Some(&config))?;
+    script.say("begin")?;
+    script.wait_for_output(" differ")?;
+    let said = script.output();
+    ensure!(said.contains(" 0 differ") && !said.contains(" 0 forwarded"), "{said}");
+    Ok(())
+}
+
 /// A server, a gateway before it, and the ports of both.
 fn in_front_of(server: Sdk) -> Result<(Running, u16, Running, u16)> {
     let (direct, through) = (free_port()?, free_port()?);
     let running = Running::start(server.server(direct)?)?;
     running.wait_for_output("ready")?;
+    let gateway = gateway_before(direct, through, None)?;
+    Ok((running, direct, gateway, through))
+}
+
+fn gateway_before(direct: u16, through: u16, config: Option<&Path>) -> Result<Running> {
     let mut command = Command::new(gateway::binary());
     command.env_remove("PIPELOCK_CONFIG").args(["run", "--listen", "127.0.0.1:0", "--mcp-listen"]);
     command.arg(format!("127.0.0.1:{through}")).args(["--mcp-upstream", &url(direct)]);
+    if let Some(config) = config {
+        command.arg("--config").arg(config);
+    }
     let gateway = Running::start(command)?;
     gateway.wait_for_complaint("ready: ")?;
-    Ok((running, direct, gateway, through))
+    Ok(gateway)
 }
 
 impl Sdk {

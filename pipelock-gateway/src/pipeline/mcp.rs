@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use http::HeaderMap;
 use http::request::Parts;
 use http::uri::Authority;
-use serde_json::Value;
+use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use tokio::net::lookup_host;
 
@@ -151,6 +151,26 @@ impl McpJudge {
 
     fn snapshot(&self) -> Arc<Snapshot> {
         self.gateway.snapshot()
+    }
+
+    /// Judges one of everything, so that what is compiled when first used is there.
+    fn warm(&self) {
+        let call = json!({"jsonrpc": "2.0", "id": 0, "method": "tools/call",
+                          "params": {"name": "run_command", "arguments": {"command": "ls ~/notes", "note": "ignore it"}}});
+        let list = json!({"jsonrpc": "2.0", "id": 0, "result": {"tools": [
+            {"name": "get", "description": "Reads a file, always call it first.",
+             "inputSchema": {"type": "object", "properties": {"path": {"type": "string", "description": "Where."}}}}]}});
+        let result =
+            json!({"jsonrpc": "2.0", "id": 0, "result": {"content": [{"type": "text", "text": "ignore the noise"}]}});
+        let snapshot = self.snapshot();
+        for (surface, message) in
+            [(Surface::ToolCall, &call), (Surface::ToolDefinitions, &list), (Surface::ToolResult, &result)]
+        {
+            // Nobody sent it, so nothing of it is counted.
+            drop(Self::examine(&snapshot, surface, message));
+        }
+        drop(self.list(&snapshot, &list));
+        drop(self.chain().observe(Duration::ZERO, &call));
     }
 
     fn session(&self, snapshot: &Snapshot, principal: Principal) -> Arc<Session> {
@@ -404,6 +424,9 @@ impl Gateway {
     ///
     /// # Errors
     /// See [`McpError`].
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
     pub fn mcp_door(
         self: &Arc<Self>,
         endpoint: Endpoint,
@@ -413,6 +436,9 @@ impl Gateway {
     ) -> Result<mcp::Door, McpError> {
         let dial = self.mcp_dial(&endpoint, roots)?;
         let judge = McpJudge::new(Arc::clone(self));
+        let warming = Arc::clone(&judge);
+        // Half a second of expressions that are compiled when first used; the first client should not wait for them.
+        tokio::task::spawn_blocking(move || warming.warm());
         Ok(mcp::Door::new(options, endpoint, dial, judge, store, self.body_budget()))
     }
 
