@@ -100,7 +100,8 @@ class Server(BaseHTTPRequestHandler):
         number = self.headers["x-number"]
         forwarded[number] = data
         seen = read(data)
-        identity = seen[0][0] if seen else None
+        # Nobody answers an answer.
+        identity = seen[0][0] if seen and seen[0][1] else None
         body = json.dumps({"jsonrpc": "2.0", "id": identity, "result": {}} if seen else {"jsonrpc": "2.0", "id": None, "error": {"code": -32700, "message": "no"}}).encode()
         self.send_response(200 if identity is not None or not seen else 202)
         if seen and identity is None:
@@ -146,11 +147,13 @@ for number, record in enumerate(records):
         differ.append(("other bytes", number, sent[str(number)], data))
     ours = (record["mcp"].get("rpc_method"), record["mcp"].get("tool"))
     for identity, method, tool in read(data):
-        if (method, tool) != ours:
+        # A record shows no control characters.
+        shown = tuple(name and "".join(c for c in name if c.isprintable()) for name in (method, tool))
+        if shown != ours:
             differ.append(("read otherwise", ours, (method, tool), data))
-        if identity is not None and json.loads(answers[str(number)]).get("id") != identity:
+        if identity is not None and method and json.loads(answers[str(number)]).get("id") != identity:
             differ.append(("another id", identity, answers[str(number)], data))
-        elif identity is not None and "error" in json.loads(answers[str(number)]):
+        elif identity is not None and method and "error" in json.loads(answers[str(number)]):
             differ.append(("its answer was refused", identity, answers[str(number)], data))
 for what in differ[:10]:
     print(what)
