@@ -61,7 +61,9 @@ impl Events {
                 continue;
             }
             self.after_cr = byte == b'\r';
-            let empty = self.line == at || (!self.begun && self.buffer.get(self.line..at) == Some(b"\xef\xbb\xbf"));
+            // A byte order mark is one on the first line only.
+            let mark = !self.begun && self.line == 0 && self.buffer.get(..at) == Some(b"\xef\xbb\xbf");
+            let empty = self.line == at || mark;
             self.line = self.seen;
             if empty {
                 // An LF that belongs to this CR goes with the event when it is here already; else with the next one.
