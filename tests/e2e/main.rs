@@ -13,9 +13,11 @@ mod interop;
 mod lifecycle;
 mod mcp;
 mod policy;
+mod providers;
 mod refusals;
 mod sockets;
 mod targets;
+mod verdicts;
 
 use std::process::ExitCode;
 
@@ -41,8 +43,10 @@ fn main() -> ExitCode {
         interop::cases(),
         mcp::cases(),
         policy::cases(),
+        providers::cases(),
         lifecycle::cases(),
         refusals::cases(),
+        verdicts::cases(),
     ];
     pipelock_tests::harness::main(cases.into_iter().flatten().collect())
 }

@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use serde_json::Value;
 
 use crate::node::Node;
-use crate::process::{Finished, Running};
+use crate::process::{DEADLINE, Finished, Running, eventually};
 
 /// How long one run may take: the scanner's database is compiled at the start, by an unoptimised build, beside another.
 const RUN_DEADLINE: Duration = Duration::from_secs(90);
@@ -176,6 +176,17 @@ pub struct Session {
 }
 
 impl Session {
+    /// Waits until the audit log holds this text.
+    ///
+    /// # Errors
+    /// After [`DEADLINE`].
+    pub fn wait_for_record(&self, text: &str) -> Result<()> {
+        eventually(DEADLINE, || {
+            let log = std::fs::read_to_string(&self.audit_log).unwrap_or_default();
+            if log.contains(text) { Ok(()) } else { Err(format!("no record with {text} in {log:?}")) }
+        })
+    }
+
     /// Waits for it to end.
     ///
     /// # Errors

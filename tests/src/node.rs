@@ -16,6 +16,7 @@ use tempfile::TempDir;
 
 use crate::pki::Root;
 use crate::process::{self, DEADLINE};
+use crate::providers;
 use crate::sys::{self, Namespaces};
 use crate::upstream::Upstream;
 
@@ -31,6 +32,8 @@ pub const API_V6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 2, 0, 0, 0, 0, 0x10);
 pub const OPENAI_V4: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 11);
 /// Where [`OTHER`] lives.
 pub const OTHER_V4: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 12);
+/// Where all hosts of [`providers`] live that have no address of their own here.
+pub const PROVIDERS_V4: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 20);
 /// Where [`MAIL`] lives.
 pub const MAIL_V4: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 25);
 /// Where [`REDIS`] lives.
@@ -61,6 +64,13 @@ const HOSTS: &[(&str, IpAddr)] = &[
     (MAIL, IpAddr::V4(MAIL_V4)),
     (REDIS, IpAddr::V4(REDIS_V4)),
 ];
+
+/// Every name of the node.
+fn hosts() -> impl Iterator<Item = (&'static str, IpAddr)> {
+    let own = |name: &str| HOSTS.iter().any(|(other, _)| *other == name);
+    let providers = providers::HOSTS.iter().filter(move |name| !own(name));
+    HOSTS.iter().copied().chain(providers.map(|name| (*name, IpAddr::V4(PROVIDERS_V4))))
+}
 
 /// Beginning of the name of every directory a node makes under the system's temporary directory.
 const DIRECTORY_PREFIX: &str = "pipelock-e2e-";
@@ -100,7 +110,7 @@ impl Node {
         let app = Namespaces { net: sys::new_network()?, mount: Some(sys::new_mounts(name_table(path)?)?) };
         let outside = Namespaces { net: sys::new_network()?, mount: None };
         cable(&app, &outside)?;
-        let names: Vec<&str> = HOSTS.iter().map(|(name, _)| *name).collect();
+        let names: Vec<&str> = hosts().map(|(name, _)| name).collect();
         let addresses: Vec<IpAddr> = HOSTS.iter().map(|(_, address)| *address).filter(|a| !a.is_loopback()).collect();
         let leaf_pem = path.join("upstream-leaf.pem");
         std::fs::write(&leaf_pem, root.leaf_pem(&names)?).context("writing the upstream's certificate")?;
@@ -202,13 +212,13 @@ fn mount_bpffs() -> Result<()> {
 
 /// The files that stand in for `/etc/hosts` and `/etc/resolv.conf`, with what they are mounted over.
 fn name_table(directory: &Path) -> Result<Vec<(PathBuf, PathBuf)>> {
-    let mut hosts = String::new();
-    for (name, address) in HOSTS {
-        writeln!(hosts, "{address} {name}").context("formatting the hosts table")?;
+    let mut table = String::new();
+    for (name, address) in hosts() {
+        writeln!(table, "{address} {name}").context("formatting the hosts table")?;
     }
     // Nothing listens there, so a name that is not in the table fails at once instead of after a timeout.
     let resolver = "nameserver 127.0.0.1\noptions timeout:1 attempts:1\n";
-    [("hosts", hosts.as_str()), ("resolv.conf", resolver)]
+    [("hosts", table.as_str()), ("resolv.conf", resolver)]
         .into_iter()
         .map(|(name, text)| {
             let file = directory.join(name);
@@ -236,6 +246,7 @@ fn cable(app: &Namespaces, outside: &Namespaces) -> Result<()> {
         let (length, flags) = mask.split_once(' ').unwrap_or((mask, ""));
         ip(outside, format!("addr add {address}/{length} dev eth0 {flags}").trim_end())?;
     }
+    ip(outside, &format!("addr add {PROVIDERS_V4}/24 dev eth0"))?;
     // On-link default routes: every address is asked for on the cable, whose far end forwards nothing.
     ip(app, "route add default dev eth0")?;
     ip(app, "-6 route add default dev eth0")?;

@@ -69,6 +69,18 @@ impl Secret {
     }
 }
 
+/// So many letters and digits.
+#[must_use]
+pub fn alphanumeric(length: usize) -> String {
+    random(BASE62, length)
+}
+
+/// So many hexadecimal digits.
+#[must_use]
+pub fn hexadecimal(length: usize) -> String {
+    random(b"0123456789abcdef", length)
+}
+
 /// `length` characters drawn from `alphabet`. Random enough for a test; not for a key.
 fn random(alphabet: &[u8], length: usize) -> String {
     let state = RandomState::new();
