@@ -8,15 +8,21 @@ pub mod ca;
 mod capture;
 pub mod check;
 mod control_api;
+pub mod events;
 pub mod exec;
 pub mod generate;
+pub mod logs;
 mod mcp;
+pub mod posture;
 mod privilege;
+pub mod receipts;
 mod reload;
 pub mod remote;
+pub mod report;
 pub mod rules;
 pub mod run;
 pub mod scan;
+pub mod selftest;
 mod serve;
 mod startup;
 pub mod trust;
@@ -83,6 +89,29 @@ pub enum Command {
     /// What makes clients trust the authority, and whether they do.
     #[command(subcommand)]
     Trust(ca::TrustCommand),
+    /// Send attacks and ordinary messages through the rules of a configuration: exit code 1 when one is not judged as it should be.
+    Test(TestArgs),
+    /// The same attacks as a scorecard: a share by category, and a grade.
+    Simulate(ScoreArgs),
+    /// How much of what there is a configuration switches on.
+    #[command(subcommand)]
+    Audit(AuditCommand),
+    /// Print records of the audit log, filtered, as they come when asked.
+    Logs(LogsArgs),
+    /// What was seen of one request, which rule, and which key would change it.
+    Explain(ExplainArgs),
+    /// What the audit log adds up to: one HTML page that loads nothing, or JSON.
+    Report(ReportArgs),
+    /// The version of this program.
+    Version {
+        /// JSON instead of a line.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Make the key pair of the flight recorder: FILE, and FILE.pub to verify with.
+    Keygen(KeygenArgs),
+    /// Check receipts of the flight recorder: exit code 0 when every signature and link holds, 1 when not.
+    VerifyReceipt(VerifyReceiptArgs),
     /// Ask a running gateway whether it is healthy: exit code 0 if so, 1 if not.
     Healthcheck(HealthcheckArgs),
     /// What this kernel and this user can do, need by need, with the remedy for what is missing.
@@ -284,6 +313,144 @@ pub struct HealthcheckArgs {
     pub addr: String,
 }
 
+/// Arguments of `pipelock test`.
+#[derive(Clone, Debug, Args)]
+pub struct TestArgs {
+    /// Configuration file (pipelock.yaml).
+    #[arg(short, long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Only these categories, separated by commas: dlp, entropy, scheme, `response_injection`, `mcp_response`, `mcp_input`,
+    /// `mcp_tools`, clean.
+    #[arg(long, value_name = "NAMES")]
+    pub category: Vec<String>,
+    /// Exit code 1 also for what the configuration has switched off.
+    #[arg(long)]
+    pub fail_on_gap: bool,
+    /// JSON instead of a table.
+    #[arg(long)]
+    pub json: bool,
+    /// No colours on a terminal.
+    #[arg(long)]
+    pub no_color: bool,
+}
+
+/// Arguments of `pipelock simulate` and `pipelock audit score`.
+#[derive(Clone, Debug, Args)]
+pub struct ScoreArgs {
+    /// Configuration file (pipelock.yaml).
+    #[arg(short, long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// JSON instead of a table.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What `pipelock audit` does.
+#[derive(Clone, Debug, Subcommand)]
+pub enum AuditCommand {
+    /// Twelve looks at a configuration, 0 to 100, and a grade.
+    Score(ScoreArgs),
+}
+
+/// Which audit log.
+#[derive(Clone, Debug, Args)]
+pub struct LogSource {
+    /// The audit log (JSON lines); - is standard input.
+    #[arg(long, visible_alias = "input", value_name = "FILE")]
+    pub file: Option<PathBuf>,
+    /// Configuration file whose `logging.file` it is.
+    #[arg(short, long, value_name = "FILE", env = "PIPELOCK_CONFIG")]
+    pub config: Option<PathBuf>,
+}
+
+/// Arguments of `pipelock logs`.
+#[derive(Clone, Debug, Args)]
+pub struct LogsArgs {
+    /// Which.
+    #[command(flatten)]
+    pub source: LogSource,
+    /// Only the last N.
+    #[arg(short = 'n', long, value_name = "N")]
+    pub last: Option<usize>,
+    /// Only records of which this holds: name=value, name!=value or name~part, for example event=blocked or rule~GitHub. All
+    /// of several must hold.
+    #[arg(long, value_name = "CONDITION")]
+    pub filter: Vec<events::Condition>,
+    /// Go on with what is appended.
+    #[arg(short, long)]
+    pub follow: bool,
+    /// The records as they are.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `pipelock explain`.
+#[derive(Clone, Debug, Args)]
+pub struct ExplainArgs {
+    /// As a refusal and the audit log show it.
+    pub request_id: String,
+    /// Which log.
+    #[command(flatten)]
+    pub source: LogSource,
+    /// JSON instead of lines for people.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What a report is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum ReportFormat {
+    /// One page that stands alone.
+    Html,
+    /// The numbers.
+    Json,
+}
+
+/// Arguments of `pipelock report`.
+#[derive(Clone, Debug, Args)]
+pub struct ReportArgs {
+    /// Which log.
+    #[command(flatten)]
+    pub source: LogSource,
+    /// What to write.
+    #[arg(long, value_enum, default_value_t = ReportFormat::Html)]
+    pub format: ReportFormat,
+    /// Where to. Default: standard output.
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// The heading.
+    #[arg(long, default_value = "Pipelock report")]
+    pub title: String,
+    /// From this time on, as records write it: 2026-11-28 or 2026-11-28T07:00.
+    #[arg(long, value_name = "TIME")]
+    pub since: Option<String>,
+    /// Up to this time.
+    #[arg(long, value_name = "TIME")]
+    pub until: Option<String>,
+}
+
+/// Arguments of `pipelock keygen`.
+#[derive(Clone, Debug, Args)]
+pub struct KeygenArgs {
+    /// Where the private key goes, with mode 0600; it must not exist.
+    #[arg(value_name = "FILE")]
+    pub key: PathBuf,
+}
+
+/// Arguments of `pipelock verify-receipt`.
+#[derive(Clone, Debug, Args)]
+pub struct VerifyReceiptArgs {
+    /// The public key, as `pipelock keygen` writes it.
+    #[arg(short, long, value_name = "FILE")]
+    pub key: PathBuf,
+    /// JSON instead of lines for people.
+    #[arg(long)]
+    pub json: bool,
+    /// A directory of receipts, or one file.
+    #[arg(value_name = "PATH")]
+    pub receipts: PathBuf,
+}
+
 /// Runs what the command line asks for.
 #[must_use]
 pub fn run(cli: Cli) -> ExitCode {
@@ -315,6 +482,19 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Ca(command) => ExitCode::from(ca::run(&command, &mut io::stdout(), &mut io::stderr())),
         Command::Trust(ca::TrustCommand::Check(args)) => trust::check(&args),
         Command::Trust(command) => ExitCode::from(ca::run_trust(&command, &mut io::stdout(), &mut io::stderr())),
+        Command::Test(args) => ExitCode::from(selftest::test(&args, &mut io::stdout(), &mut io::stderr())),
+        Command::Simulate(args) => ExitCode::from(posture::simulate(&args, &mut io::stdout(), &mut io::stderr())),
+        Command::Audit(AuditCommand::Score(args)) => {
+            ExitCode::from(posture::audit_score(&args, &mut io::stdout(), &mut io::stderr()))
+        }
+        Command::Logs(args) => ExitCode::from(logs::logs(&args, &mut io::stdout(), &mut io::stderr())),
+        Command::Explain(args) => ExitCode::from(logs::explain(&args, &mut io::stdout(), &mut io::stderr())),
+        Command::Report(args) => ExitCode::from(report::report(&args, &mut io::stdout(), &mut io::stderr())),
+        Command::Version { json } => version(json),
+        Command::Keygen(args) => ExitCode::from(receipts::keygen(&args, &mut io::stdout(), &mut io::stderr())),
+        Command::VerifyReceipt(args) => {
+            ExitCode::from(receipts::verify_receipt(&args, &mut io::stdout(), &mut io::stderr()))
+        }
         Command::Healthcheck(args) => healthcheck(&args),
         Command::Probe => probe(),
     }
@@ -342,6 +522,12 @@ fn healthcheck(args: &HealthcheckArgs) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn version(json: bool) -> ExitCode {
+    let version = env!("CARGO_PKG_VERSION");
+    let line = if json { format!(r#"{{"version":"{version}"}}"#) } else { format!("pipelock {version}") };
+    if writeln!(io::stdout(), "{line}").is_err() { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 
 fn targets(json: bool) -> ExitCode {

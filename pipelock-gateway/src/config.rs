@@ -26,9 +26,11 @@ mod credential_binding;
 mod cross_request;
 mod dlp;
 mod duration;
+mod emit;
 mod error;
 mod fetch_proxy;
 mod files;
+mod flight_recorder;
 mod forward_proxy;
 mod keys;
 mod kill_switch;
@@ -55,8 +57,10 @@ pub use credential_binding::CredentialBindings;
 pub use cross_request::CrossRequest;
 pub use dlp::{Dlp, DlpPattern, PatternSamples};
 pub use duration::{InvalidDuration, parse_duration};
+pub use emit::{Emit, Post as EmitPost, Severity as EmitSeverity, Syslog as EmitSyslog};
 pub use error::{Error, Hint, Place, Problem, Warning};
 pub use fetch_proxy::{FetchProxy, parse_listen};
+pub use flight_recorder::FlightRecorder;
 pub use forward_proxy::ForwardProxy;
 pub use kill_switch::KillSwitch;
 pub use logging::{LogFormat, LogOutput, Logging};
@@ -144,6 +148,10 @@ pub struct Config {
     pub forward_proxy: ForwardProxy,
     /// Private networks that the explicit proxy may reach under any name.
     pub ssrf_allowlist: Vec<ipnet::IpNet>,
+    /// Events for other systems.
+    pub emit: Emit,
+    /// Signed receipts; `None` when none are written.
+    pub flight_recorder: Option<FlightRecorder>,
     /// The MCP port.
     pub mcp: Mcp,
 }
@@ -262,6 +270,8 @@ impl Config {
             explain_blocks: false,
             forward_proxy: ForwardProxy::default(),
             ssrf_allowlist: Vec::new(),
+            emit: Emit::default(),
+            flight_recorder: None,
             mcp: Mcp::default(),
         }
     }
@@ -302,6 +312,8 @@ impl Config {
             explain_blocks: top.read("explain_blocks", false, Value::boolean)?,
             forward_proxy: top.read("forward_proxy", ForwardProxy::default(), ForwardProxy::read)?,
             ssrf_allowlist: top.read("ssrf", Vec::new(), forward_proxy::ssrf::read)?,
+            emit: top.read("emit", Emit::default(), Emit::read)?,
+            flight_recorder: top.read("flight_recorder", None, flight_recorder::read)?,
             mcp: Mcp::read(top)?,
         };
         config.sessions.requests_per_minute = config.fetch_proxy.requests_per_minute;

@@ -28,6 +28,7 @@ use tokio::net::TcpStream;
 
 use crate::model::{DenyReason, PeerName, Workload};
 
+pub use absolute::forwards;
 pub use access::{Access, Credentials};
 pub use serve::{Door, Handed, Hatch};
 

@@ -220,6 +220,11 @@ impl Gateway {
         cut
     }
 
+    /// Tells the evidence which configuration is in force.
+    pub fn policy_in_force(&self, digest: &str) {
+        self.report.policy_in_force(digest);
+    }
+
     fn own_listeners(&self) -> Arc<[SocketAddr]> {
         Arc::clone(&self.own_listeners.lock().unwrap_or_else(PoisonError::into_inner))
     }

@@ -4,6 +4,8 @@
 //! calls is the caller's: a connection's requests are reported before the connection itself.
 
 mod audit;
+pub mod emit;
+pub mod flight;
 pub mod metrics;
 mod summary;
 #[cfg(test)]
@@ -24,7 +26,11 @@ pub use audit::{AuditFormat, AuditOptions, AuditOutput};
 pub use metrics::Metrics;
 pub use summary::SummaryOptions;
 
+pub(crate) use text::clean;
+
 use audit::AuditLog;
+use emit::{EmitOptions, Emitter};
+use flight::{Flight, FlightError, FlightOptions};
 use summary::Summary;
 use throttle::Throttle;
 
@@ -43,6 +49,10 @@ pub struct Options {
     pub audit: AuditOptions,
     /// A line a connection on standard error, for `pipelock exec`.
     pub summary: Option<SummaryOptions>,
+    /// Events for other systems.
+    pub emit: EmitOptions,
+    /// Signed receipts.
+    pub flight: Option<FlightOptions>,
 }
 
 /// The handle stages report to; clones share everything.
@@ -53,6 +63,8 @@ struct Shared {
     metrics: Metrics,
     audit: AuditLog,
     summary: Option<Summary>,
+    flight: Option<Flight>,
+    emitter: Emitter,
     rejections: Mutex<Throttle>,
 }
 
@@ -64,13 +76,21 @@ impl Report {
     pub fn open(options: Options) -> Result<Self, Error> {
         let metrics = Metrics::new(options.version);
         let summary = options.summary.map(|summary| Summary::open(summary, &metrics)).transpose()?;
-        Self::assemble(metrics, options.audit, summary)
+        let flight = options.flight.map(|flight| Flight::open(flight, &metrics)).transpose()?;
+        let emitter = Emitter::open(options.emit, &metrics)?;
+        Self::assemble(metrics, options.audit, summary, flight, emitter)
     }
 
-    fn assemble(metrics: Metrics, audit: AuditOptions, summary: Option<Summary>) -> Result<Self, Error> {
+    fn assemble(
+        metrics: Metrics,
+        audit: AuditOptions,
+        summary: Option<Summary>,
+        flight: Option<Flight>,
+        emitter: Emitter,
+    ) -> Result<Self, Error> {
         let audit = AuditLog::open(audit, &metrics)?;
         let rejections = Mutex::new(Throttle::new(REJECTION_INTERVAL, REJECTION_HOSTS));
-        Ok(Self(Arc::new(Shared { metrics, audit, summary, rejections })))
+        Ok(Self(Arc::new(Shared { metrics, audit, summary, flight, emitter, rejections })))
     }
 
     /// Reports a connection that has ended: exactly once for each, after all of its requests. Never blocks.
@@ -80,6 +100,10 @@ impl Report {
         if let Some(summary) = &self.0.summary {
             summary.connection(&record);
         }
+        if let Some(flight) = &self.0.flight {
+            flight.connection(&record);
+        }
+        self.0.emitter.connection(&record);
         self.0.audit.connection(record);
     }
 
@@ -89,12 +113,39 @@ impl Report {
         if let Some(summary) = &self.0.summary {
             summary.request(&record);
         }
+        if let Some(flight) = &self.0.flight {
+            flight.request(&record);
+        }
+        self.0.emitter.request(&record);
         self.0.audit.request(record);
     }
 
     /// Reports something that is no connection and no request. Never blocks.
     pub fn event(&self, record: EventRecord) {
+        if let Some(flight) = &self.0.flight {
+            flight.event(&record);
+        }
+        self.0.emitter.event(&record);
         self.0.audit.event(record);
+    }
+
+    /// Whether traffic may go on: not while receipts are required and the last one was lost.
+    #[must_use]
+    pub fn receipts_in_order(&self) -> bool {
+        self.0.flight.as_ref().is_none_or(Flight::in_order)
+    }
+
+    /// Receipts of this run that are on disk.
+    #[must_use]
+    pub fn receipts_acknowledged(&self) -> u64 {
+        self.0.flight.as_ref().map_or(0, Flight::acknowledged)
+    }
+
+    /// Tells receipts which configuration is in force from now on.
+    pub fn policy_in_force(&self, digest: &str) {
+        if let Some(flight) = &self.0.flight {
+            flight.policy(digest);
+        }
     }
 
     /// The metrics, for what is counted where it happens.
@@ -113,7 +164,9 @@ impl Report {
         let deadline = Instant::now() + within;
         let audit = self.0.audit.close(deadline).err().unwrap_or(0);
         let summary = self.0.summary.as_ref().and_then(|summary| summary.close(deadline).err()).unwrap_or(0);
-        match audit + summary {
+        let receipts = self.0.flight.as_ref().and_then(|flight| flight.close(deadline).err()).unwrap_or(0);
+        let events = self.0.emitter.close(deadline);
+        match audit + summary + receipts + events {
             0 => Ok(()),
             records => Err(Error::Unwritten { records }),
         }
@@ -160,6 +213,9 @@ pub enum Error {
     /// Standard output or error was closed before we started.
     #[error("cannot write to a standard stream")]
     StandardStream(#[source] io::Error),
+    /// The flight recorder.
+    #[error("the flight recorder cannot begin")]
+    Flight(#[source] FlightError),
     /// The writer thread.
     #[error("cannot start a writer thread")]
     Thread(#[source] io::Error),

@@ -62,6 +62,7 @@ const CLIENTS: &[Package] = &[
         why: "state that replicas share",
         sign: Sign::Runs(&["redis-server", "--version"]),
     },
+    Package { name: "chromium", why: "opens a report", sign: Sign::Runs(&["chromium", "--version"]) },
     Package { name: "nodejs", why: "a client", sign: Sign::Runs(&["node", "--version"]) },
     Package {
         name: "python3-venv",

@@ -78,7 +78,7 @@ fn prepare(args: &RunArgs) -> anyhow::Result<(Runtime, Prepared)> {
             "warning: TLS is relayed unopened, so that only its names are judged; set tls_interception.enabled with a CA that clients trust",
         );
     }
-    let report = Report::open(report_options(&config))?;
+    let report = Report::open(report_options(&config)?)?;
     let door = door_listener(args, &config)?;
     let mcp = mcp::bind(args, &config, &options.roots)?;
     let runtime = startup::runtime()?;
@@ -109,13 +109,19 @@ fn snapshot_options(config: &Config) -> anyhow::Result<SnapshotOptions> {
     Ok(SnapshotOptions { open_tls, roots, now: SystemTime::now() })
 }
 
-fn report_options(config: &Config) -> Options {
+fn report_options(config: &Config) -> anyhow::Result<Options> {
     let output = match &config.logging.output {
         LogOutput::Stdout => AuditOutput::Stdout,
         LogOutput::File(path) => AuditOutput::File(path.clone()),
         LogOutput::Both(path) => AuditOutput::Both(path.clone()),
     };
-    Options { version: env!("CARGO_PKG_VERSION"), audit: startup::audit_options(config, output), summary: None }
+    Ok(Options {
+        version: env!("CARGO_PKG_VERSION"),
+        audit: startup::audit_options(config, output),
+        summary: None,
+        flight: startup::flight_options(config),
+        emit: startup::emit_options(config)?,
+    })
 }
 
 fn door_listener(args: &RunArgs, config: &Config) -> anyhow::Result<TcpListener> {

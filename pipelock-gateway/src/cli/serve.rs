@@ -112,7 +112,10 @@ pub(super) fn follow(
         config,
         from,
         tell: Box::new(say),
-        applied: Box::new(move |config| admin.changed(facts(config, &told))),
+        applied: Box::new(move |config| {
+            told.policy_in_force(config.source.digest());
+            admin.changed(facts(config, &told));
+        }),
     };
     let (trigger, watching) = reloader.start(shutdown.clone());
     loops.spawn(async {

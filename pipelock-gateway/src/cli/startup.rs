@@ -6,13 +6,16 @@ use std::fs;
 use std::hash::{BuildHasher, Hasher};
 use std::io::{self, Write};
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::Context;
 use rustix::process::{DumpableBehavior, Resource, Rlimit, getrlimit, set_dumpable_behavior, setrlimit};
 use tokio::runtime::Runtime;
 
-use crate::config::{Config, LogFormat};
+use crate::config::{Config, EmitSeverity, LogFormat};
 use crate::model::Mode;
+use crate::report::emit::{EmitOptions, PostOptions, Severity, Shape, SyslogOptions};
+use crate::report::flight::FlightOptions;
 use crate::report::{AuditFormat, AuditOptions, AuditOutput};
 
 /// One line on stderr; a closed stderr is no reason to fail.
@@ -64,6 +67,70 @@ pub(super) fn audit_options(config: &Config, output: AuditOutput) -> AuditOption
     };
     let (include_allowed, include_blocked) = (logging.include_allowed, logging.include_blocked);
     AuditOptions { format, output, include_allowed, include_blocked }
+}
+
+/// The flight recorder as the file describes it.
+pub(super) fn flight_options(config: &Config) -> Option<FlightOptions> {
+    let recorder = config.flight_recorder.as_ref()?;
+    Some(FlightOptions {
+        directory: recorder.directory.clone(),
+        signing_key: recorder.signing_key.clone(),
+        max_entries_per_file: recorder.max_entries_per_file,
+        retention_days: recorder.retention_days,
+        max_total_bytes: recorder.max_total_bytes,
+        required: recorder.required,
+        version: env!("CARGO_PKG_VERSION"),
+        policy: config.source.digest().to_owned(),
+    })
+}
+
+/// Receivers of events as the file describes them; those by https are verified by the machine's roots.
+pub(super) fn emit_options(config: &Config) -> anyhow::Result<EmitOptions> {
+    let emit = &config.emit;
+    let host = || {
+        let name = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+        name.trim().to_owned()
+    };
+    let mut options =
+        EmitOptions { instance: emit.instance_id.clone().unwrap_or_else(host), posts: Vec::new(), syslog: None };
+    options.syslog = emit.syslog.as_ref().map(|syslog| SyslogOptions {
+        tcp: syslog.tcp,
+        address: syslog.address.clone(),
+        min_severity: severity(syslog.min_severity),
+        facility: syslog.facility,
+        tag: syslog.tag.clone(),
+    });
+    let gzip = emit.otlp_gzip;
+    let posts = [(&emit.webhook, Shape::Webhook), (&emit.otlp, Shape::Otlp { gzip })];
+    for (post, shape) in posts.into_iter().filter_map(|(post, shape)| post.as_ref().map(|post| (post, shape))) {
+        options.posts.push(PostOptions {
+            url: post.url.clone(),
+            shape,
+            headers: post.headers.clone(),
+            timeout: post.timeout,
+            min_severity: severity(post.min_severity),
+            queue: post.queue,
+            tls: receivers_tls()?,
+        });
+    }
+    Ok(options)
+}
+
+fn severity(severity: EmitSeverity) -> Severity {
+    match severity {
+        EmitSeverity::Info => Severity::Info,
+        EmitSeverity::Warn => Severity::Warn,
+        EmitSeverity::Critical => Severity::Critical,
+    }
+}
+
+/// The machine's own roots, not those of upstreams: a receiver is the operator's.
+fn receivers_tls() -> anyhow::Result<Arc<rustls::ClientConfig>> {
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let builder = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    Ok(Arc::new(builder.context("TLS for receivers of events")?.with_root_certificates(roots).with_no_client_auth()))
 }
 
 /// Random enough to tell runs apart in one log: the standard library seeds its hashers from the kernel.

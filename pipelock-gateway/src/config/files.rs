@@ -93,6 +93,8 @@ impl Config {
         let differs = [
             ("fetch_proxy.listen", self.fetch_proxy.listen != before.fetch_proxy.listen),
             ("capture", self.capture != before.capture),
+            ("emit", self.emit != before.emit),
+            ("flight_recorder", self.flight_recorder != before.flight_recorder),
             ("logging", self.logging != before.logging),
         ];
         differs.into_iter().filter_map(|(key, differs)| differs.then_some(key)).collect()

@@ -3,9 +3,9 @@
 
 use super::schema::{HOSTS, Key, Kind, NETWORKS};
 use super::{
-    accepted, canary_tokens, capture, credential_binding, cross_request, dlp, fetch_proxy, forward_proxy, kill_switch,
-    logging, mcp, names, no_proxy, request_body, response_scanning, sessions, suppress, tls_interception,
-    websocket_proxy,
+    accepted, canary_tokens, capture, credential_binding, cross_request, dlp, emit, fetch_proxy, flight_recorder,
+    forward_proxy, kill_switch, logging, mcp, names, no_proxy, request_body, response_scanning, sessions, suppress,
+    tls_interception, websocket_proxy,
 };
 
 /// The top level of the file.
@@ -110,8 +110,13 @@ pub(super) const TOP_LEVEL: &[Key] = &[
     ),
     accepted::AIRLOCK,
     accepted::AGENTS,
-    accepted::FLIGHT_RECORDER,
-    accepted::EMIT,
+    Key::new(
+        "flight_recorder",
+        Kind::Map(flight_recorder::KEYS),
+        "",
+        "Signed receipts of every decision, each chained to the one before.",
+    ),
+    Key::new("emit", Kind::Map(emit::KEYS), "", "Events for other systems."),
     accepted::SCAN_API,
     accepted::REVERSE_PROXY,
     accepted::HEALTH_WATCHDOG,

@@ -481,6 +481,7 @@ mod tests {
             BlockReason::RateLimited,
             BlockReason::SessionEscalated,
             BlockReason::KillSwitch,
+            BlockReason::ReceiptsUnavailable,
             BlockReason::Overloaded,
             BlockReason::UpstreamTls,
         ] {

@@ -84,6 +84,13 @@ impl Absolute {
     }
 }
 
+/// Whether a request for this target, written in absolute form, would be forwarded at all.
+#[must_use]
+pub fn forwards(target: &str) -> bool {
+    let request = http::Request::builder().uri(target).body(());
+    request.is_ok_and(|request| Absolute::parse(&request.into_parts().0).is_ok())
+}
+
 /// Whose leg it is, and to whom. Never shared with anybody else.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Key {

@@ -90,6 +90,7 @@ fn grpc(response: Builder, reason: BlockReason, message: &str) -> http::Result<R
         | BlockReason::UpstreamClientCertificate
         | BlockReason::UpstreamLegacyTls
         | BlockReason::KillSwitch
+        | BlockReason::ReceiptsUnavailable
         | BlockReason::RateLimited
         | BlockReason::DataBudget => "14",
         _ => "7",
@@ -127,7 +128,9 @@ pub(super) fn status(reason: BlockReason) -> StatusCode {
         | BlockReason::UpstreamClientCertificate
         | BlockReason::UpstreamLegacyTls
         | BlockReason::UpstreamUnavailable => StatusCode::BAD_GATEWAY,
-        BlockReason::Overloaded | BlockReason::KillSwitch => StatusCode::SERVICE_UNAVAILABLE,
+        BlockReason::Overloaded | BlockReason::KillSwitch | BlockReason::ReceiptsUnavailable => {
+            StatusCode::SERVICE_UNAVAILABLE
+        }
         BlockReason::RateLimited | BlockReason::DataBudget => StatusCode::TOO_MANY_REQUESTS,
         BlockReason::Secret
         | BlockReason::Injection
@@ -162,6 +165,7 @@ fn explanation(reason: BlockReason) -> &'static str {
         BlockReason::UpstreamLegacyTls => "upstream speaks no version of TLS that is safe",
         BlockReason::UpstreamUnavailable => "upstream gave no usable response",
         BlockReason::Overloaded => "gateway is at its limit, try again",
+        BlockReason::ReceiptsUnavailable => "receipts are required and cannot be written",
         BlockReason::KillSwitch => "the kill switch is on, everything is refused",
         BlockReason::RateLimited => "too many requests to this domain in a minute",
         BlockReason::DataBudget => "too many bytes to this domain in a minute",

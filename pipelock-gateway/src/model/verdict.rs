@@ -63,6 +63,8 @@ pub enum BlockReason {
     UpstreamUnavailable,
     /// The gateway is at a limit of its own.
     Overloaded,
+    /// Receipts are required, and the last one could not be written.
+    ReceiptsUnavailable,
     /// The kill switch is on: everything is refused.
     KillSwitch,
     /// Too many requests to this domain within a minute.
@@ -88,6 +90,7 @@ impl BlockReason {
             Self::UpstreamTls => Some("tls_interception.upstream_ca_files"),
             Self::UpstreamClientCertificate => Some("tls_interception.client_certificate_domains"),
             Self::UpstreamLegacyTls => Some("tls_interception.legacy_tls_domains"),
+            Self::ReceiptsUnavailable => Some("flight_recorder.require_receipts"),
             Self::KillSwitch => Some("kill_switch"),
             Self::RateLimited => Some("fetch_proxy.monitoring.max_requests_per_minute"),
             Self::DataBudget => Some("fetch_proxy.monitoring.max_data_per_minute"),
@@ -122,6 +125,7 @@ impl BlockReason {
             Self::UpstreamLegacyTls => "upstream_legacy_tls",
             Self::UpstreamUnavailable => "upstream_unavailable",
             Self::Overloaded => "overloaded",
+            Self::ReceiptsUnavailable => "receipts_unavailable",
             Self::KillSwitch => "kill_switch",
             Self::RateLimited => "rate_limited",
             Self::DataBudget => "data_budget",

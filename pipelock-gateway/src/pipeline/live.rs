@@ -227,6 +227,9 @@ impl LiveJudge {
 impl Inspect for LiveJudge {
     fn request_head(&self, exchange: &Exchange, id: RequestId, head: &Parts) -> Verdict {
         self.follow();
+        if !self.report.receipts_in_order() {
+            return Verdict::block(BlockReason::ReceiptsUnavailable);
+        }
         match self.latest.load().refused {
             Some(reason) => Verdict::block(reason),
             None => self.with(|judge| judge.request_head(exchange, id, head)),

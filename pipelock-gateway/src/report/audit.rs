@@ -107,11 +107,7 @@ impl AuditLog {
     /// Records the end of a connection.
     pub(super) fn connection(&self, mut record: ConnectionRecord) {
         let Some(writer) = &self.writer else { return };
-        if let ConnectionEnd::DownstreamRejectedCertificate { detail } | ConnectionEnd::Failed { detail, .. } =
-            &mut record.end
-        {
-            clean_in_place(detail, MAX_DETAIL_BYTES);
-        }
+        clean_connection(&mut record);
         self.push(writer, Record::Connection(record));
     }
 
@@ -123,25 +119,14 @@ impl AuditLog {
         if !include {
             return;
         }
-        clean_in_place(&mut record.host, MAX_HOST_BYTES);
-        clean_in_place(&mut record.method, MAX_METHOD_BYTES);
-        clean_in_place(&mut record.path, MAX_PATH_BYTES);
-        if let Some(mcp) = &mut record.mcp {
-            for name in [&mut mcp.method, &mut mcp.tool].into_iter().flatten() {
-                clean_in_place(name, MAX_METHOD_BYTES);
-            }
-        }
-        let findings_omitted = record.verdict.findings.len().saturating_sub(MAX_FINDINGS);
-        record.verdict.findings.truncate(MAX_FINDINGS);
+        let findings_omitted = clean_request(&mut record);
         self.push(writer, Record::Request { record, findings_omitted });
     }
 
     /// Records something else.
     pub(super) fn event(&self, mut record: EventRecord) {
         let Some(writer) = &self.writer else { return };
-        for (_, value) in &mut record.fields {
-            clean_in_place(value, MAX_DETAIL_BYTES);
-        }
+        clean_event(&mut record);
         self.push(writer, Record::Event(record));
     }
 
@@ -153,6 +138,66 @@ impl AuditLog {
     pub(super) fn close(&self, deadline: Instant) -> Result<(), u64> {
         self.writer.as_ref().map_or(Ok(()), |writer| writer.close(deadline))
     }
+}
+
+fn clean_connection(record: &mut ConnectionRecord) {
+    if let ConnectionEnd::DownstreamRejectedCertificate { detail } | ConnectionEnd::Failed { detail, .. } =
+        &mut record.end
+    {
+        clean_in_place(detail, MAX_DETAIL_BYTES);
+    }
+}
+
+/// Returns how many findings were left out.
+fn clean_request(record: &mut RequestRecord) -> usize {
+    clean_in_place(&mut record.host, MAX_HOST_BYTES);
+    clean_in_place(&mut record.method, MAX_METHOD_BYTES);
+    clean_in_place(&mut record.path, MAX_PATH_BYTES);
+    if let Some(mcp) = &mut record.mcp {
+        for name in [&mut mcp.method, &mut mcp.tool].into_iter().flatten() {
+            clean_in_place(name, MAX_METHOD_BYTES);
+        }
+    }
+    let omitted = record.verdict.findings.len().saturating_sub(MAX_FINDINGS);
+    record.verdict.findings.truncate(MAX_FINDINGS);
+    omitted
+}
+
+fn clean_event(record: &mut EventRecord) {
+    for (_, value) in &mut record.fields {
+        clean_in_place(value, MAX_DETAIL_BYTES);
+    }
+}
+
+/// Records as JSON, cleaned and cut as in the log, for those who tell them on.
+pub(super) struct AuditLine;
+
+impl AuditLine {
+    pub(super) fn connection(record: &ConnectionRecord) -> Vec<u8> {
+        let (mut record, mut out) = (record.clone(), Vec::new());
+        clean_connection(&mut record);
+        json::connection(&mut out, Timestamp::now(), &record);
+        out
+    }
+
+    pub(super) fn request(record: &RequestRecord) -> Vec<u8> {
+        let (mut record, mut out) = (record.clone(), Vec::new());
+        let omitted = clean_request(&mut record);
+        json::request(&mut out, Timestamp::now(), &record, omitted);
+        out
+    }
+
+    pub(super) fn event(record: &EventRecord) -> Vec<u8> {
+        let (mut record, mut out) = (record.clone(), Vec::new());
+        clean_event(&mut record);
+        json::event(&mut out, Timestamp::now(), &record);
+        out
+    }
+}
+
+/// Whether the end of a connection is more than ordinary.
+pub(super) fn is_loud(record: &ConnectionRecord) -> bool {
+    connection_level(record) != "info"
 }
 
 fn stdout() -> Result<Sink, Error> {

@@ -88,6 +88,10 @@ struct Families {
     ws_frames: IntCounterVec,
     ws_scan_hits: IntCounterVec,
     records_lost: IntCounterVec,
+    receipts: IntCounter,
+    receipts_lost: IntCounterVec,
+    emitted: IntCounterVec,
+    emit_dropped: IntCounterVec,
     mcp_requests: IntCounterVec,
     mcp_streams: IntGauge,
     mcp_drift: IntCounter,
@@ -304,6 +308,20 @@ impl Metrics {
                 "pipelock_ws_scan_hits_total",
                 "WebSocket connections in which a scanner found something.",
                 &["scanner"],
+            )?,
+            receipts: counter(&r, "pipelock_receipts_total", "Signed receipts that are on disk.")?,
+            emitted: counters(&r, "pipelock_emit_events_total", "Events that a receiver took.", &["receiver"])?,
+            emit_dropped: counters(
+                &r,
+                "pipelock_emit_dropped_total",
+                "Events that did not reach a receiver, by cause.",
+                &["receiver", "cause"],
+            )?,
+            receipts_lost: counters(
+                &r,
+                "pipelock_receipts_lost_total",
+                "Receipts that were not written, by cause.",
+                &["cause"],
             )?,
             records_lost: counters(
                 &r,
@@ -567,6 +585,26 @@ impl Metrics {
     /// Counts records that were not written.
     pub fn records_lost(&self, cause: RecordLoss, records: u64) {
         self.0.records_lost.with_label_values(&[cause.as_str()]).inc_by(records);
+    }
+
+    /// Counts receipts that are on disk.
+    pub fn receipts(&self, receipts: u64) {
+        self.0.receipts.inc_by(receipts);
+    }
+
+    /// Counts receipts that were not written.
+    pub fn receipts_lost(&self, cause: RecordLoss, receipts: u64) {
+        self.0.receipts_lost.with_label_values(&[cause.as_str()]).inc_by(receipts);
+    }
+
+    /// Counts an event that a receiver took.
+    pub fn emitted(&self, receiver: &'static str) {
+        self.0.emitted.with_label_values(&[receiver]).inc();
+    }
+
+    /// Counts events that did not reach a receiver.
+    pub fn emit_dropped(&self, receiver: &'static str, cause: RecordLoss, events: u64) {
+        self.0.emit_dropped.with_label_values(&[receiver, cause.as_str()]).inc_by(events);
     }
 
     /// Sets whether a source of the kill switch is on.

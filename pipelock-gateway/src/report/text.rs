@@ -9,7 +9,7 @@ use std::borrow::Cow;
 ///
 /// Control characters drive terminals (escape sequences, line breaks that forge records); bidirectional ones make a name
 /// read as another name. Borrows when there is nothing to do, which is nearly always.
-pub(super) fn clean(text: &str, max_bytes: usize) -> Cow<'_, str> {
+pub(crate) fn clean(text: &str, max_bytes: usize) -> Cow<'_, str> {
     if text.len() <= max_bytes && !text.chars().any(is_hostile) {
         return Cow::Borrowed(text);
     }

@@ -1,7 +1,8 @@
-//! A thread that writes lines, behind a bounded queue that never makes traffic wait.
+//! A thread that takes records to where they go, behind a bounded queue that never makes traffic wait.
 //!
-//! When the sink is slower than the traffic, or broken, records are dropped and counted; that is the only thing that can
-//! happen to them besides being written. It does not know what a line says: [`super::audit`] and [`super::summary`] do.
+//! When whoever takes them is slower than the traffic, or broken, records are dropped and counted; that is the only thing that
+//! can happen to them besides being taken. It does not know what a record says: [`super::audit`], [`super::summary`] and
+//! [`super::flight`] do.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -26,6 +27,15 @@ const GATHER: Duration = Duration::from_millis(5);
 
 /// A broken sink is logged once in this time, however many records it loses.
 const COMPLAINT_INTERVAL: Duration = Duration::from_mins(1);
+
+/// Who takes records, on the writer's thread.
+pub(super) trait Consume<T>: Send + 'static {
+    /// Takes a batch, leaving it empty; returns how many of it were lost.
+    fn consume(&mut self, batch: &mut Vec<T>) -> u64;
+}
+
+/// Where losses are counted.
+pub(super) type CountLoss = Arc<dyn Fn(RecordLoss, u64) + Send + Sync>;
 
 /// Something that prints as one line.
 pub(super) trait Line: Send + 'static {
@@ -92,10 +102,39 @@ impl Sink {
     }
 }
 
+/// Lines on their way to sinks.
+struct Lines {
+    sinks: Vec<Sink>,
+    complaints: Throttle,
+    bytes: Vec<u8>,
+    ends: Vec<usize>,
+}
+
+impl<T: Line> Consume<T> for Lines {
+    fn consume(&mut self, batch: &mut Vec<T>) -> u64 {
+        self.bytes.clear();
+        self.ends.clear();
+        for record in batch.drain(..) {
+            record.append_to(&mut self.bytes);
+            self.ends.push(self.bytes.len());
+        }
+        let mut total = 0;
+        for sink in &mut self.sinks {
+            let Err((lost, error)) = sink.write(&self.bytes, &self.ends) else { continue };
+            total += lost;
+            if let Some(unsaid) = self.complaints.admit(&sink.name, Instant::now()) {
+                tracing::error!(sink = sink.name, %error, lost, unsaid, "records could not be written and are lost");
+            }
+        }
+        total
+    }
+}
+
 /// Handle to the thread. Dropping it lets the thread write what is queued and end, without waiting for it.
-pub(super) struct Writer<T: Line> {
+pub(super) struct Writer<T: Send + 'static> {
     shared: Arc<Shared<T>>,
-    metrics: Metrics,
+    capacity: usize,
+    count_loss: CountLoss,
 }
 
 struct Shared<T> {
@@ -122,24 +161,44 @@ impl<T> Shared<T> {
 }
 
 impl<T: Line> Writer<T> {
-    /// Starts the thread.
+    /// Starts a thread that writes lines.
     ///
     /// # Errors
     /// [`Error::Thread`] when the system has no thread to give.
     pub(super) fn spawn(thread_name: &str, sinks: Vec<Sink>, metrics: Metrics) -> Result<Self, Error> {
+        let complaints = Throttle::new(COMPLAINT_INTERVAL, sinks.len());
+        let lines = Lines { sinks, complaints, bytes: Vec::new(), ends: Vec::with_capacity(BATCH_RECORDS) };
+        let count = Arc::new(move |cause, records| metrics.records_lost(cause, records));
+        Self::with(thread_name, QUEUE_RECORDS, lines, count)
+    }
+}
+
+impl<T: Send + 'static> Writer<T> {
+    /// Starts the thread, behind a queue of `capacity` records.
+    ///
+    /// # Errors
+    /// [`Error::Thread`] when the system has no thread to give.
+    pub(super) fn with(
+        thread_name: &str,
+        capacity: usize,
+        consumer: impl Consume<T>,
+        count_loss: CountLoss,
+    ) -> Result<Self, Error> {
         let state = State { queue: VecDeque::new(), writing: 0, closing: false, finished: false };
         let shared = Arc::new(Shared { state: Mutex::new(state), wake: Condvar::new(), finished: Condvar::new() });
-        let worker = Worker { shared: Arc::clone(&shared), sinks, metrics: metrics.clone() };
+        let worker =
+            Worker { shared: Arc::clone(&shared), consumer: Some(consumer), count_loss: Arc::clone(&count_loss) };
         thread::Builder::new().name(thread_name.to_owned()).spawn(move || worker.run()).map_err(Error::Thread)?;
-        Ok(Self { shared, metrics })
+        Ok(Self { shared, capacity, count_loss })
     }
 
-    /// Queues a record; drops and counts it when the queue is full or closed. Takes one uncontended lock.
-    pub(super) fn push(&self, record: T) {
+    /// Queues a record; drops and counts it when the queue is full or closed, and says whether it was queued. Takes one
+    /// uncontended lock.
+    pub(super) fn push(&self, record: T) -> bool {
         let mut state = self.shared.lock();
         let loss = if state.closing {
             Some(RecordLoss::Closed)
-        } else if state.queue.len() >= QUEUE_RECORDS {
+        } else if state.queue.len() >= self.capacity {
             Some(RecordLoss::QueueFull)
         } else {
             state.queue.push_back(record);
@@ -151,8 +210,9 @@ impl<T: Line> Writer<T> {
         match loss {
             None if awaited => self.shared.wake.notify_one(),
             None => {}
-            Some(cause) => self.metrics.records_lost(cause, 1),
+            Some(cause) => (self.count_loss)(cause, 1),
         }
+        loss.is_none()
     }
 
     /// Takes no more records and waits until those queued are written, at most until `deadline`.
@@ -168,7 +228,7 @@ impl<T: Line> Writer<T> {
             if left.is_zero() {
                 let lost = (std::mem::take(&mut state.queue).len() + state.writing) as u64;
                 drop(state);
-                self.metrics.records_lost(RecordLoss::Closed, lost);
+                (self.count_loss)(RecordLoss::Closed, lost);
                 return Err(lost);
             }
             state = self.shared.finished.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
@@ -177,7 +237,7 @@ impl<T: Line> Writer<T> {
     }
 }
 
-impl<T: Line> Drop for Writer<T> {
+impl<T: Send + 'static> Drop for Writer<T> {
     fn drop(&mut self) {
         self.shared.lock().closing = true;
         self.shared.wake.notify_all();
@@ -185,31 +245,21 @@ impl<T: Line> Drop for Writer<T> {
 }
 
 /// The thread's side.
-struct Worker<T: Line> {
+struct Worker<T: Send + 'static, C: Consume<T>> {
     shared: Arc<Shared<T>>,
-    sinks: Vec<Sink>,
-    metrics: Metrics,
+    /// Gone before anybody is told that the thread has ended: its own end may write, too.
+    consumer: Option<C>,
+    count_loss: CountLoss,
 }
 
-impl<T: Line> Worker<T> {
+impl<T: Send + 'static, C: Consume<T>> Worker<T, C> {
     fn run(mut self) {
-        let mut complaints = Throttle::new(COMPLAINT_INTERVAL, self.sinks.len());
         let mut batch = Vec::with_capacity(BATCH_RECORDS);
-        let mut bytes = Vec::new();
-        let mut ends = Vec::with_capacity(BATCH_RECORDS);
         while self.next_batch(&mut batch) {
-            bytes.clear();
-            ends.clear();
-            for record in batch.drain(..) {
-                record.append_to(&mut bytes);
-                ends.push(bytes.len());
-            }
-            for sink in &mut self.sinks {
-                let Err((lost, error)) = sink.write(&bytes, &ends) else { continue };
-                self.metrics.records_lost(RecordLoss::WriteError, lost);
-                if let Some(unsaid) = complaints.admit(&sink.name, Instant::now()) {
-                    tracing::error!(sink = sink.name, %error, lost, unsaid, "records could not be written and are lost");
-                }
+            let lost = self.consumer.as_mut().map_or(0, |consumer| consumer.consume(&mut batch));
+            batch.clear();
+            if lost > 0 {
+                (self.count_loss)(RecordLoss::WriteError, lost);
             }
         }
     }
@@ -231,9 +281,10 @@ impl<T: Line> Worker<T> {
     }
 }
 
-impl<T: Line> Drop for Worker<T> {
+impl<T: Send + 'static, C: Consume<T>> Drop for Worker<T, C> {
     /// Also when a line panicked while it was formatted, so that closing never waits for a thread that is gone.
     fn drop(&mut self) {
+        drop(self.consumer.take());
         let mut state = self.shared.lock();
         state.closing = true;
         state.finished = true;

@@ -6,5 +6,6 @@
 
 mod explicit;
 mod reload;
+mod reload_load;
 mod rig;
 mod unopened;

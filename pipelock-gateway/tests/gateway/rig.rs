@@ -192,7 +192,9 @@ impl Rig {
             include_allowed: config.logging.include_allowed,
             include_blocked: config.logging.include_blocked,
         };
-        let report = Report::open(Options { version: "test", audit, summary: None }).unwrap();
+        let report =
+            Report::open(Options { version: "test", audit, summary: None, flight: None, emit: Default::default() })
+                .unwrap();
         let datapath = Arc::new(FakeDatapath::new());
         datapath.steer_all(upstream.address);
         let gateway = Gateway::new(Arc::clone(&datapath) as Arc<dyn Datapath>, snapshot, report.clone(), 1);
@@ -269,6 +271,16 @@ impl Rig {
     pub(crate) fn reconfigure(&self, yaml: &str) -> usize {
         let before = self.gateway.snapshot();
         self.gateway.replace(build(self.folder.path(), yaml, Some(&before)).1)
+    }
+
+    /// The same from a file that may be wrong: then what was in force stays, and the error says where.
+    pub(crate) fn try_reconfigure(&self, yaml: &str) -> Result<usize, String> {
+        let file = self.folder.path().join("pipelock.yaml");
+        std::fs::write(&file, yaml).unwrap();
+        match Config::load(&file) {
+            Ok(_) => Ok(self.reconfigure(yaml)),
+            Err(error) => Err(error.to_string()),
+        }
     }
 
     /// A client that trusts the gateway and the upstream's own root.

@@ -55,7 +55,7 @@ pub(super) fn prepare(args: &ExecArgs) -> anyhow::Result<(Runtime, Prepared)> {
     let locations = RootLocations::from_variables(|name| std::env::var_os(name));
     let options = SnapshotOptions { open_tls, roots: locations.clone(), now: SystemTime::now() };
     let snapshot = Snapshot::build(&config, &options)?;
-    let report = Report::open(report_options(args, &config))?;
+    let report = Report::open(report_options(args, &config)?)?;
     let door = door_listener(args, &config)?;
 
     let run = Run::start(&layout).context("preparing a run")?;
@@ -101,7 +101,7 @@ pub(in crate::cli) fn capabilities() -> anyhow::Result<probe::Report> {
     Ok(report)
 }
 
-fn report_options(args: &ExecArgs, config: &Config) -> Options {
+fn report_options(args: &ExecArgs, config: &Config) -> anyhow::Result<Options> {
     // The command owns stdout here, so only files count: the one named on the command line, or in the configuration.
     let file = args.audit_log.clone().or_else(|| match &config.logging.output {
         LogOutput::Stdout => None,
@@ -110,7 +110,8 @@ fn report_options(args: &ExecArgs, config: &Config) -> Options {
     let output = file.map_or(AuditOutput::Nowhere, AuditOutput::File);
     let audit = startup::audit_options(config, output);
     let summary = (!args.quiet).then(SummaryOptions::for_stderr);
-    Options { version: env!("CARGO_PKG_VERSION"), audit, summary }
+    let (flight, emit) = (startup::flight_options(config), startup::emit_options(config)?);
+    Ok(Options { version: env!("CARGO_PKG_VERSION"), audit, summary, flight, emit })
 }
 
 /// The port for /health, /metrics and CONNECT. Only a default gives way to another run that has it.

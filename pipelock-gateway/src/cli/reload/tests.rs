@@ -40,7 +40,9 @@ impl World {
             include_allowed: false,
             include_blocked: false,
         };
-        let report = Report::open(Options { version: "test", audit, summary: None }).unwrap();
+        let report =
+            Report::open(Options { version: "test", audit, summary: None, flight: None, emit: Default::default() })
+                .unwrap();
         let datapath: Arc<dyn Datapath> = Arc::new(FakeDatapath::new());
         let gateway = Gateway::new(datapath, snapshot, report, 1);
         let (tell, told) = mpsc::unbounded_channel();

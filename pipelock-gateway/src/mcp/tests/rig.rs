@@ -107,7 +107,14 @@ impl Rig {
         let file = tempfile::NamedTempFile::new().unwrap();
         let output = AuditOutput::File(file.path().to_owned());
         let audit = AuditOptions { format: AuditFormat::Json, output, ..AuditOptions::default() };
-        let report = Report::open(crate::report::Options { version: "test", audit, summary: None }).unwrap();
+        let report = Report::open(crate::report::Options {
+            version: "test",
+            audit,
+            summary: None,
+            flight: None,
+            emit: Default::default(),
+        })
+        .unwrap();
         let gateway = Gateway::new(Arc::new(FakeDatapath::new()), snapshot, report, 7);
         let own = Arc::new(CertificateAuthority::generate(SystemTime::now()).unwrap());
         let roots = Roots::load(&RootLocations::default(), &[], &own).unwrap();

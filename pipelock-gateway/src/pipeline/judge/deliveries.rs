@@ -41,7 +41,14 @@ fn sender(environ: &[&str]) -> Sender {
 fn judge_of(snapshot: &Arc<Snapshot>, sender: &Sender) -> Judge {
     let output = crate::report::AuditOutput::File("/dev/null".into());
     let audit = crate::report::AuditOptions { output, ..Default::default() };
-    let report = Report::open(crate::report::Options { version: "test", audit, summary: None }).unwrap();
+    let report = Report::open(crate::report::Options {
+        version: "test",
+        audit,
+        summary: None,
+        flight: None,
+        emit: Default::default(),
+    })
+    .unwrap();
     Judge::new(Arc::clone(snapshot), sender.clone(), report)
 }
 
