@@ -13,7 +13,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::Value;
 
 use super::audit::AuditLine;
 use super::metrics::{Metrics, RecordLoss};
@@ -69,16 +70,28 @@ pub(super) struct Event {
 }
 
 impl Event {
-    /// The envelope of the reference.
-    pub(super) fn envelope(&self, instance: &str) -> Value {
-        json!({
-            "severity": self.severity.as_str(),
-            "type": self.kind,
-            "timestamp": format!("{:.9}", self.time),
-            "pipelock_instance": instance,
-            "fields": self.fields,
-        })
+    /// The envelope of the reference, as JSON.
+    pub(super) fn envelope(&self, instance: &str) -> String {
+        let envelope = Envelope {
+            severity: self.severity.as_str(),
+            kind: &self.kind,
+            timestamp: format!("{:.9}", self.time),
+            pipelock_instance: instance,
+            fields: &self.fields,
+        };
+        // Texts and numbers in memory always serialise.
+        serde_json::to_string(&envelope).unwrap_or_default()
     }
+}
+
+#[derive(Serialize)]
+struct Envelope<'a> {
+    severity: &'static str,
+    #[serde(rename = "type")]
+    kind: &'a str,
+    timestamp: String,
+    pipelock_instance: &'a str,
+    fields: &'a Value,
 }
 
 /// Somebody who takes one event at a time.

@@ -75,7 +75,7 @@ impl Poster {
 
     fn body(&self, event: &Event) -> io::Result<Vec<u8>> {
         match self.options.shape {
-            Shape::Webhook => Ok(event.envelope(&self.instance).to_string().into_bytes()),
+            Shape::Webhook => Ok(event.envelope(&self.instance).into_bytes()),
             Shape::Otlp { gzip } => {
                 let body = otlp(event, &self.instance).to_string().into_bytes();
                 if !gzip {
