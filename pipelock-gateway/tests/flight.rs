@@ -67,7 +67,7 @@ fn child() {
         audit: AuditOptions::default(),
         summary: None,
         flight,
-        emit: Default::default(),
+        emit: pipelock_gateway::report::emit::EmitOptions::default(),
     })
     .unwrap();
     let (mut sent, mut told) = (0, 0);
@@ -86,6 +86,7 @@ fn child() {
 }
 
 /// Kills one run at a moment that nobody chose; returns how many receipts it had been told of.
+#[expect(clippy::disallowed_methods, reason = "the moment is what the test is about")]
 fn run_and_kill(run: u64, folder: &Path, moment: Duration) -> u64 {
     let mut child = Command::new(std::env::current_exe().unwrap())
         .args(["--ignored", "--exact", "child", "--nocapture", "--test-threads=1"])

@@ -145,10 +145,11 @@ fn switched_off(config: &Config, category: &str) -> Option<&'static str> {
             (!config.request_bodies.enabled, "request_body_scanning.enabled"),
             (!config.dlp.include_defaults, "dlp.include_defaults"),
         ],
-        "response_injection" => [(!config.response_scanning.enabled, "response_scanning.enabled"), (false, "")],
+        "response_injection" | "mcp_response" => {
+            [(!config.response_scanning.enabled, "response_scanning.enabled"), (false, "")]
+        }
         "mcp_input" => [(!config.mcp.input.enabled, "mcp_input_scanning.enabled"), (false, "")],
         "mcp_tools" => [(!config.mcp.tools.enabled, "mcp_tool_scanning.enabled"), (false, "")],
-        "mcp_response" => [(!config.response_scanning.enabled, "response_scanning.enabled"), (false, "")],
         _ => [(false, ""), (false, "")],
     };
     off.into_iter().find(|(off, _)| *off).map(|(_, key)| key)

@@ -96,7 +96,8 @@ pub(super) fn conversation(conn: u64, sequence: u32) -> RequestRecord {
 }
 
 fn report(audit: AuditOptions) -> Report {
-    Report::open(Options { version: "1.2.3", audit, summary: None, flight: None, emit: Default::default() }).unwrap()
+    Report::open(Options { version: "1.2.3", audit, summary: None, flight: None, emit: emit::EmitOptions::default() })
+        .unwrap()
 }
 
 #[test]
@@ -127,9 +128,14 @@ fn concurrent_stages_lose_no_record_and_tear_no_line() {
 #[test]
 fn an_audit_file_that_cannot_be_opened_is_named() {
     let options = AuditOptions { output: AuditOutput::File("/nonexistent/audit.jsonl".into()), ..Default::default() };
-    let error =
-        Report::open(Options { version: "1", audit: options, summary: None, flight: None, emit: Default::default() })
-            .unwrap_err();
+    let error = Report::open(Options {
+        version: "1",
+        audit: options,
+        summary: None,
+        flight: None,
+        emit: emit::EmitOptions::default(),
+    })
+    .unwrap_err();
     assert_eq!(error.to_string(), "cannot open audit log /nonexistent/audit.jsonl");
     assert!(std::error::Error::source(&error).is_some());
 }

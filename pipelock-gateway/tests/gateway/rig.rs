@@ -192,9 +192,14 @@ impl Rig {
             include_allowed: config.logging.include_allowed,
             include_blocked: config.logging.include_blocked,
         };
-        let report =
-            Report::open(Options { version: "test", audit, summary: None, flight: None, emit: Default::default() })
-                .unwrap();
+        let report = Report::open(Options {
+            version: "test",
+            audit,
+            summary: None,
+            flight: None,
+            emit: pipelock_gateway::report::emit::EmitOptions::default(),
+        })
+        .unwrap();
         let datapath = Arc::new(FakeDatapath::new());
         datapath.steer_all(upstream.address);
         let gateway = Gateway::new(Arc::clone(&datapath) as Arc<dyn Datapath>, snapshot, report.clone(), 1);

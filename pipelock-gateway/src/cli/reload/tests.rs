@@ -40,9 +40,14 @@ impl World {
             include_allowed: false,
             include_blocked: false,
         };
-        let report =
-            Report::open(Options { version: "test", audit, summary: None, flight: None, emit: Default::default() })
-                .unwrap();
+        let report = Report::open(Options {
+            version: "test",
+            audit,
+            summary: None,
+            flight: None,
+            emit: crate::report::emit::EmitOptions::default(),
+        })
+        .unwrap();
         let datapath: Arc<dyn Datapath> = Arc::new(FakeDatapath::new());
         let gateway = Gateway::new(datapath, snapshot, report, 1);
         let (tell, told) = mpsc::unbounded_channel();

@@ -112,7 +112,7 @@ impl Rig {
             audit,
             summary: None,
             flight: None,
-            emit: Default::default(),
+            emit: crate::report::emit::EmitOptions::default(),
         })
         .unwrap();
         let gateway = Gateway::new(Arc::new(FakeDatapath::new()), snapshot, report, 7);

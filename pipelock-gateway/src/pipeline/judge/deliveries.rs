@@ -46,7 +46,7 @@ fn judge_of(snapshot: &Arc<Snapshot>, sender: &Sender) -> Judge {
         audit,
         summary: None,
         flight: None,
-        emit: Default::default(),
+        emit: crate::report::emit::EmitOptions::default(),
     })
     .unwrap();
     Judge::new(Arc::clone(snapshot), sender.clone(), report)
