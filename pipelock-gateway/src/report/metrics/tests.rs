@@ -63,6 +63,9 @@ fn touch_all(metrics: &Metrics) {
     metrics.environment_read(EnvironmentRead::Read);
     metrics.mcp_message("unsaid", "tools/call", "allow");
     metrics.records_lost(RecordLoss::QueueFull, 2);
+    metrics.receipts_lost(RecordLoss::QueueFull, 1);
+    metrics.emitted("webhook");
+    metrics.emit_dropped("webhook", RecordLoss::QueueFull, 1);
     metrics.panicked();
 }
 
