@@ -7,7 +7,7 @@
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{PoisonError, RwLock};
+use std::sync::{OnceLock, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -78,6 +78,16 @@ pub struct AdminState {
     metrics: Metrics,
     started: Instant,
     phase: AtomicU8,
+    captured: OnceLock<Condition>,
+}
+
+/// Whether everything that is to be captured is.
+struct Condition(Box<dyn Fn() -> bool + Send + Sync>);
+
+impl std::fmt::Debug for Condition {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Condition")
+    }
 }
 
 impl AdminState {
@@ -89,7 +99,13 @@ impl AdminState {
             metrics,
             started: Instant::now(),
             phase: AtomicU8::new(Phase::Starting as u8),
+            captured: OnceLock::new(),
         }
+    }
+
+    /// From now on `/ready` says "capturing", and 503, while this is not so. The first condition counts.
+    pub fn ready_while(&self, captured: impl Fn() -> bool + Send + Sync + 'static) {
+        let _ = self.captured.set(Condition(Box::new(captured)));
     }
 
     /// Tells `/health` of a configuration that has come into force.
@@ -186,7 +202,7 @@ pub fn respond(state: &AdminState, method: &Method, path: &str) -> Response<Byte
     }
     let response = match question {
         Question::Health => json(StatusCode::OK, &state.health()),
-        Question::Ready => ready(state.phase()),
+        Question::Ready => ready(state),
         Question::Stats => json(StatusCode::OK, &state.stats()),
         Question::Metrics => answer(StatusCode::OK, PROMETHEUS_TEXT, state.metrics.render().into()),
     };
@@ -206,12 +222,16 @@ enum Question {
     Stats,
 }
 
-fn ready(phase: Phase) -> Response<Bytes> {
-    let status = match phase {
-        Phase::Ready => StatusCode::OK,
-        Phase::Starting | Phase::Draining => StatusCode::SERVICE_UNAVAILABLE,
+fn ready(state: &AdminState) -> Response<Bytes> {
+    let phase = state.phase();
+    let (status, word) = match phase {
+        Phase::Ready if state.captured.get().is_some_and(|captured| !(captured.0)()) => {
+            (StatusCode::SERVICE_UNAVAILABLE, "capturing")
+        }
+        Phase::Ready => (StatusCode::OK, phase.as_str()),
+        Phase::Starting | Phase::Draining => (StatusCode::SERVICE_UNAVAILABLE, phase.as_str()),
     };
-    json(status, &Ready { status: phase.as_str() })
+    json(status, &Ready { status: word })
 }
 
 fn json(status: StatusCode, body: &impl Serialize) -> Response<Bytes> {

@@ -14,16 +14,20 @@ use crate::model::{CgroupId, NetnsCookie, OriginalDst, Workload};
 mod armed;
 pub mod cgroup;
 mod denials;
+pub mod doctor;
 mod environment;
 mod flow;
 mod foreign;
+mod handover;
 mod listen;
 mod local;
 #[cfg(feature = "ebpf-log")]
 mod log;
 mod maps;
+mod netlink;
 mod netns;
 mod node;
+mod old_sockets;
 pub mod probe;
 mod programs;
 mod run;
@@ -32,9 +36,11 @@ mod target;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 mod uncaptured;
+mod wires;
 
 pub use denials::{Denial, Denials};
 pub use environment::{Environment, Process};
+pub use handover::{Inherited, Offer, Sockets};
 pub use local::{LocalDatapath, verify_object};
 pub use node::Node;
 pub use pipelock_common::DenialReason;
@@ -55,6 +61,8 @@ pub struct Armed {
     pub netns: NetnsCookie,
     /// In what it is less than fully protected.
     pub weaknesses: Vec<Weakness>,
+    /// How many connections from before it was captured were ended.
+    pub ended: usize,
 }
 
 /// The four addresses by which an accepted socket is known to the kernel programs.

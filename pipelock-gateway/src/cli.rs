@@ -8,6 +8,7 @@ pub mod ca;
 mod capture;
 pub mod check;
 mod control_api;
+mod doctor;
 pub mod events;
 pub mod exec;
 pub mod generate;
@@ -116,6 +117,13 @@ pub enum Command {
     Healthcheck(HealthcheckArgs),
     /// What this kernel and this user can do, need by need, with the remedy for what is missing.
     Probe,
+    /// Everything that stands between this machine and a full capture, with the evidence and the remedy; exit code 2 when
+    /// capture cannot work.
+    Doctor {
+        /// JSON instead of a table.
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 /// Arguments of `pipelock run`.
@@ -136,6 +144,10 @@ pub struct RunArgs {
     /// The MCP endpoint behind it, for example `http://web:3000/mcp`.
     #[arg(long, value_name = "URL")]
     pub mcp_upstream: Option<String>,
+    /// Take the place of the gateway that runs: its listeners, so that no connection is refused. It stops accepting when this
+    /// one serves, finishes what is open, and ends. Without one that captures something, this is an ordinary start.
+    #[arg(long)]
+    pub take_over: bool,
 }
 
 /// Arguments of `pipelock exec`.
@@ -497,6 +509,7 @@ pub fn run(cli: Cli) -> ExitCode {
         }
         Command::Healthcheck(args) => healthcheck(&args),
         Command::Probe => probe(),
+        Command::Doctor { json } => examine(json),
     }
 }
 
@@ -547,6 +560,17 @@ fn uninstall() -> ExitCode {
         Err(error) => {
             let _ = writeln!(io::stderr(), "pipelock: {error:#}");
             ExitCode::from(EXIT_CONFIG)
+        }
+    }
+}
+
+fn examine(json: bool) -> ExitCode {
+    match doctor::run(json, &mut io::stdout()) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(EXIT_CONFIG),
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "pipelock: {error:#}");
+            ExitCode::FAILURE
         }
     }
 }

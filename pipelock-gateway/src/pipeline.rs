@@ -238,6 +238,13 @@ impl Gateway {
         }
     }
 
+    /// Waits until nothing is open, at most for `within`, and asks nobody to finish: what was accepted a moment ago gets to its
+    /// first request. For a gateway whose successor accepts already.
+    pub async fn linger(&self, within: Duration) {
+        self.tasks.close();
+        let _ = tokio::time::timeout(within, self.tasks.wait()).await;
+    }
+
     /// The life of a captured connection.
     async fn captured(self: &Arc<Self>, connection: Connection) {
         let snapshot = self.live.pin();

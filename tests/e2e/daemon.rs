@@ -3,6 +3,7 @@
 //! Three namespaces: the gateway's, a pod's, and the world with a server in it. Whoever arrives from the pod's own address was
 //! not judged. Nothing here has a way out of the machine.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
@@ -27,6 +28,8 @@ pub(crate) fn cases() -> Vec<Case> {
             under_load()
         })
         .alone(),
+        Case::new("daemon::twenty_upgrades_under_load_lose_no_connection_and_let_none_past", needs, |_| upgrades())
+            .alone(),
     ]
 }
 
@@ -127,8 +130,17 @@ impl World {
 
     /// Starts the daemon and waits until it says that it is ready.
     fn gateway(&self) -> Result<Process> {
+        self.gateway_with(&[], "ready:")
+    }
+
+    /// Starts the next daemon beside the one that runs, and waits until it has taken its place.
+    fn successor(&self) -> Result<Process> {
+        self.gateway_with(&["--take-over"], "took the place")
+    }
+
+    fn gateway_with(&self, flags: &[&str], said: &str) -> Result<Process> {
         let mut command = self.command("g", binary());
-        command.arg("run").arg("--config").arg(self.config()).stderr(Stdio::piped()).stdout(Stdio::null());
+        command.arg("run").args(flags).arg("--config").arg(self.config()).stderr(Stdio::piped()).stdout(Stdio::null());
         let mut child = Guard(command.spawn()?);
         let mut told = BufReader::new(child.0.stderr.take().context("no stderr")?);
         let mut text = String::new();
@@ -137,7 +149,7 @@ impl World {
             ensure!(told.read_line(&mut line)? > 0, "the daemon ended: {text}");
             text.push_str(&line);
             ensure!(!line.contains("NOT CAPTURED"), "{text}");
-            if line.contains("ready:") {
+            if line.contains(said) {
                 // Its later words go to the end of the pipe, which must not fill.
                 std::thread::spawn(move || std::io::copy(&mut told, &mut std::io::sink()));
                 return Ok(Process { child });
@@ -204,11 +216,14 @@ impl Counting {
     }
 
     fn count(&mut self, what: &str) -> Result<u64> {
+        Ok(self.counts()?.get(what).copied().unwrap_or(0))
+    }
+
+    fn counts(&mut self) -> Result<BTreeMap<String, u64>> {
         writeln!(self.stdin)?;
         let mut line = String::new();
         self.stdout.read_line(&mut line)?;
-        let counts: serde_json::Value = serde_json::from_str(&line).with_context(|| format!("it said {line:?}"))?;
-        Ok(counts[what].as_u64().unwrap_or(0))
+        serde_json::from_str(&line).with_context(|| format!("it said {line:?}"))
     }
 
     /// Waits until so many more of these have been counted.
@@ -257,5 +272,36 @@ fn under_load() -> Result<()> {
     ensure!(well, "{said}");
     server.more(POD, 1)?;
     ensure!(!PathBuf::from("/sys/fs/bpf/pipelock/node").exists() && !PathBuf::from("/run/pipelock/node").exists());
+    Ok(())
+}
+
+fn upgrades() -> Result<()> {
+    let world = World::new()?;
+    let mut server = Counting::start(world.command("w", "python3"), SERVER)?;
+    let mut gateway = world.gateway()?;
+    let mut command = world.command("p", "python3");
+    world.cgroup.enter_on_exec(&mut command)?;
+    let mut load = Counting::start(command, LOAD)?;
+    load.more("ok", 100)?;
+    for _ in 0..20 {
+        let successor = world.successor()?;
+        // It ends by itself, and what it had open has ended well.
+        gateway.ended()?;
+        gateway = successor;
+        load.more("ok", 20)?;
+    }
+    let counts = load.counts()?;
+    ensure!(counts.keys().eq(["ok"]), "connections were lost: {counts:?}");
+    ensure!(server.count(POD)? == 0, "{} connections came from the pod itself", server.count(POD)?);
+    let (well, said) = world.pipelock(&["targets"])?;
+    ensure!(well && said.contains("pod"), "{said}");
+    // The lock went along: nobody else can start, and when the last one ends it is free.
+    let second = world.command("g", binary()).arg("run").arg("--config").arg(world.config()).output()?;
+    ensure!(!second.status.success(), "two gateways");
+    gateway.signal(Signal::TERM)?;
+    gateway.ended()?;
+    load.more("ECONNREFUSED", 100)?;
+    let (well, said) = world.pipelock(&["uninstall"])?;
+    ensure!(well, "{said}");
     Ok(())
 }

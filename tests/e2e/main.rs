@@ -15,6 +15,7 @@ mod mcp;
 mod policy;
 mod providers;
 mod refusals;
+mod seatbelt;
 mod sockets;
 mod targets;
 mod verdicts;
@@ -35,6 +36,7 @@ fn main() -> ExitCode {
         control::cases(),
         datapath::cases(),
         targets::cases(),
+        seatbelt::cases(),
         daemon::cases(),
         clients::cases(),
         sockets::cases(),

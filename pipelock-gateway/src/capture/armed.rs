@@ -28,6 +28,8 @@ pub(super) struct Target {
     /// How deep its cgroup is; zero without one.
     pub(super) level: u8,
     pub(super) netns: NetnsCookie,
+    /// Whether its namespace is to wear a seatbelt.
+    pub(super) seatbelt: bool,
     pub(super) bypass: Vec<IpNet>,
     pub(super) policy: Policy,
 }
@@ -53,6 +55,8 @@ pub(super) struct Targets {
     found_levels: Vec<u8>,
     listeners: Vec<TcpListener>,
     resolvers: Vec<UdpSocket>,
+    /// The host sides of the interfaces of a namespace that wear a seatbelt.
+    pub(super) belts: HashMap<NetnsCookie, Vec<u32>>,
 }
 
 impl Targets {
@@ -104,6 +108,12 @@ impl Targets {
     /// The target that governs what is in a namespace and in no listed cgroup: the first that was armed there.
     pub(super) fn owner(&self, netns: NetnsCookie) -> Option<&Target> {
         self.armed.values().filter(|target| target.netns == netns).min_by_key(|target| target.policy.group)
+    }
+
+    /// The target whose policy the interfaces of a namespace get.
+    pub(super) fn belted(&self, netns: NetnsCookie) -> Option<&Target> {
+        let here = self.armed.values().filter(|target| target.netns == netns && target.seatbelt);
+        here.min_by_key(|target| target.policy.group)
     }
 
     /// The one target there is.
@@ -229,7 +239,7 @@ mod tests {
 
     fn target(level: u8, netns: u64, group: u32) -> Target {
         let policy = Policy { group, ..Policy::default() };
-        Target { cgroup: None, level, netns: NetnsCookie(netns), bypass: Vec::new(), policy }
+        Target { cgroup: None, level, netns: NetnsCookie(netns), seatbelt: false, bypass: Vec::new(), policy }
     }
 
     #[test]

@@ -18,16 +18,19 @@ use super::denials::Denials;
 use super::flow::Sweep;
 use super::listen::{self, Listeners, Ports};
 use super::maps::{self, Maps};
+use super::old_sockets::{self, Ended, Old};
 use super::probe::Report;
 use super::programs::{self, Opening, Programs};
 use super::target::{Attachment, Scope, TargetCounters, TargetSpec, Weakness};
 use super::{
-    Armed, Counters, Datapath, Environment, Error, FlowTuple, Process, Steered, environment, flow, netns, sys,
+    Armed, Counters, Datapath, Environment, Error, FlowTuple, Process, Steered, environment, flow, netns, sys, wires,
 };
 use crate::model::{NetnsCookie, Workload};
 
 /// Directory of the links of [`Attachment::Root`], beside those of cgroups, which are numbers.
 const ROOT_LINKS: &str = "root";
+/// Directory of the links of interfaces, by their number.
+const SEATBELTS: &str = "seatbelts";
 
 /// The kernel programs of this process, behind [`Datapath`].
 ///
@@ -133,7 +136,12 @@ impl LocalDatapath {
                 detached += 1;
             }
         }
+        keep(self.forget_other_belts(&targets));
         let aside = self.pins.join("aside");
+        for name in list(&aside.join(SEATBELTS))? {
+            let interface = name.to_str().and_then(|name| name.parse().ok());
+            keep(interface.map_or(Ok(()), |number| programs::detach_seatbelt(number, &aside.join(SEATBELTS))));
+        }
         for name in list(&aside.join("links"))? {
             keep(programs::detach(&aside.join("links").join(name)));
             detached += 1;
@@ -239,16 +247,73 @@ impl LocalDatapath {
         if shared { Ok(()) } else { programs::detach(&links) }
     }
 
+    /// Puts the seatbelt on the interfaces of a namespace, or takes it off when no target there wears one.
+    fn write_belts(&self, targets: &mut Targets, netns: NetnsCookie) -> Result<(), Error> {
+        let pins = self.pins.join(SEATBELTS);
+        let Some(interfaces) = targets.belts.get(&netns).cloned() else { return Ok(()) };
+        if let Some(target) = targets.belted(netns) {
+            for interface in interfaces {
+                self.maps.set_belt(interface, &target.policy)?;
+                self.programs.attach_seatbelt(interface, &pins)?;
+            }
+            return Ok(());
+        }
+        targets.belts.remove(&netns);
+        for interface in interfaces {
+            programs::detach_seatbelt(interface, &pins)?;
+            self.maps.forget_belt(interface)?;
+        }
+        Ok(())
+    }
+
+    /// Takes the seatbelt off every interface whose namespace is nobody's.
+    fn forget_other_belts(&self, targets: &Targets) -> Result<(), Error> {
+        let pins = self.pins.join(SEATBELTS);
+        let ours = |interface: u32| targets.belts.values().flatten().any(|number| *number == interface);
+        for name in list(&pins)? {
+            match name.to_str().and_then(|name| name.parse().ok()) {
+                Some(interface) if !ours(interface) => programs::detach_seatbelt(interface, &pins)?,
+                _ => {}
+            }
+        }
+        for interface in self.maps.belts()?.into_iter().filter(|number| !ours(*number)) {
+            self.maps.forget_belt(interface)?;
+        }
+        Ok(())
+    }
+
+    /// Puts the seatbelt on a target's namespace; whether every interface of it wears one now.
+    fn belt(&self, targets: &mut Targets, target: &Target, namespace: &std::fs::File) -> Result<bool, Error> {
+        if !target.seatbelt || target.netns == self.own_netns {
+            return Ok(false);
+        }
+        let wires = wires::between_us_and(namespace)?;
+        targets.belts.insert(target.netns, wires.host_side.clone());
+        let worn = self.write_belts(targets, target.netns);
+        if worn.is_err() {
+            for interface in targets.belts.remove(&target.netns).unwrap_or_default() {
+                // What could not be put on may not be there to be taken off; the first error is the one to tell.
+                let _ = programs::detach_seatbelt(interface, &self.pins.join(SEATBELTS));
+                let _ = self.maps.forget_belt(interface);
+            }
+        }
+        worn.map(|()| wires.elsewhere == 0 && !wires.host_side.is_empty())
+    }
+
     /// Listeners in the target's namespace: those of a predecessor, those ports again, or new ones.
-    fn listeners(&self, spec: &TargetSpec, before: Option<&Policy>) -> Result<(Listeners, NetnsCookie), Error> {
+    fn listeners(
+        &self,
+        spec: &TargetSpec,
+        namespace: &std::fs::File,
+        before: Option<&Policy>,
+    ) -> Result<(Listeners, NetnsCookie), Error> {
         let ports = before.map(|policy| Ports { v4: policy.port4, v6: policy.port6, dns: policy.dns_port });
         let ports = ports.unwrap_or_default();
-        let namespace = spec.netns.open()?;
-        let cookie = netns::inside(&namespace, own_netns)?;
+        let cookie = netns::inside(namespace, own_netns)?;
         if let Some(inherited) = self.targets().take_inherited(cookie, ports, spec.policy.dns) {
             return Ok((inherited, cookie));
         }
-        let listeners = netns::inside(&namespace, || listen::bind(ports, spec.policy.dns))?;
+        let listeners = netns::inside(namespace, || listen::bind(ports, spec.policy.dns))?;
         Ok((listeners, cookie))
     }
 }
@@ -267,7 +332,8 @@ impl Datapath for LocalDatapath {
             Some(cgroup) => self.targets().found_policy(cgroup.id()),
             None => None,
         };
-        let (listeners, netns) = self.listeners(spec, before.as_ref())?;
+        let namespace = spec.netns.open()?;
+        let (listeners, netns) = self.listeners(spec, &namespace, before.as_ref())?;
         if cgroup.is_none() && netns == self.own_netns {
             return Err(Error::OwnNetwork { target: spec.name.clone() });
         }
@@ -281,7 +347,8 @@ impl Datapath for LocalDatapath {
             None => targets.next_group()?,
         };
         let policy = armed::policy(group, &spec.policy, &listeners)?;
-        let target = Target { cgroup, level, netns, bypass: armed::networks(&spec.policy.bypass), policy };
+        let bypass = armed::networks(&spec.policy.bypass);
+        let target = Target { cgroup, level, netns, seatbelt: spec.policy.seatbelt, bypass, policy };
         targets.armed.insert(group, target.clone());
         let done = self.write(&targets, &target).and_then(|()| self.attach(&target));
         if let Err(error) = done {
@@ -290,14 +357,27 @@ impl Datapath for LocalDatapath {
             let _ = self.erase(&targets, &target);
             return Err(error);
         }
-        let tcp = std::iter::once(listeners.v4).chain(listeners.v6).collect();
-        Ok(Armed {
-            id: u64::from(group),
-            listeners: tcp,
-            resolvers: listeners.dns,
-            netns,
-            weaknesses: self.weaknesses(spec, netns),
-        })
+        let mut weaknesses = armed::weaknesses(&spec.policy);
+        if netns == self.own_netns {
+            weaknesses.push(Weakness::SharedNetwork);
+        } else if !told(self.belt(&mut targets, &target, &namespace), spec).unwrap_or(false) {
+            weaknesses.push(Weakness::NoSeatbelt);
+        }
+        drop(targets);
+        // A target that was captured before has nothing from before; what it has was steered or allowed.
+        let ended = match before {
+            None if !spec.policy.observe => told(end_old_sockets(&target, &namespace), spec),
+            _ => Some(Ended::default()),
+        };
+        if ended.is_none_or(|ended| ended.left > 0) {
+            weaknesses.push(Weakness::OldConnections);
+        }
+        let ended = ended.unwrap_or_default().destroyed;
+        if ended > 0 {
+            tracing::info!(target_name = spec.name, ended, "connections from before the capture were ended");
+        }
+        let listeners_tcp = std::iter::once(listeners.v4).chain(listeners.v6).collect();
+        Ok(Armed { id: u64::from(group), listeners: listeners_tcp, resolvers: listeners.dns, netns, weaknesses, ended })
     }
 
     fn disarm(&self, id: u64) -> Result<(), Error> {
@@ -309,7 +389,8 @@ impl Datapath for LocalDatapath {
             targets.armed.insert(target.policy.group, target);
             return Err(error);
         }
-        self.erase(&targets, &target)
+        self.erase(&targets, &target)?;
+        self.write_belts(&mut targets, target.netns)
     }
 
     fn take(&self, flow: FlowTuple) -> Result<Option<Steered>, Error> {
@@ -349,16 +430,18 @@ impl Datapath for LocalDatapath {
     }
 }
 
-impl LocalDatapath {
-    fn weaknesses(&self, spec: &TargetSpec, netns: NetnsCookie) -> Vec<Weakness> {
-        let mut found = armed::weaknesses(&spec.policy);
-        if netns == self.own_netns {
-            found.push(Weakness::SharedNetwork);
-        } else {
-            found.push(Weakness::NoSeatbelt);
-        }
-        found
-    }
+/// What makes a target less protected, but no less captured, is logged and becomes a weakness.
+fn told<T>(result: Result<T, Error>, spec: &TargetSpec) -> Option<T> {
+    result
+        .inspect_err(|error| {
+            tracing::warn!(target_name = spec.name, error = %crate::model::error_chain(error), "less than protected");
+        })
+        .ok()
+}
+
+fn end_old_sockets(target: &Target, namespace: &std::fs::File) -> Result<Ended, Error> {
+    let old = Old { cgroup: target.cgroup.as_ref(), bypass: &target.bypass, flags: target.policy.flags };
+    netns::inside(namespace, || old_sockets::end(&old))
 }
 
 /// The calling thread's network namespace.
@@ -376,7 +459,7 @@ fn set_aside_other_layouts(pins: &Path) -> Result<(), Error> {
     }
     let aside = pins.join("aside");
     std::fs::create_dir_all(&aside).map_err(|e| Error::io("making", &aside, e))?;
-    for name in ["maps", "links"] {
+    for name in ["maps", "links", SEATBELTS] {
         let (from, to) = (pins.join(name), aside.join(name));
         gone(std::fs::rename(&from, &to)).map_err(|e| Error::io("setting aside", &from, e))?;
     }
@@ -397,6 +480,13 @@ fn list(dir: &Path) -> Result<Vec<std::ffi::OsString>, Error> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
         Err(error) => Err(Error::io("listing", dir, error)),
     }
+}
+
+/// Passes the embedded object through this kernel's verifier and drops it again.
+pub(super) fn verify_embedded(report: &Report) -> Result<(), Error> {
+    report.require()?;
+    let opening = Opening { have_set_retval: report.has_set_retval(), at_root: false, pins: None };
+    Programs::load(&mut programs::open_object(opening)?).map(drop)
 }
 
 /// Passes an object through this kernel's verifier and drops it again; nothing is attached or pinned.

@@ -10,8 +10,8 @@ use aya::maps::lpm_trie::Key;
 use aya::maps::{Map, MapData, MapError, PerCpuArray, PerCpuHashMap, PerCpuValues, RingBuf};
 use ipnet::IpNet;
 use pipelock_common::{
-    BYPASS_ENTRIES, BypassKey4, BypassKey6, FLOW_ENTRIES, FlowKey, LAYOUT_VERSION, MAX_LEVELS, Policy, STATS_ENTRIES,
-    Settings, SkMeta, Stat, TARGET_ENTRIES, TargetCounts, TargetStat,
+    BYPASS_ENTRIES, BypassKey4, BypassKey6, FLOW_ENTRIES, FlowKey, LAYOUT_VERSION, MAX_LEVELS, Policy,
+    SEATBELT_ENTRIES, STATS_ENTRIES, Settings, SkMeta, Stat, TARGET_ENTRIES, TargetCounts, TargetStat,
 };
 
 use super::sys::{self, MapFd};
@@ -43,6 +43,7 @@ pub(super) struct Maps {
     flows: MapFd<FlowKey, SkMeta>,
     by_cgroup: MapFd<u64, Policy>,
     by_netns: MapFd<u64, Policy>,
+    belts: MapFd<u32, Policy>,
     counts: Mutex<PerCpuHashMap<MapData, u32, TargetCounts>>,
     bypass4: MapFd<Key<BypassKey4>, u32>,
     bypass6: MapFd<Key<BypassKey6>, u32>,
@@ -62,6 +63,7 @@ impl Maps {
             flows: open(object, "FLOWS")?,
             by_cgroup: open(object, "TARGETS_CGROUP")?,
             by_netns: open(object, "TARGETS_NETNS")?,
+            belts: open(object, "SEATBELTS")?,
             counts: Mutex::new(
                 PerCpuHashMap::try_from(counts).map_err(|source| Error::MapType { map: "TARGET_STATS", source })?,
             ),
@@ -98,6 +100,20 @@ impl Maps {
 
     pub(super) fn forget_netns(&self, cookie: u64) -> Result<(), Error> {
         self.by_netns.remove(&cookie).map(drop).map_err(|e| Error::map("TARGETS_NETNS", "removing", e))
+    }
+
+    pub(super) fn set_belt(&self, interface: u32, policy: &Policy) -> Result<(), Error> {
+        self.belts.insert(&interface, policy).map_err(|e| Error::map("SEATBELTS", "writing", e))
+    }
+
+    pub(super) fn forget_belt(&self, interface: u32) -> Result<(), Error> {
+        self.belts.remove(&interface).map(drop).map_err(|e| Error::map("SEATBELTS", "removing", e))
+    }
+
+    /// The interfaces that have a policy.
+    pub(super) fn belts(&self) -> Result<Vec<u32>, Error> {
+        let limit = usize::try_from(SEATBELT_ENTRIES).unwrap_or(usize::MAX);
+        self.belts.keys(limit).map_err(|e| Error::map("SEATBELTS", "reading", e))
     }
 
     /// The policies there are, by cgroup and by namespace.

@@ -11,6 +11,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::Error;
+use super::handover::{self, Inherited, Offer};
 use super::run::{
     Layout, MachineLock, gone, list, make_passable_dir, make_private_dir, make_private_file, mount_bpffs, remove_pins,
     remove_shared,
@@ -23,8 +24,9 @@ const NODE: &str = "node";
 #[derive(Debug)]
 pub struct Node {
     pins: PathBuf,
-    /// Locked for as long as this process lives; never inherited, being close-on-exec.
-    _lock: File,
+    directory: PathBuf,
+    /// Locked for as long as this process lives, or a successor that was given it; never inherited, being close-on-exec.
+    lock: File,
 }
 
 impl Node {
@@ -46,7 +48,42 @@ impl Node {
         mount_bpffs(layout)?;
         let pins = pins(layout);
         make_private_dir(&pins)?;
-        Ok(Self { pins, _lock: lock })
+        Ok(Self { pins, directory: dir, lock })
+    }
+
+    /// Takes over the place of a predecessor that handed its lock over.
+    ///
+    /// # Errors
+    /// [`Error::Io`], naming the path.
+    pub fn adopt(layout: &Layout, lock: File) -> Result<Self, Error> {
+        mount_bpffs(layout)?;
+        let pins = pins(layout);
+        make_private_dir(&pins)?;
+        Ok(Self { pins, directory: directory(layout), lock })
+    }
+
+    /// Asks the gateway that runs for its sockets; `None` when none runs.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when it answers wrongly, or not.
+    pub fn ask(layout: &Layout) -> Result<Option<Inherited>, Error> {
+        handover::ask(&directory(layout))
+    }
+
+    /// Opens the place where a successor asks this gateway for its sockets.
+    ///
+    /// # Errors
+    /// [`Error::Io`], naming the path.
+    pub fn offer(&self) -> Result<Offer, Error> {
+        Offer::open(&self.directory)
+    }
+
+    /// The lock, for a successor. It is the same lock: held until both have let go of it.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when the process has no descriptors left.
+    pub fn lock(&self) -> Result<File, Error> {
+        self.lock.try_clone().map_err(|e| Error::io("duplicating", "the lock", e))
     }
 
     /// Whether the place is free: no gateway runs.

@@ -7,7 +7,7 @@ use std::fs::{self, File};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
-use aya::programs::{CgroupSock, CgroupSockAddr, ProgramError, ProgramFd, SockOps};
+use aya::programs::{CgroupSock, CgroupSockAddr, ProgramError, ProgramFd, SchedClassifier, SockOps};
 use aya::{Ebpf, EbpfLoader};
 
 use super::cgroup::Cgroup;
@@ -47,9 +47,20 @@ const PROGRAMS: [(&str, Kind, u32); 12] = [
     ("pl_connect4", Kind::SockAddr, 10),
 ];
 
+/// What is attached to interfaces, not to cgroups.
+const SEATBELT: &str = "pl_seatbelt";
+
+/// The programs of cgroups with their attach types.
+pub(super) fn hooks() -> impl Iterator<Item = (&'static str, u32)> {
+    PROGRAMS.iter().map(|(name, _, attach_type)| (*name, *attach_type))
+}
+
 /// Loaded programs, attached to nothing.
 #[derive(Debug)]
-pub(super) struct Programs(Vec<(&'static str, u32, OwnedFd)>);
+pub(super) struct Programs {
+    of_cgroups: Vec<(&'static str, u32, OwnedFd)>,
+    seatbelt: OwnedFd,
+}
 
 /// How an object is opened.
 #[derive(Clone, Copy, Debug)]
@@ -101,7 +112,11 @@ impl Programs {
             let fd = fd.as_fd().try_clone_to_owned().map_err(|e| Error::io("duplicating", name, e))?;
             loaded.push((name, attach_type, fd));
         }
-        Ok(Self(loaded))
+        let program = object.program_mut(SEATBELT).ok_or(Error::ProgramMissing { program: SEATBELT })?;
+        let fd = load_classifier(program.try_into())
+            .map_err(|source| Error::Verify { program: SEATBELT, source: Box::new(source) })?;
+        let seatbelt = fd.as_fd().try_clone_to_owned().map_err(|e| Error::io("duplicating", SEATBELT, e))?;
+        Ok(Self { of_cgroups: loaded, seatbelt })
     }
 
     /// Attaches every program to a cgroup and pins the links in a directory; all or nothing. Links that an earlier process
@@ -112,7 +127,7 @@ impl Programs {
     pub(super) fn attach(&self, cgroup: &Cgroup, pins: &Path) -> Result<(), Error> {
         let directory = File::open(cgroup.path()).map_err(|e| Error::io("opening", cgroup.path(), e))?;
         fs::create_dir_all(pins).map_err(|e| Error::io("making", pins, e))?;
-        let attached = self.0.iter().try_for_each(|(name, attach_type, program)| {
+        let attached = self.of_cgroups.iter().try_for_each(|(name, attach_type, program)| {
             let path = pins.join(name);
             if path.exists() {
                 if replace(&path, cgroup, program.as_fd())? {
@@ -131,6 +146,37 @@ impl Programs {
         }
         attached
     }
+
+    /// Attaches the seatbelt to the host side of a target's interface and pins the link under the interface's number.
+    ///
+    /// # Errors
+    /// [`Error::Io`] or [`Error::Pin`]; then it is not attached. `EINVAL` before 6.6.
+    pub(super) fn attach_seatbelt(&self, interface: u32, pins: &Path) -> Result<(), Error> {
+        fs::create_dir_all(pins).map_err(|e| Error::io("making", pins, e))?;
+        let path = pins.join(interface.to_string());
+        if path.exists() {
+            let link = sys::obj_get(&path).map_err(|e| Error::io("opening", &path, e))?;
+            // Of tcx the interface is the low half; it is zero when the interface is gone.
+            let at = sys::link_target(link.as_fd()).map_err(|e| Error::io("reading", &path, e))?;
+            if at & u64::from(u32::MAX) == u64::from(interface) {
+                return sys::link_update(link.as_fd(), self.seatbelt.as_fd())
+                    .map_err(|e| Error::io("updating", &path, e));
+            }
+            detach_one(&path)?;
+        }
+        let link = sys::link_create_tcx(self.seatbelt.as_fd(), interface)
+            .map_err(|e| Error::io("attaching the seatbelt to interface", interface.to_string(), e))?;
+        sys::obj_pin(link.as_fd(), &path).map_err(|source| Error::Pin { path, source })
+    }
+}
+
+/// Detaches the seatbelt of an interface, if it has one.
+///
+/// # Errors
+/// [`Error::Io`] when it cannot be detached or its pin not be removed.
+pub(super) fn detach_seatbelt(interface: u32, pins: &Path) -> Result<(), Error> {
+    let path = pins.join(interface.to_string());
+    if path.exists() { detach_one(&path) } else { Ok(()) }
 }
 
 /// Puts a program behind a pinned link; whether that is still attached to the cgroup.
@@ -193,6 +239,12 @@ fn load_sock_addr(program: Result<&mut CgroupSockAddr, ProgramError>) -> Result<
 }
 
 fn load_sock(program: Result<&mut CgroupSock, ProgramError>) -> Result<&ProgramFd, ProgramError> {
+    let program = program?;
+    program.load()?;
+    program.fd()
+}
+
+fn load_classifier(program: Result<&mut SchedClassifier, ProgramError>) -> Result<&ProgramFd, ProgramError> {
     let program = program?;
     program.load()?;
     program.fd()

@@ -282,6 +282,14 @@ pub(super) fn remove_pins(pins: &Path) -> Result<(), Error> {
             programs::detach(&links.join(target))?;
         }
     }
+    let belts = pins.join("seatbelts");
+    if belts.exists() {
+        for name in list(&belts)? {
+            if let Ok(interface) = name.parse() {
+                programs::detach_seatbelt(interface, &belts)?;
+            }
+        }
+    }
     fs::remove_dir_all(pins).map_err(|e| Error::io("removing", pins, e))
 }
 

@@ -270,6 +270,15 @@ pub(super) fn link_create(program: BorrowedFd<'_>, cgroup: BorrowedFd<'_>, attac
     own(unsafe { bpf(LINK_CREATE, &mut attr)? })
 }
 
+/// Attaches a program to what leaves the other end of an interface's cable: ingress of this side (tcx, 6.6).
+pub(super) fn link_create_tcx(program: BorrowedFd<'_>, interface: u32) -> io::Result<OwnedFd> {
+    const BPF_TCX_INGRESS: u32 = 46;
+    let mut attr =
+        LinkAttr { prog_fd: fd_number(program), target_fd: interface, attach_type: BPF_TCX_INGRESS, flags: 0 };
+    // SAFETY: no pointers; the second field is `target_ifindex` for this attach type.
+    own(unsafe { bpf(LINK_CREATE, &mut attr)? })
+}
+
 /// Puts another program behind a link, without a moment in which none is attached (5.7 for cgroups).
 pub(super) fn link_update(link: BorrowedFd<'_>, program: BorrowedFd<'_>) -> io::Result<()> {
     let (link_fd, new_prog_fd) = (fd_number(link), fd_number(program));
@@ -339,16 +348,36 @@ pub(super) fn load_probe_program(with_set_retval: bool) -> io::Result<()> {
     let plain = [mov(0, 1), exit];
     let calling = [mov(1, 0), call, mov(0, 1), exit];
     let insns: &[Insn] = if with_set_retval { &calling } else { &plain };
+    load_instructions(BPF_PROG_TYPE_CGROUP_SOCK_ADDR, BPF_CGROUP_INET4_CONNECT, insns).map(drop)
+}
+
+/// Whether programs can be attached to interfaces by links (tcx, 6.6): tried at an interface that nobody has.
+pub(super) fn has_tcx() -> io::Result<()> {
+    const BPF_PROG_TYPE_SCHED_CLS: u32 = 3;
+    const NO_INTERFACE: u32 = 0x7fff_ffff;
+    let pass = [
+        Insn { code: 0xb7, registers: 0, offset: 0, immediate: -1 },
+        Insn { code: 0x95, registers: 0, offset: 0, immediate: 0 },
+    ];
+    let program = load_instructions(BPF_PROG_TYPE_SCHED_CLS, 0, &pass)?;
+    match link_create_tcx(program.as_fd(), NO_INTERFACE) {
+        Ok(_) => Ok(()),
+        Err(error) if error.raw_os_error() == Some(libc::ENODEV) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+fn load_instructions(kind: u32, attach_type: u32, insns: &[Insn]) -> io::Result<OwnedFd> {
     let license = c"GPL";
     // SAFETY: integers only.
     let mut attr: ProgAttr = unsafe { zeroed() };
-    attr.prog_type = BPF_PROG_TYPE_CGROUP_SOCK_ADDR;
-    attr.expected_attach_type = BPF_CGROUP_INET4_CONNECT;
+    attr.prog_type = kind;
+    attr.expected_attach_type = attach_type;
     attr.insn_cnt = u32::try_from(insns.len()).map_err(io::Error::other)?;
     attr.insns = insns.as_ptr() as u64;
     attr.license = license.as_ptr() as u64;
     // SAFETY: instructions and licence live until the call returns; no log is asked for.
-    own(unsafe { bpf(PROG_LOAD, &mut attr)? }).map(drop)
+    own(unsafe { bpf(PROG_LOAD, &mut attr)? })
 }
 
 /// The cookie of the network namespace a socket lives in (5.14).

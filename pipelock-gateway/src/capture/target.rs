@@ -64,6 +64,8 @@ pub struct TargetPolicy {
     pub when_dead: WhenDead,
     /// Count only: steer and refuse nothing.
     pub observe: bool,
+    /// Drop new flows that leave its interfaces beside the gateway, whoever in its namespace sends them.
+    pub seatbelt: bool,
 }
 
 impl Default for TargetPolicy {
@@ -77,6 +79,7 @@ impl Default for TargetPolicy {
             dns: false,
             when_dead: WhenDead::Refuse,
             observe: false,
+            seatbelt: true,
         }
     }
 }
@@ -113,7 +116,7 @@ pub enum Weakness {
     FailsOpen,
     /// It shares the gateway's network namespace, so that packets cannot be told from others'.
     SharedNetwork,
-    /// No filter is on the host side of its interface: frames made by hand are not seen.
+    /// An interface of it has no filter on a host side here: frames made by hand are not seen there.
     NoSeatbelt,
     /// Connections from before could not be ended and go on unjudged.
     OldConnections,

@@ -31,6 +31,7 @@ struct Inner {
     environ: Vec<u8>,
     last_listeners: Vec<SocketAddr>,
     refuses: bool,
+    attempts: usize,
     counters: Counters,
 }
 
@@ -76,6 +77,11 @@ impl FakeDatapath {
         self.inner().refuses = refuse;
     }
 
+    /// How often something was to be armed.
+    pub fn attempts(&self) -> usize {
+        self.inner().attempts
+    }
+
     /// Whether a target is armed.
     pub fn is_armed(&self, id: u64) -> bool {
         self.inner().armed.contains(&id)
@@ -100,6 +106,7 @@ fn steered(original_dst: SocketAddr) -> Steered {
 
 impl Datapath for FakeDatapath {
     fn arm(&self, target: &TargetSpec) -> Result<Armed, Error> {
+        self.inner().attempts += 1;
         if self.inner().refuses {
             return Err(Error::AlreadyArmed { target: target.name.clone() });
         }
@@ -117,7 +124,7 @@ impl Datapath for FakeDatapath {
         inner.last_id += 1;
         let id = inner.last_id;
         inner.armed.insert(id);
-        Ok(Armed { id, listeners, resolvers: Vec::new(), netns: NETNS, weaknesses: Vec::new() })
+        Ok(Armed { id, listeners, resolvers: Vec::new(), netns: NETNS, weaknesses: Vec::new(), ended: 0 })
     }
 
     fn disarm(&self, id: u64) -> Result<(), Error> {

@@ -8,6 +8,7 @@ use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
@@ -18,7 +19,9 @@ use tokio_util::sync::CancellationToken;
 use super::serve::Loops;
 use super::startup::{self, say};
 use crate::capture::probe::{self, ThisKernel};
-use crate::capture::{Attachment, Layout, LocalDatapath, Netns, Node, Scope, TargetPolicy, TargetSpec, WhenDead};
+use crate::capture::{
+    Attachment, Inherited, Layout, LocalDatapath, Netns, Node, Scope, Sockets, TargetPolicy, TargetSpec, WhenDead,
+};
 use crate::config::{Capture, CaptureTarget};
 use crate::connection::Targets;
 use crate::connection::targets::{Protection, TargetStatus};
@@ -33,19 +36,45 @@ pub(super) struct Captured {
     pub(super) datapath: Arc<LocalDatapath>,
     specs: Vec<TargetSpec>,
     layout: Layout,
+    /// Whether what an earlier daemon captured and this one does not was let go.
+    settled: Arc<AtomicBool>,
+}
+
+/// The daemon's own ports once more, for a successor. Dropped before what is open is finished: kept, they would take connections
+/// that nobody accepts.
+#[derive(Debug)]
+pub(super) struct Ports {
+    pub(super) door: std::net::TcpListener,
+    pub(super) mcp: Option<std::net::TcpListener>,
+}
+
+/// Asks the daemon that runs for its sockets.
+pub(super) fn inherit() -> anyhow::Result<Option<Inherited>> {
+    Node::ask(&Layout::system()?).context("--take-over")
 }
 
 /// Loads the programs, beside or over those of an earlier daemon; nothing is attached or detached. Must be called inside a
 /// runtime.
-pub(super) fn load(capture: &Capture) -> anyhow::Result<Captured> {
+pub(super) fn load(capture: &Capture, inherited: Option<&mut Inherited>) -> anyhow::Result<Captured> {
     let layout = Layout::system()?;
     let report = probe::probe(&ThisKernel);
     report.require()?;
-    let node = Node::start(&layout).context("capture.targets")?;
+    let (lock, listeners, resolvers) = match inherited {
+        Some(Inherited { sockets, .. }) => {
+            (sockets.lock.take(), std::mem::take(&mut sockets.listeners), std::mem::take(&mut sockets.resolvers))
+        }
+        None => (None, Vec::new(), Vec::new()),
+    };
+    let node = match lock {
+        Some(lock) => Node::adopt(&layout, lock),
+        None => Node::start(&layout),
+    };
+    let node = node.context("capture.targets")?;
     let attachment = if capture.at_root { Attachment::Root } else { Attachment::PerTarget };
     let datapath = LocalDatapath::open(node.pins(), &report, attachment).context("loading the kernel programs")?;
+    datapath.inherit(listeners, resolvers);
     let specs = capture.targets.iter().map(|target| spec(capture, target, &layout.cgroups)).collect();
-    Ok(Captured { node, datapath: Arc::new(datapath), specs, layout })
+    Ok(Captured { node, datapath: Arc::new(datapath), specs, layout, settled: Arc::default() })
 }
 
 fn spec(capture: &Capture, target: &CaptureTarget, root: &Path) -> TargetSpec {
@@ -60,6 +89,7 @@ fn spec(capture: &Capture, target: &CaptureTarget, root: &Path) -> TargetSpec {
         dns: false,
         when_dead: target.fail_open_after.map_or(WhenDead::Refuse, |after| WhenDead::Direct { after }),
         observe: target.observe,
+        seatbelt: target.seatbelt,
     };
     TargetSpec { name: target.name.clone(), labels: BTreeMap::new(), scope, netns, policy }
 }
@@ -67,31 +97,59 @@ fn spec(capture: &Capture, target: &CaptureTarget, root: &Path) -> TargetSpec {
 impl Captured {
     /// Arms what the configuration names, and lets go of what an earlier daemon captured and this one does not.
     ///
-    /// A target that cannot be captured is told and listed, and then nothing is let go: it may be the one that an earlier
-    /// daemon protects.
+    /// A target that cannot be captured is told, listed and tried again, and until then nothing is let go: it may be the one that
+    /// an earlier daemon protects.
     pub(super) async fn arm(&self, targets: &Targets) -> anyhow::Result<()> {
         let mut failed = false;
         for spec in &self.specs {
-            if let Err(error) = targets.add(spec.clone()).await {
+            if let Err(error) = targets.want(spec.clone()).await {
                 say(&format!("NOT CAPTURED: {}", crate::model::error_chain(&error)));
                 failed = true;
             }
         }
         if failed {
-            say("what an earlier gateway captured stays captured until every target is armed");
+            say("it is tried again; what an earlier gateway captured stays captured until every target is");
             return Ok(());
         }
-        let datapath = Arc::clone(&self.datapath);
-        let detached = tokio::task::spawn_blocking(move || datapath.settle()).await.context("letting go")??;
-        if detached > 0 {
-            say(&format!("{detached} targets of an earlier gateway are not captured any more"));
-        }
-        Ok(())
+        settle(&self.datapath, &self.settled).await
+    }
+
+    /// Gives everything to the first successor that asks and comes to serve; ends the returned token then.
+    pub(super) fn offer(&self, targets: &Arc<Targets>, ports: &Arc<Ports>) -> anyhow::Result<CancellationToken> {
+        let offer = self.node.offer().context("offering the sockets to a successor")?;
+        let (lock, targets, ports) = (self.node.lock()?, Arc::clone(targets), Arc::downgrade(ports));
+        let handed_over = CancellationToken::new();
+        let told = handed_over.clone();
+        let gather = move || {
+            let ports = ports.upgrade().ok_or_else(|| std::io::Error::other("this gateway is ending"))?;
+            Ok(Sockets {
+                lock: Some(lock.try_clone()?),
+                door: Some(ports.door.try_clone()?),
+                mcp: ports.mcp.as_ref().map(std::net::TcpListener::try_clone).transpose()?,
+                listeners: targets.sockets()?,
+                resolvers: Vec::new(),
+            })
+        };
+        // Blocks until a successor comes, or the process ends; it must not be waited for.
+        std::thread::Builder::new()
+            .name("hand-over".to_owned())
+            .spawn(move || match offer.hand_over(gather) {
+                Ok(()) => told.cancel(),
+                Err(error) => say(&crate::model::error_chain(&error)),
+            })
+            .context("starting a thread")?;
+        Ok(handed_over)
     }
 
     /// Keeps the file for `pipelock targets` up to date.
     pub(super) fn tell(&self, loops: &mut Loops, targets: &Arc<Targets>, shutdown: &CancellationToken) {
+        let (trying, until) = (Arc::clone(targets), shutdown.clone());
+        loops.spawn(async move {
+            trying.retry(until).await;
+            Ok(())
+        });
         let (path, targets, shutdown) = (status_file(&self.layout), Arc::clone(targets), shutdown.clone());
+        let (datapath, settled) = (Arc::clone(&self.datapath), Arc::clone(&self.settled));
         loops.spawn(async move {
             let mut tick = tokio::time::interval(TELL);
             tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -99,6 +157,9 @@ impl Captured {
                 tokio::select! {
                     () = shutdown.cancelled() => return Ok(()),
                     _ = tick.tick() => {}
+                }
+                if !settled.load(Ordering::Relaxed) && targets.all_captured() {
+                    settle(&datapath, &settled).await?;
                 }
                 let told: Vec<Told> = targets.list().iter().map(Told::of).collect();
                 let (path, told) = (path.clone(), serde_json::to_vec_pretty(&told)?);
@@ -113,6 +174,17 @@ impl Captured {
     pub(super) fn pins(&self) -> &Path {
         self.node.pins()
     }
+}
+
+/// Lets go of what an earlier daemon captured and this one does not.
+async fn settle(datapath: &Arc<LocalDatapath>, settled: &AtomicBool) -> anyhow::Result<()> {
+    let datapath = Arc::clone(datapath);
+    let detached = tokio::task::spawn_blocking(move || datapath.settle()).await.context("letting go")??;
+    settled.store(true, Ordering::Relaxed);
+    if detached > 0 {
+        say(&format!("{detached} targets of an earlier gateway are not captured any more"));
+    }
+    Ok(())
 }
 
 /// One target, as `pipelock targets` shows it.
@@ -131,6 +203,12 @@ struct Told {
     denied: u64,
     failed_open: u64,
     observed: u64,
+    #[serde(default)]
+    dns: u64,
+    #[serde(default)]
+    dropped: u64,
+    #[serde(default)]
+    ended: u64,
 }
 
 impl Told {
@@ -163,6 +241,9 @@ impl Told {
             denied: status.counters.denied,
             failed_open: status.counters.failed_open,
             observed: status.counters.observed,
+            dns: status.counters.dns,
+            dropped: status.counters.dropped,
+            ended: status.ended,
         }
     }
 }

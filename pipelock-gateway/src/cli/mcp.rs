@@ -22,7 +22,14 @@ pub(super) struct Port {
 }
 
 /// Binds the port where both flags are given, and complains about one without the other.
-pub(super) fn bind(args: &RunArgs, config: &Config, locations: &RootLocations) -> anyhow::Result<Option<Port>> {
+///
+/// A listener of a predecessor at that address is taken instead.
+pub(super) fn bind(
+    args: &RunArgs,
+    config: &Config,
+    locations: &RootLocations,
+    inherited: Option<TcpListener>,
+) -> anyhow::Result<Option<Port>> {
     let (address, upstream) = match (args.mcp_listen, &args.mcp_upstream) {
         (Some(address), Some(upstream)) => (address, upstream),
         (None, None) => return Ok(None),
@@ -33,7 +40,10 @@ pub(super) fn bind(args: &RunArgs, config: &Config, locations: &RootLocations) -
     // Nobody has this authority's certificates, so that none can be taken for an upstream's: roots are loaded against one.
     let own = Arc::new(CertificateAuthority::generate(SystemTime::now())?);
     let roots = Roots::load(locations, &config.tls_interception.upstream_ca_files, &own)?;
-    let listener = TcpListener::bind(address).with_context(|| format!("listening on {address}"))?;
+    let listener = match inherited.filter(|listener| listener.local_addr().is_ok_and(|at| at == address)) {
+        Some(listener) => listener,
+        None => TcpListener::bind(address).with_context(|| format!("listening on {address}"))?,
+    };
     listener.set_nonblocking(true).context("preparing the MCP listener")?;
     Ok(Some(Port { listener, endpoint, roots }))
 }

@@ -21,8 +21,8 @@ use super::serve::{self, Loops};
 use super::startup::{self, say};
 use super::{EXIT_CONFIG, RunArgs};
 use crate::admin::{AdminState, Phase};
-use crate::capture::{Datapath, Uncaptured};
-use crate::cli::capture::{self, Captured};
+use crate::capture::{Datapath, Inherited, Uncaptured};
+use crate::cli::capture::{self, Captured, Ports};
 use crate::config::{Config, LogOutput};
 use crate::control::KillSource;
 use crate::pipeline::{Gateway, Snapshot, SnapshotOptions};
@@ -32,6 +32,8 @@ use crate::tls::RootLocations;
 /// From the first signal on, what is open gets this long to finish (gateway.md §11). A pod's
 /// `terminationGracePeriodSeconds` must be longer.
 const DRAIN: Duration = Duration::from_secs(25);
+/// What was accepted when a successor came gets this long to send its first request, before connections are asked to finish.
+const LINGER: Duration = Duration::from_secs(2);
 /// Time for the last records to be written.
 const CLOSE_REPORT: Duration = Duration::from_secs(5);
 
@@ -40,6 +42,8 @@ struct Prepared {
     config: Config,
     from: ReloadFrom,
     captured: Option<Captured>,
+    /// From a predecessor that waits to hear that this one serves.
+    inherited: Option<Inherited>,
     datapath: Arc<dyn Datapath>,
     gateway: Arc<Gateway>,
     report: Report,
@@ -79,11 +83,20 @@ fn prepare(args: &RunArgs) -> anyhow::Result<(Runtime, Prepared)> {
         );
     }
     let report = Report::open(report_options(&config)?)?;
-    let door = door_listener(args, &config)?;
-    let mcp = mcp::bind(args, &config, &options.roots)?;
+    let mut inherited = if args.take_over { capture::inherit()? } else { None };
+    let (old_door, old_mcp) = match &mut inherited {
+        Some(Inherited { sockets, .. }) => (sockets.door.take(), sockets.mcp.take()),
+        None => (None, None),
+    };
+    let door = door_listener(args, &config, old_door)?;
+    let mcp = mcp::bind(args, &config, &options.roots, old_mcp)?;
     let runtime = startup::runtime()?;
     let inside = runtime.enter();
-    let captured = if config.capture.targets.is_empty() { None } else { Some(capture::load(&config.capture)?) };
+    let captured = if config.capture.targets.is_empty() {
+        None
+    } else {
+        Some(capture::load(&config.capture, inherited.as_mut())?)
+    };
     let datapath: Arc<dyn Datapath> = match &captured {
         Some(captured) => Arc::clone(&captured.datapath) as Arc<dyn Datapath>,
         None => Arc::new(Uncaptured),
@@ -95,7 +108,7 @@ fn prepare(args: &RunArgs) -> anyhow::Result<(Runtime, Prepared)> {
     drop(inside);
     let (path, mode) = (args.config.clone(), args.mode);
     let from = ReloadFrom { path, mode, roots: options.roots, open_tls: false };
-    Ok((runtime, Prepared { config, from, captured, datapath, gateway, report, door, mcp }))
+    Ok((runtime, Prepared { config, from, captured, inherited, datapath, gateway, report, door, mcp }))
 }
 
 /// TLS is opened only where the file says so: clients of a daemon must have been given the CA before.
@@ -124,8 +137,11 @@ fn report_options(config: &Config) -> anyhow::Result<Options> {
     })
 }
 
-fn door_listener(args: &RunArgs, config: &Config) -> anyhow::Result<TcpListener> {
+fn door_listener(args: &RunArgs, config: &Config, inherited: Option<TcpListener>) -> anyhow::Result<TcpListener> {
     let address = args.listen.unwrap_or(config.fetch_proxy.listen);
+    if let Some(listener) = inherited.filter(|listener| listener.local_addr().is_ok_and(|at| at == address)) {
+        return Ok(listener);
+    }
     let listener = TcpListener::bind(address).map_err(|error| {
         let remedy = match error.kind() {
             ErrorKind::AddrInUse => " (another process has this port; choose one with --listen or fetch_proxy.listen)",
@@ -138,7 +154,7 @@ fn door_listener(args: &RunArgs, config: &Config) -> anyhow::Result<TcpListener>
 }
 
 async fn serve(prepared: Prepared) -> anyhow::Result<()> {
-    let Prepared { config, from, captured, datapath, gateway, report, door, mcp } = prepared;
+    let Prepared { config, from, captured, inherited, datapath, gateway, report, door, mcp } = prepared;
     let shutdown = CancellationToken::new();
     let mut loops = Loops::new();
     let mut door_task = Loops::new();
@@ -146,6 +162,8 @@ async fn serve(prepared: Prepared) -> anyhow::Result<()> {
     let listening = door.local_addr().context("reading the listener's address")?;
     let admin = Arc::new(AdminState::new(serve::facts(&config, &gateway), report.metrics().clone()));
     serve::watch_kernel(&report, &datapath)?;
+    let ports =
+        Arc::new(Ports { door: door.try_clone().context("duplicating the listener")?, mcp: mcp_socket(mcp.as_ref())? });
     serve::open_door(&mut door_task, &gateway, &admin, door, &shutdown)?;
     if let Some(port) = mcp {
         say(&format!("MCP on {}", port.listener.local_addr().context("reading the MCP listener's address")?));
@@ -156,6 +174,11 @@ async fn serve(prepared: Prepared) -> anyhow::Result<()> {
     if let Some(captured) = &captured {
         captured.arm(&targets).await?;
         captured.tell(&mut loops, &targets, &shutdown);
+        serve::watch_targets(&report, &targets)?;
+        if config.capture.ready_when_captured {
+            let targets = Arc::clone(&targets);
+            admin.ready_while(move || targets.all_captured());
+        }
     }
     serve::watch_sentinel(&mut loops, &gateway, &shutdown);
     serve::keep_names(&mut loops, &gateway, &shutdown);
@@ -167,8 +190,21 @@ async fn serve(prepared: Prepared) -> anyhow::Result<()> {
     if let Some(api) = api {
         say(&format!("kill switch and sessions on {api}"));
     }
+    if let Some(inherited) = inherited {
+        // One that has ended meanwhile need not be told.
+        let _ = inherited.serving();
+        say("took the place of the gateway that ran");
+    }
+    let successor = match &captured {
+        Some(captured) => captured.offer(&targets, &ports)?,
+        None => CancellationToken::new(),
+    };
     let served = loop {
         tokio::select! {
+            () = successor.cancelled() => {
+                say(&format!("a successor serves: finishing what is open, at most {} s", DRAIN.as_secs()));
+                break Ok(());
+            }
             asked = signals.next() => match asked {
                 Asked::Stop(name) => {
                     say(&format!("{name}: finishing what is open, at most {} s; once more to stop at once", DRAIN.as_secs()));
@@ -185,17 +221,30 @@ async fn serve(prepared: Prepared) -> anyhow::Result<()> {
         }
     };
     admin.enter(Phase::Draining);
-    if let Some(captured) = &captured {
+    drop(ports);
+    if let (Some(captured), false) = (&captured, successor.is_cancelled()) {
         let pins = captured.pins().display();
         say(&format!(
             "new connections of the targets are refused until a gateway runs again (pins in {pins}; `pipelock uninstall` removes them)"
         ));
     }
+    let finish = async {
+        if successor.is_cancelled() {
+            shutdown.cancel();
+            gateway.linger(LINGER).await;
+        }
+        serve::drain(&gateway, &mut door_task, &shutdown, DRAIN).await;
+    };
     tokio::select! {
-        () = serve::drain(&gateway, &mut door_task, &shutdown, DRAIN) => {}
+        () = finish => {}
         () = signals.stop() => say("stopping at once"),
     }
     served
+}
+
+/// The MCP port once more, for a successor.
+fn mcp_socket(port: Option<&mcp::Port>) -> anyhow::Result<Option<TcpListener>> {
+    port.map(|port| port.listener.try_clone()).transpose().context("duplicating the MCP listener")
 }
 
 /// What somebody asks of the daemon by a signal.

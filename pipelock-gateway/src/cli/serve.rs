@@ -18,12 +18,14 @@ use super::startup::say;
 use crate::admin::{AdminState, Facts};
 use crate::capture::Datapath;
 use crate::config::Config;
+use crate::connection::targets::TargetStatus;
 use crate::connection::{Gate, Targets};
 use crate::control::KillSource;
 use crate::forward::{self, AnswerLocal, Door};
 use crate::names::Resolve;
 use crate::pipeline::{Entrance, Gateway};
 use crate::report::Report;
+use crate::report::metrics::TargetSample;
 
 /// How often the sentinel file of the kill switch is looked for.
 const SENTINEL: Duration = Duration::from_millis(500);
@@ -95,6 +97,21 @@ pub(super) fn watch_kernel(report: &Report, datapath: &Arc<dyn Datapath>) -> any
             .ok()
     };
     report.metrics().watch_kernel(Box::new(counters)).context("registering kernel metrics")
+}
+
+/// Shows what was done for each target among the metrics.
+pub(super) fn watch_targets(report: &Report, targets: &Arc<Targets>) -> anyhow::Result<()> {
+    let targets = Arc::clone(targets);
+    let samples = move || {
+        let sample = |status: TargetStatus| TargetSample {
+            protection: status.protection.as_str(),
+            name: status.spec.name,
+            counters: status.counters,
+            ended: status.ended,
+        };
+        targets.list().into_iter().map(sample).collect()
+    };
+    report.metrics().watch_targets(Box::new(samples)).context("registering the metrics of targets")
 }
 
 /// Follows the files of the configuration; the trigger is for SIGHUP.

@@ -24,6 +24,12 @@ pub(super) const KEYS: &[Key] = &[
         "target",
         "Where `pipelock run` attaches its programs: to each target's cgroup, or once to the root of the hierarchy, where they also see sockets that a target was handed from outside, and capture targets that have no cgroup of their own.",
     ),
+    Key::new(
+        "ready_when",
+        Kind::Words(&["captured", "serving"]),
+        "captured",
+        "When `/ready` of `pipelock run` says yes: once every target is captured, or as soon as the ports are open.",
+    ),
     Key::new("targets", Kind::List(&Kind::Map(TARGET)), "[]", "What `pipelock run` captures."),
 ];
 
@@ -44,6 +50,12 @@ const TARGET: &[Key] = &[
     Key::new("cidr_bypass", NETWORKS, "[]", "Networks the kernel lets through for this target, beside those of all."),
     Key::new("deny_quic", Kind::Bool, "true", "Refuse UDP to port 443, so that clients use TCP."),
     Key::new("deny_udp", Kind::Bool, "false", "Refuse all UDP that no bypass names, DNS included."),
+    Key::new(
+        "seatbelt",
+        Kind::Bool,
+        "true",
+        "Drop new connections and refused datagrams that leave the interfaces of its namespace beside the gateway, whoever in there sends them. Turn it off where others share the namespace and are no targets.",
+    ),
     Key::new("observe", Kind::Bool, "false", "Count only: steer and refuse nothing."),
     Key::new(
         "when_dead",
@@ -65,14 +77,22 @@ const MIN_FAIL_OPEN: Duration = Duration::from_secs(2);
 const FAIL_OPEN_AFTER: Duration = Duration::from_secs(3);
 
 /// What the kernel steers.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Capture {
     /// Networks the kernel programs let through untouched: no dial, no record, not even a name.
     pub cidr_bypass: Vec<IpNet>,
     /// Whether the programs are attached once, to the root of the hierarchy.
     pub at_root: bool,
+    /// Whether `/ready` waits for every target to be captured.
+    pub ready_when_captured: bool,
     /// What the daemon captures.
     pub targets: Vec<CaptureTarget>,
+}
+
+impl Default for Capture {
+    fn default() -> Self {
+        Self { cidr_bypass: Vec::new(), at_root: false, ready_when_captured: true, targets: Vec::new() }
+    }
 }
 
 /// One target of the daemon.
@@ -90,6 +110,8 @@ pub struct CaptureTarget {
     pub deny_quic: bool,
     /// Refuse all UDP that no bypass names.
     pub deny_udp: bool,
+    /// Drop new flows that leave its namespace beside the gateway.
+    pub seatbelt: bool,
     /// Count only.
     pub observe: bool,
     /// Age of the last sign of life from which connections go direct; `None` to refuse them.
@@ -108,7 +130,9 @@ impl Capture {
             }
             targets.push(target);
         }
-        Ok(Self { cidr_bypass: networks(&section)?, at_root, targets })
+        let ready_when_captured =
+            section.read("ready_when", true, |v| v.choice(&[("captured", true), ("serving", false)]))?;
+        Ok(Self { cidr_bypass: networks(&section)?, at_root, ready_when_captured, targets })
     }
 }
 
@@ -145,6 +169,7 @@ impl CaptureTarget {
             cidr_bypass: networks(&section)?,
             deny_quic: section.read("deny_quic", true, Value::boolean)?,
             deny_udp: section.read("deny_udp", false, Value::boolean)?,
+            seatbelt: section.read("seatbelt", true, Value::boolean)?,
             observe: section.read("observe", false, Value::boolean)?,
             fail_open_after: open.then_some(after),
         })

@@ -9,13 +9,15 @@ use std::net::TcpListener as StdListener;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
+use tokio::time::Instant;
+
 use tokio::net::TcpListener;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::{Accepted, Acceptor, ConnIds, Gate, Pulse};
-use crate::capture::{self, Armed, Datapath, Scope, TargetCounters, TargetSpec, Weakness};
+use crate::capture::{self, Armed, Datapath, Netns, Scope, TargetCounters, TargetSpec, Weakness};
 
 /// How often the programs are told that the accept loops live (kernel-datapath.md §3).
 const BEAT: Duration = Duration::from_millis(500);
@@ -25,6 +27,10 @@ const STUCK: Duration = Duration::from_secs(2);
 const SWEEP: u32 = 120;
 /// How often it is asked whether targets are still there, in beats.
 const LOOK: u32 = 4;
+/// How often targets that are wanted and not captured are looked at.
+const RETRY_LOOK: Duration = Duration::from_secs(1);
+/// How long the first failure of a wanted target is waited out, and how long the last one; doubled in between.
+const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_mins(1));
 
 /// The captured targets.
 pub struct Targets {
@@ -41,6 +47,24 @@ struct Entry {
     spec: TargetSpec,
     since: SystemTime,
     state: State,
+    /// `None` for one that is not tried again by itself.
+    wanted: Option<Wanted>,
+}
+
+/// A target that is to be captured whenever it can be.
+#[derive(Clone, Copy)]
+struct Wanted {
+    failures: u32,
+    again: Instant,
+    /// Whether its cgroup and namespace could be found at the last attempt.
+    was_there: bool,
+}
+
+impl Wanted {
+    fn after(failures: u32, spec: &TargetSpec) -> Self {
+        let wait = RETRY.0.saturating_mul(1 << failures.saturating_sub(1).min(16)).min(RETRY.1);
+        Self { failures, again: Instant::now() + wait, was_there: is_there(spec) }
+    }
 }
 
 enum State {
@@ -49,7 +73,11 @@ enum State {
     Served {
         id: u64,
         weaknesses: Vec<Weakness>,
+        /// Connections from before that were ended.
+        ended: usize,
         stop: CancellationToken,
+        /// The same sockets as in the loops, for a successor.
+        sockets: Vec<StdListener>,
     },
     Failed {
         reason: String,
@@ -92,6 +120,8 @@ pub struct TargetStatus {
     pub links: Vec<&'static str>,
     /// What they did for it.
     pub counters: TargetCounters,
+    /// Connections from before it was captured that were ended.
+    pub ended: u64,
 }
 
 /// What went wrong with a target.
@@ -145,8 +175,22 @@ impl Targets {
     /// # Errors
     /// [`Error::NameTaken`] when it is captured already, [`Error::Capture`] when it cannot be.
     pub async fn add(&self, spec: TargetSpec) -> Result<(), Error> {
+        self.try_add(spec, None).await
+    }
+
+    /// As [`Self::add`], and on failure, or when its cgroup has gone, it is tried again: after a while that grows, and as soon as
+    /// its cgroup and namespace appear. [`Self::retry`] does that.
+    ///
+    /// # Errors
+    /// As [`Self::add`], for the first attempt.
+    pub async fn want(&self, spec: TargetSpec) -> Result<(), Error> {
+        let wanted = Wanted::after(0, &spec);
+        self.try_add(spec, Some(wanted)).await
+    }
+
+    async fn try_add(&self, spec: TargetSpec, wanted: Option<Wanted>) -> Result<(), Error> {
         let name = spec.name.clone();
-        self.reserve(&spec)?;
+        self.reserve(&spec, wanted)?;
         let datapath = Arc::clone(&self.datapath);
         // Entering namespaces and passing the kernel's checks blocks.
         let armed = tokio::task::spawn_blocking(move || datapath.arm(&spec)).await;
@@ -160,10 +204,67 @@ impl Targets {
             Err(error) => (State::Failed { reason: crate::model::error_chain(&error) }, Err(error)),
         };
         if let Some(entry) = self.entries().get_mut(&name) {
+            let failures = entry.wanted.map_or(0, |wanted| wanted.failures);
+            let failed = outcome.is_err();
+            if let Some(wanted) = &mut entry.wanted {
+                *wanted = if failed { Wanted::after(failures + 1, &entry.spec) } else { Wanted::after(0, &entry.spec) };
+            }
             entry.state = state;
             entry.since = SystemTime::now();
         }
         outcome
+    }
+
+    /// Tries wanted targets again until `shutdown`.
+    pub async fn retry(&self, shutdown: CancellationToken) {
+        let mut look = tokio::time::interval(RETRY_LOOK);
+        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                () = shutdown.cancelled() => return,
+                _ = look.tick() => {}
+            }
+            for (spec, wanted) in self.due() {
+                let name = spec.name.clone();
+                match self.try_add(spec, Some(wanted)).await {
+                    Ok(()) => tracing::info!(target_name = name, "captured at last"),
+                    Err(error) => {
+                        tracing::debug!(target_name = name, error = %crate::model::error_chain(&error), "not captured yet");
+                    }
+                }
+            }
+        }
+    }
+
+    /// Wanted targets whose time has come, or that have appeared.
+    fn due(&self) -> Vec<(TargetSpec, Wanted)> {
+        let now = Instant::now();
+        let is_due = |entry: &Entry| match (&entry.state, entry.wanted) {
+            (State::Failed { .. }, Some(wanted)) => {
+                (now >= wanted.again || (!wanted.was_there && is_there(&entry.spec))).then_some(wanted)
+            }
+            _ => None,
+        };
+        self.entries().values().filter_map(|entry| Some((entry.spec.clone(), is_due(entry)?))).collect()
+    }
+
+    /// Whether every target is captured; true without one.
+    #[must_use]
+    pub fn all_captured(&self) -> bool {
+        self.entries().values().all(|entry| matches!(entry.state, State::Served { .. }))
+    }
+
+    /// The sockets of every target that is served, for a successor.
+    ///
+    /// # Errors
+    /// When the process has no descriptors left.
+    pub fn sockets(&self) -> std::io::Result<Vec<StdListener>> {
+        let entries = self.entries();
+        let served = entries.values().filter_map(|entry| match &entry.state {
+            State::Served { sockets, .. } => Some(sockets),
+            _ => None,
+        });
+        served.flatten().map(StdListener::try_clone).collect()
     }
 
     /// Serves a target that was armed before there was a runtime to serve it.
@@ -171,7 +272,7 @@ impl Targets {
     /// # Errors
     /// As [`Self::add`].
     pub fn adopt(&self, spec: &TargetSpec, armed: Armed) -> Result<(), Error> {
-        self.reserve(spec)?;
+        self.reserve(spec, None)?;
         let state = self.serve(&spec.name, armed)?;
         if let Some(entry) = self.entries().get_mut(&spec.name) {
             entry.state = state;
@@ -179,23 +280,24 @@ impl Targets {
         Ok(())
     }
 
-    fn reserve(&self, spec: &TargetSpec) -> Result<(), Error> {
+    fn reserve(&self, spec: &TargetSpec, wanted: Option<Wanted>) -> Result<(), Error> {
         let mut entries = self.entries();
         match entries.get(&spec.name).map(|entry| &entry.state) {
             None | Some(State::Failed { .. }) => {}
             Some(State::Arming | State::Served { .. }) => return Err(Error::NameTaken { name: spec.name.clone() }),
         }
-        let entry = Entry { spec: spec.clone(), since: SystemTime::now(), state: State::Arming };
+        let entry = Entry { spec: spec.clone(), since: SystemTime::now(), state: State::Arming, wanted };
         entries.insert(spec.name.clone(), entry);
         Ok(())
     }
 
     fn serve(&self, name: &str, armed: Armed) -> Result<State, Error> {
         let stop = CancellationToken::new();
-        let Armed { id, listeners, netns, weaknesses, .. } = armed;
+        let Armed { id, listeners, netns, weaknesses, ended, .. } = armed;
+        let sockets: Result<Vec<StdListener>, _> = listeners.iter().map(StdListener::try_clone).collect();
         let watched: Result<Vec<TcpListener>, _> = listeners.into_iter().map(watch).collect();
-        let watched = match watched {
-            Ok(watched) => watched,
+        let (watched, sockets) = match watched.and_then(|watched| Ok((watched, sockets?))) {
+            Ok(both) => both,
             Err(source) => {
                 // Closed listeners and attached programs would refuse everything of a target that is listed as failed.
                 let _ = self.datapath.disarm(id);
@@ -220,7 +322,7 @@ impl Targets {
                 }
             });
         }
-        Ok(State::Served { id, weaknesses, stop })
+        Ok(State::Served { id, weaknesses, ended, stop, sockets })
     }
 
     /// Ends the capture of a target: its programs are detached, its listeners closed. Connections accepted before go on.
@@ -254,7 +356,7 @@ impl Targets {
     /// Says of a target that it is not captured, and why; for what discovery knows before anything is tried.
     pub fn report_unprotected(&self, spec: TargetSpec, reason: String) {
         let name = spec.name.clone();
-        let entry = Entry { spec, since: SystemTime::now(), state: State::Failed { reason } };
+        let entry = Entry { spec, since: SystemTime::now(), state: State::Failed { reason }, wanted: None };
         let mut entries = self.entries();
         if !matches!(entries.get(&name).map(|entry| &entry.state), Some(State::Served { .. } | State::Arming)) {
             entries.insert(name, entry);
@@ -276,7 +378,11 @@ impl Targets {
         };
         let links = id.and_then(|id| self.datapath.links(id).ok()).unwrap_or_default();
         let counters = id.and_then(|id| self.datapath.target_counters(id).ok()).unwrap_or_default();
-        TargetStatus { spec: entry.spec.clone(), protection, since: entry.since, links, counters }
+        let ended = match &entry.state {
+            State::Served { ended, .. } => u64::try_from(*ended).unwrap_or(u64::MAX),
+            _ => 0,
+        };
+        TargetStatus { spec: entry.spec.clone(), protection, since: entry.since, links, counters, ended }
     }
 
     /// Beats while all loops turn, sweeps left-over records, lets go of targets whose cgroup has gone. On `shutdown` it stops
@@ -301,28 +407,41 @@ impl Targets {
                 let _ = self.datapath.sweep_flows().inspect_err(told);
             }
             if turn.is_multiple_of(LOOK) {
-                for name in self.gone() {
-                    tracing::info!(target_name = name, "the cgroup of a target has gone");
-                    let _ = self.remove(&name).await;
+                for (spec, wanted) in self.gone() {
+                    tracing::info!(target_name = spec.name, "the cgroup of a target has gone");
+                    let removed = self.remove(&spec.name).await;
+                    if let (Ok(()), Some(_)) = (removed, wanted) {
+                        self.wait_for(spec);
+                    }
                 }
             }
         }
     }
 
     /// Targets whose cgroup is no more: their listeners would keep a dead namespace alive.
-    fn gone(&self) -> Vec<String> {
+    fn gone(&self) -> Vec<(TargetSpec, Option<Wanted>)> {
         let gone = |entry: &Entry| match (&entry.state, &entry.spec.scope) {
             (State::Served { .. }, Scope::Cgroup(path)) => !path.exists(),
             _ => false,
         };
-        self.entries().iter().filter(|(_, entry)| gone(entry)).map(|(name, _)| name.clone()).collect()
+        self.entries().values().filter(|entry| gone(entry)).map(|entry| (entry.spec.clone(), entry.wanted)).collect()
+    }
+
+    /// Lists a wanted target that has gone, until it appears again.
+    fn wait_for(&self, spec: TargetSpec) {
+        let reason = "its cgroup has gone; it is captured when it appears again".to_owned();
+        let (name, wanted) = (spec.name.clone(), Wanted { was_there: false, ..Wanted::after(1, &spec) });
+        let entry = Entry { spec, since: SystemTime::now(), state: State::Failed { reason }, wanted: Some(wanted) };
+        self.entries().entry(name).or_insert(entry);
     }
 
     /// Stops accepting everywhere and leaves the programs attached: nothing goes out until somebody accepts again.
     pub async fn stop_accepting(&self) {
-        for entry in self.entries().values() {
-            if let State::Served { stop, .. } = &entry.state {
+        for entry in self.entries().values_mut() {
+            if let State::Served { stop, sockets, .. } = &mut entry.state {
                 stop.cancel();
+                // Kept open they would take connections that nobody accepts.
+                sockets.clear();
             }
         }
         self.loops.close();
@@ -332,6 +451,20 @@ impl Targets {
     fn entries(&self) -> MutexGuard<'_, BTreeMap<String, Entry>> {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Whether what a target is told by can be found now.
+fn is_there(spec: &TargetSpec) -> bool {
+    let cgroup = match &spec.scope {
+        Scope::Cgroup(path) => path.exists(),
+        Scope::Netns => true,
+    };
+    cgroup
+        && match &spec.netns {
+            Netns::Own => true,
+            Netns::OfProcess(pid) => std::path::Path::new("/proc").join(pid.to_string()).exists(),
+            Netns::At(path) => path.exists(),
+        }
 }
 
 fn watch(listener: StdListener) -> std::io::Result<TcpListener> {
@@ -392,6 +525,48 @@ mod tests {
         datapath.refuse_to_arm(false);
         targets.add(spec("blue")).await.unwrap();
         assert_eq!(targets.list()[0].protection, Protection::Protected);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_wanted_target_is_tried_again_until_it_is_captured_and_waits_longer_each_time() {
+        let datapath = Arc::new(FakeDatapath::new());
+        let targets = targets(&datapath);
+        datapath.refuse_to_arm(true);
+        assert!(targets.want(spec("blue")).await.is_err() && !targets.all_captured());
+        let shutdown = CancellationToken::new();
+        let while_refused = tokio::time::timeout(Duration::from_mins(10), targets.retry(shutdown.clone())).await;
+        assert!(while_refused.is_err());
+        let attempts = datapath.attempts();
+        assert!((8..=20).contains(&attempts), "{attempts} attempts in ten minutes");
+        datapath.refuse_to_arm(false);
+        let _ = tokio::time::timeout(Duration::from_secs(62), targets.retry(shutdown)).await;
+        assert!(targets.all_captured());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_wanted_target_that_appears_is_captured_at_once_and_again_after_it_went() {
+        let datapath = Arc::new(FakeDatapath::new());
+        let targets = targets(&datapath);
+        let directory = tempfile::tempdir().unwrap();
+        let cgroup = directory.path().join("later");
+        datapath.refuse_to_arm(true);
+        let wanted = TargetSpec { scope: Scope::Cgroup(cgroup.clone()), ..spec("later") };
+        for _ in 0..8 {
+            // The wait grows to a minute; it appears long before that is over.
+            let _ = targets.want(wanted.clone()).await;
+            let _ = tokio::time::timeout(Duration::from_mins(1), targets.retry(CancellationToken::new())).await;
+        }
+        datapath.refuse_to_arm(false);
+        std::fs::create_dir(&cgroup).unwrap();
+        let _ = tokio::time::timeout(RETRY_LOOK * 3, targets.retry(CancellationToken::new())).await;
+        assert!(targets.all_captured(), "it appeared");
+        std::fs::remove_dir(&cgroup).unwrap();
+        let _ = tokio::time::timeout(Duration::from_secs(5), targets.watch(CancellationToken::new())).await;
+        assert_eq!(targets.list().len(), 1, "a wanted one stays listed");
+        assert!(!targets.all_captured());
+        std::fs::create_dir(&cgroup).unwrap();
+        let _ = tokio::time::timeout(RETRY_LOOK * 3, targets.retry(CancellationToken::new())).await;
+        assert!(targets.all_captured(), "it came again");
     }
 
     #[tokio::test(start_paused = true)]

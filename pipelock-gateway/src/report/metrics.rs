@@ -7,6 +7,7 @@
 mod kernel;
 mod labels;
 mod stats;
+mod targets;
 #[cfg(test)]
 mod tests;
 
@@ -27,12 +28,14 @@ use crate::model::{
 
 pub use kernel::KernelSource;
 pub use labels::{EnvironmentRead, ExplicitKind, ExplicitOutcome, RecordLoss, TlsIntercept, UpstreamError};
+pub use targets::{TargetSample, TargetSource};
 
 pub use stats::{Counted, Requests, Sessions, Stats};
 
 use kernel::KernelCollector;
 use labels::status_class;
 use stats::Frequent;
+use targets::TargetCollector;
 
 /// Bounds of every latency histogram, in seconds: 100 µs, below which the hot path lies, to 10 s.
 const LATENCY_BUCKETS: [f64; 16] =
@@ -402,6 +405,14 @@ impl Metrics {
     /// When called twice: the names are taken.
     pub fn watch_kernel(&self, source: KernelSource) -> Result<(), prometheus::Error> {
         self.0.registry.register(Box::new(KernelCollector::new(source)?))
+    }
+
+    /// Adds what was done for each target, read at each scrape. Call once.
+    ///
+    /// # Errors
+    /// When called twice: the names are taken.
+    pub fn watch_targets(&self, source: TargetSource) -> Result<(), prometheus::Error> {
+        self.0.registry.register(Box::new(TargetCollector::new(source)?))
     }
 
     /// Counts a connection as open until the guard is dropped.

@@ -53,6 +53,7 @@ async fn serve(prepared: Prepared) -> anyhow::Result<u8> {
         serve::keep_names(&mut loops, &gateway, &shutdown);
         let admin = Arc::new(AdminState::new(serve::facts(&config, &gateway), report.metrics().clone()));
         serve::watch_kernel(&report, &kernel)?;
+        serve::watch_targets(&report, &targets)?;
         serve::open_door(&mut door_task, &gateway, &admin, door, &shutdown)?;
         tell_denials(&mut loops, &datapath)?;
         let mut signals = command::signals()?;

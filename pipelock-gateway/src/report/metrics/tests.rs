@@ -1,11 +1,11 @@
 //! The exposition text as a scraper reads it, and the list of names documentation is checked against.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 use super::*;
-use crate::capture::Counters;
+use crate::capture::{Counters, TargetCounters};
 use crate::model::{Action, PassthroughReason, Severity, View};
 use crate::report::tests::{blocked, connection, conversation, finding, request};
 
@@ -42,6 +42,7 @@ fn touch_all(metrics: &Metrics) {
             Some(Counters { redirected: 5, bypassed: 4, denied: 3, lost: 2, failed_open: 1, observed: 6, dns: 7 })
         }))
         .unwrap();
+    metrics.watch_targets(Box::new(|| vec![target("pod", 3)])).unwrap();
     drop(metrics.connection_opened(FrontDoor::Captured));
     drop(metrics.tunnel_opened());
     metrics.connection(&connection(1));
@@ -158,6 +159,31 @@ fn an_unsteered_socket_counts_as_missing_its_destination() {
     let text = metrics.render();
     assert!(text.contains("pipelock_orig_dst_missing_total 1\n"), "{text}");
     assert!(text.contains(r#"decision="deny",front_door="captured",protocol="none"} 1"#), "{text}");
+}
+
+fn target(name: &str, redirected: u64) -> TargetSample {
+    let counters = TargetCounters { redirected, ..TargetCounters::default() };
+    TargetSample { name: name.to_owned(), protection: "protected", counters, ended: 2 }
+}
+
+#[test]
+fn targets_are_shown_while_they_are_there_and_in_one_state_each() {
+    let metrics = Metrics::new("t");
+    let samples = Arc::new(Mutex::new(vec![target("blue", 7), target("red", 1)]));
+    let source = Arc::clone(&samples);
+    metrics.watch_targets(Box::new(move || source.lock().unwrap().clone())).unwrap();
+    let text = metrics.render();
+    assert!(text.contains("pipelock_target_redirected_total{target=\"blue\"} 7\n"), "{text}");
+    assert!(text.contains("pipelock_target_ended_total{target=\"red\"} 2\n"), "{text}");
+    let mut changed = target("blue", 8);
+    changed.protection = "unprotected";
+    *samples.lock().unwrap() = vec![changed];
+    let text = metrics.render();
+    assert!(
+        text.contains("pipelock_target_redirected_total{target=\"blue\"} 8\n") && !text.contains("red\""),
+        "{text}"
+    );
+    assert!(text.contains("state=\"unprotected\"") && !text.contains("state=\"protected\""), "{text}");
 }
 
 #[test]
