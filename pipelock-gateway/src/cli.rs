@@ -8,6 +8,7 @@ pub mod ca;
 mod capture;
 pub mod check;
 mod control_api;
+mod discover;
 mod doctor;
 pub mod events;
 pub mod exec;
@@ -27,6 +28,7 @@ pub mod selftest;
 mod serve;
 mod startup;
 pub mod trust;
+mod wait;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -65,6 +67,8 @@ pub enum Command {
     },
     /// Remove all kernel programs that `run` left attached. What was captured goes on uncaptured.
     Uninstall,
+    /// Hold an app until its own connections are redirected: for an init container. Exit code 1 when they are not in time.
+    Wait(WaitArgs),
     /// Run a command with every outbound connection of it, and of all it starts, going through the gateway.
     Exec(ExecArgs),
     /// Check a configuration file and print the policy in force.
@@ -148,6 +152,14 @@ pub struct RunArgs {
     /// one serves, finishes what is open, and ends. Without one that captures something, this is an ordinary start.
     #[arg(long)]
     pub take_over: bool,
+}
+
+/// Arguments of `pipelock wait`.
+#[derive(Clone, Debug, Args)]
+pub struct WaitArgs {
+    /// How long at most.
+    #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = parse_duration)]
+    pub timeout: std::time::Duration,
 }
 
 /// Arguments of `pipelock exec`.
@@ -478,6 +490,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Run(args) => run::run(&args),
         Command::Targets { json } => targets(json),
         Command::Uninstall => uninstall(),
+        Command::Wait(args) => wait::run(&args, &mut io::stdout()),
         Command::Exec(args) => exec::run(&args),
         Command::Check(args) => {
             ExitCode::from(check::check(args.config.as_deref(), &mut io::stdout(), &mut io::stderr()))
@@ -583,6 +596,10 @@ fn probe() -> ExitCode {
 
 fn parse_mode(text: &str) -> Result<Mode, String> {
     text.parse().map_err(|e: crate::model::InvalidMode| e.to_string())
+}
+
+fn parse_duration(text: &str) -> Result<std::time::Duration, String> {
+    crate::config::parse_duration(text).map_err(|reason| reason.to_string())
 }
 
 fn parse_listen(text: &str) -> Result<SocketAddr, String> {

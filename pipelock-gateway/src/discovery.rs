@@ -1,4 +1,4 @@
-//! Finds the containers that are to be captured, on this machine only: no cluster is asked, no token needed.
+//! Finds what is to be captured, on this machine only: no cluster is asked, no token needed.
 //!
 //! A [`Source`] lists what it selects and says when something may have changed; a list that is made again is right even when
 //! an event was lost. [`Watch`] turns lists into what appeared and what went. Decides nothing about policy and touches no
@@ -7,37 +7,55 @@
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::time::Duration;
 
 mod cgroup;
-pub mod docker;
+pub mod cri;
+mod docker;
+mod groups;
+mod hierarchy;
+mod select;
 
-pub use docker::Docker;
+pub use cri::{Cri, Pods};
+pub use docker::{Compose, Docker};
+pub use groups::Groups;
+pub use hierarchy::Hierarchy;
+pub use select::Labels;
 
-/// How long a list is trusted without an event.
-const RECONCILE: Duration = Duration::from_secs(10);
+/// How long a list may be trusted without an event.
+pub const RECONCILE: Duration = Duration::from_secs(10);
 /// Between two tries of a runtime that does not answer.
 const RETRY: Duration = Duration::from_secs(2);
 
-/// A running container.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Something that runs.
+#[derive(Clone, Debug)]
 pub struct Found {
     /// Unique among what runs; a container that is started again keeps it.
     pub name: String,
-    /// The process it began with, in the pid namespace of `/proc`.
+    /// One of its processes, in the pid namespace of `/proc`.
     pub pid: u32,
-    /// Its cgroup (v2), below the root of the hierarchy.
-    pub cgroup: PathBuf,
-    /// Whether it has no network namespace of its own; then its connections cannot be told from the machine's.
-    pub host_network: bool,
+    /// Its cgroup (v2), below the root of the hierarchy; `None` where the runtime leaves it in the root.
+    pub cgroup: Option<PathBuf>,
+    /// The inode of that cgroup, which is its id; 0 without one.
+    pub cgroup_id: u64,
+    /// The inode of its network namespace.
+    pub netns: u64,
     /// What the runtime says of it.
     pub labels: BTreeMap<String, String>,
 }
 
+impl Found {
+    /// Whether the other is this one, and not one that was started again: a process may be another one of the same.
+    fn is_same(&self, other: &Self) -> bool {
+        let of = |one: &Self| (one.cgroup_id, one.netns);
+        of(self) == of(other) && self.cgroup == other.cgroup
+    }
+}
+
 /// What became of the containers since the last look. One that was started again is in both.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default)]
 pub struct Changes {
     /// Started.
     pub appeared: Vec<Found>,
@@ -48,10 +66,10 @@ pub struct Changes {
 /// What a source answers with, some time.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 'a>>;
 
-/// Something that knows containers.
-pub trait Source: Send + Sync {
-    /// Those selected that run now.
-    fn list(&self) -> Answer<'_, Vec<Found>>;
+/// Something that knows what runs.
+pub trait Source: Send {
+    /// Those selected that run now, or are about to.
+    fn list(&mut self) -> Answer<'_, Vec<Found>>;
 
     /// Returns when something may have changed since the last call. Dropping the future loses nothing: the next list is whole.
     fn changed(&mut self) -> Answer<'_, ()>;
@@ -102,6 +120,18 @@ pub enum Error {
         #[source]
         source: serde_json::Error,
     },
+    /// A runtime refuses a call.
+    #[error("{socket} answers {path} with status {code}: {message}")]
+    Grpc {
+        /// The socket.
+        socket: PathBuf,
+        /// The method.
+        path: String,
+        /// The status; 5 is "not found".
+        code: u32,
+        /// Its words.
+        message: String,
+    },
     /// A container's cgroup cannot be told.
     #[error("reading {path}")]
     Cgroup {
@@ -111,24 +141,18 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
-    /// A process is in no cgroup of the v2 hierarchy but its root.
-    #[error("{path} names no cgroup (v2) below the root: the runtime uses cgroup v1")]
-    NoCgroup2 {
-        /// The file.
-        path: PathBuf,
-    },
 }
 
 /// A source, and what it said last.
-pub struct Watch<S> {
-    source: S,
+pub struct Watch {
+    source: Box<dyn Source>,
     known: BTreeMap<String, Found>,
 }
 
-impl<S: Source> Watch<S> {
+impl Watch {
     /// Nothing is known yet.
-    pub fn new(source: S) -> Self {
-        Self { source, known: BTreeMap::new() }
+    pub fn new(source: impl Source + 'static) -> Self {
+        Self { source: Box::new(source), known: BTreeMap::new() }
     }
 
     /// Looks now.
@@ -138,21 +162,26 @@ impl<S: Source> Watch<S> {
     pub async fn look(&mut self) -> Result<Changes, Error> {
         let now: BTreeMap<_, _> =
             self.source.list().await?.into_iter().map(|found| (found.name.clone(), found)).collect();
-        // A container that was started again has its name, and nothing else of what it was.
-        let gone = self.known.iter().filter(|(name, was)| now.get(*name) != Some(was)).map(|(name, _)| name.clone());
-        let gone = gone.collect();
-        let appeared = now.values().filter(|found| self.known.get(&found.name) != Some(found)).cloned().collect();
+        // What was started again has its name, and nothing else of what it was.
+        let stayed = |name: &String| self.known.get(name).zip(now.get(name)).is_some_and(|(was, is)| was.is_same(is));
+        let gone = self.known.keys().filter(|name| !stayed(name)).cloned().collect();
+        let appeared = now.values().filter(|found| !stayed(&found.name)).cloned().collect();
         self.known = now;
         Ok(Changes { appeared, gone })
     }
 
-    /// Looks again once the source says so, and at the latest when the last list is too old. A runtime that is away is waited
+    /// What was found last under a name.
+    pub fn known(&self, name: &str) -> Option<&Found> {
+        self.known.get(name)
+    }
+
+    /// Looks again once the source says so, and at the latest after `within`: events may be lost. A runtime that is away is waited
     /// for.
     ///
     /// # Errors
     /// As [`Self::look`].
-    pub async fn next(&mut self) -> Result<Changes, Error> {
-        let waited = tokio::time::timeout(RECONCILE, self.source.changed()).await;
+    pub async fn next(&mut self, within: Duration) -> Result<Changes, Error> {
+        let waited = tokio::time::timeout(within, self.source.changed()).await;
         if let Ok(Err(error)) = waited {
             // Nothing tells when it is back, so this is a pause.
             let _ = tokio::time::timeout(RETRY, std::future::pending::<()>()).await;
@@ -162,12 +191,13 @@ impl<S: Source> Watch<S> {
     }
 }
 
-/// Where the cgroup of a process is, as a path below the root of the v2 hierarchy, whatever cgroup namespace we are in.
+/// Where the cgroup of a process is, as a path below the root of the v2 hierarchy, whatever cgroup namespace we are in; `None`
+/// for the root itself.
 ///
 /// # Errors
-/// [`Error::Cgroup`], [`Error::NoCgroup2`].
-pub fn cgroup_of(proc: &Path, pid: u32) -> Result<PathBuf, Error> {
-    cgroup::of(proc, pid)
+/// [`Error::Cgroup`].
+pub fn cgroup_of(pid: u32) -> Result<Option<PathBuf>, Error> {
+    cgroup::of("/proc".as_ref(), pid)
 }
 
 #[cfg(test)]
@@ -177,7 +207,7 @@ mod tests {
     struct Lists(std::sync::Mutex<Vec<Vec<(&'static str, u32)>>>);
 
     impl Source for Lists {
-        fn list(&self) -> Answer<'_, Vec<Found>> {
+        fn list(&mut self) -> Answer<'_, Vec<Found>> {
             let names = self.0.lock().unwrap().remove(0);
             Box::pin(async move { Ok(names.into_iter().map(found).collect()) })
         }
@@ -188,8 +218,8 @@ mod tests {
     }
 
     fn found((name, pid): (&str, u32)) -> Found {
-        let (cgroup, labels) = (PathBuf::from(name), BTreeMap::new());
-        Found { name: name.to_owned(), pid, cgroup, host_network: false, labels }
+        let (cgroup, labels) = (Some(PathBuf::from(name)), BTreeMap::new());
+        Found { name: name.to_owned(), pid, cgroup, cgroup_id: u64::from(pid), netns: 1, labels }
     }
 
     #[tokio::test]
@@ -201,8 +231,8 @@ mod tests {
             (appeared.join(" "), changes.gone.join(" "))
         };
         assert_eq!(names(watch.look().await.unwrap()), ("a b".into(), String::new()));
-        assert_eq!(names(watch.next().await.unwrap()), (String::new(), String::new()));
-        assert_eq!(names(watch.next().await.unwrap()), ("b c".into(), "a b".into()), "b was started again");
-        assert_eq!(names(watch.next().await.unwrap()), (String::new(), "b c".into()));
+        assert_eq!(names(watch.next(RECONCILE).await.unwrap()), (String::new(), String::new()));
+        assert_eq!(names(watch.next(RECONCILE).await.unwrap()), ("b c".into(), "a b".into()), "b was started again");
+        assert_eq!(names(watch.next(RECONCILE).await.unwrap()), (String::new(), "b c".into()));
     }
 }

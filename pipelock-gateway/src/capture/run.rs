@@ -298,6 +298,8 @@ pub(super) fn remove_shared(layout: &Layout) -> Result<(), Error> {
     for dir in [layout.cgroups.join(NAME), layout.bpffs.join(NAME), layout.runs()] {
         match gone(fs::remove_dir(&dir)) {
             Err(error) if in_use(&error) => {}
+            // The hierarchy as our container has it. Nothing of it is ours: what makes cgroups can write there.
+            Err(error) if error.kind() == io::ErrorKind::ReadOnlyFilesystem => {}
             other => other.map_err(|e| Error::io("removing", &dir, e))?,
         }
     }

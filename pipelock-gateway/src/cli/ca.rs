@@ -77,6 +77,9 @@ pub struct InitArgs {
     /// Overwrite what is there: every client that trusts it must be told of the new one.
     #[arg(long)]
     force: bool,
+    /// Fine when there is one already: it is kept. For an init container.
+    #[arg(long, conflicts_with = "force")]
+    keep: bool,
 }
 
 /// Where the authority is.
@@ -254,6 +257,9 @@ fn duration(text: &str) -> Result<Duration, String> {
 fn init(args: &InitArgs, out: &mut impl Write) -> anyhow::Result<()> {
     let directory = args.out.clone().map_or_else(home, Ok)?;
     let files = Files { cert: directory.join("ca.pem"), key: directory.join("ca-key.pem") };
+    if args.keep && files.cert.exists() && files.key.exists() {
+        return show(&files, out);
+    }
     if !args.force {
         for file in [&files.cert, &files.key] {
             ensure!(

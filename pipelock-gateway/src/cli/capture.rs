@@ -16,13 +16,14 @@ use serde::{Deserialize, Serialize};
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
+use super::discover::Discovery;
 use super::serve::Loops;
 use super::startup::{self, say};
 use crate::capture::probe::{self, ThisKernel};
 use crate::capture::{
     Attachment, Inherited, Layout, LocalDatapath, Netns, Node, Scope, Sockets, TargetPolicy, TargetSpec, WhenDead,
 };
-use crate::config::{Capture, CaptureTarget};
+use crate::config::{Capture, CaptureTarget, Treatment};
 use crate::connection::Targets;
 use crate::connection::targets::{Protection, TargetStatus};
 
@@ -35,6 +36,7 @@ pub(super) struct Captured {
     node: Node,
     pub(super) datapath: Arc<LocalDatapath>,
     specs: Vec<TargetSpec>,
+    discoveries: Vec<Discovery>,
     layout: Layout,
     /// Whether what an earlier daemon captured and this one does not was let go.
     settled: Arc<AtomicBool>,
@@ -74,33 +76,42 @@ pub(super) fn load(capture: &Capture, inherited: Option<&mut Inherited>) -> anyh
     let datapath = LocalDatapath::open(node.pins(), &report, attachment).context("loading the kernel programs")?;
     datapath.inherit(listeners, resolvers);
     let specs = capture.targets.iter().map(|target| spec(capture, target, &layout.cgroups)).collect();
-    Ok(Captured { node, datapath: Arc::new(datapath), specs, layout, settled: Arc::default() })
+    let discoveries = Discovery::all(capture, &layout);
+    Ok(Captured { node, datapath: Arc::new(datapath), specs, discoveries, layout, settled: Arc::default() })
 }
 
 fn spec(capture: &Capture, target: &CaptureTarget, root: &Path) -> TargetSpec {
     let scope = target.cgroup.as_ref().map_or(Scope::Netns, |path| Scope::Cgroup(root.join(path)));
     let netns = target.netns.clone().map_or(Netns::Own, Netns::At);
-    let policy = TargetPolicy {
-        bypass: capture.cidr_bypass.iter().chain(&target.cidr_bypass).copied().collect(),
-        // The gateway dials from its own namespace, whatever the target's has.
-        ipv6_upstream: startup::has_global_ipv6(Path::new("/proc/net/if_inet6")),
-        deny_quic: target.deny_quic,
-        deny_udp: target.deny_udp,
-        dns: false,
-        when_dead: target.fail_open_after.map_or(WhenDead::Refuse, |after| WhenDead::Direct { after }),
-        observe: target.observe,
-        seatbelt: target.seatbelt,
-    };
+    let policy = policy(capture, &target.treatment);
     TargetSpec { name: target.name.clone(), labels: BTreeMap::new(), scope, netns, policy }
 }
 
+/// How a target is treated, in the words of the datapath.
+pub(super) fn policy(capture: &Capture, treatment: &Treatment) -> TargetPolicy {
+    TargetPolicy {
+        bypass: capture.cidr_bypass.iter().chain(&treatment.cidr_bypass).copied().collect(),
+        // The gateway dials from its own namespace, whatever the target's has.
+        ipv6_upstream: startup::has_global_ipv6(Path::new("/proc/net/if_inet6")),
+        deny_quic: treatment.deny_quic,
+        deny_udp: treatment.deny_udp,
+        dns: false,
+        when_dead: treatment.fail_open_after.map_or(WhenDead::Refuse, |after| WhenDead::Direct { after }),
+        observe: treatment.observe,
+        seatbelt: treatment.seatbelt,
+    }
+}
+
 impl Captured {
-    /// Arms what the configuration names, and lets go of what an earlier daemon captured and this one does not.
+    /// Arms what the configuration names and what is found now, and lets go of what an earlier daemon captured and this one does not.
     ///
     /// A target that cannot be captured is told, listed and tried again, and until then nothing is let go: it may be the one that
     /// an earlier daemon protects.
-    pub(super) async fn arm(&self, targets: &Targets) -> anyhow::Result<()> {
+    pub(super) async fn arm(&mut self, targets: &Arc<Targets>) -> anyhow::Result<()> {
         let mut failed = false;
+        for discovery in &mut self.discoveries {
+            failed |= !discovery.begin(targets).await.context("capture.discover")?;
+        }
         for spec in &self.specs {
             if let Err(error) = targets.want(spec.clone()).await {
                 say(&format!("NOT CAPTURED: {}", crate::model::error_chain(&error)));
@@ -139,6 +150,13 @@ impl Captured {
             })
             .context("starting a thread")?;
         Ok(handed_over)
+    }
+
+    /// Captures what comes and lets go of what ends, from now on.
+    pub(super) fn follow(&mut self, loops: &mut Loops, targets: &Arc<Targets>, shutdown: &CancellationToken) {
+        for discovery in self.discoveries.drain(..) {
+            discovery.follow(loops, targets, shutdown);
+        }
     }
 
     /// Keeps the file for `pipelock targets` up to date.

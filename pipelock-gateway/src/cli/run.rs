@@ -92,11 +92,8 @@ fn prepare(args: &RunArgs) -> anyhow::Result<(Runtime, Prepared)> {
     let mcp = mcp::bind(args, &config, &options.roots, old_mcp)?;
     let runtime = startup::runtime()?;
     let inside = runtime.enter();
-    let captured = if config.capture.targets.is_empty() {
-        None
-    } else {
-        Some(capture::load(&config.capture, inherited.as_mut())?)
-    };
+    let captured =
+        if config.capture.is_empty() { None } else { Some(capture::load(&config.capture, inherited.as_mut())?) };
     let datapath: Arc<dyn Datapath> = match &captured {
         Some(captured) => Arc::clone(&captured.datapath) as Arc<dyn Datapath>,
         None => Arc::new(Uncaptured),
@@ -154,7 +151,7 @@ fn door_listener(args: &RunArgs, config: &Config, inherited: Option<TcpListener>
 }
 
 async fn serve(prepared: Prepared) -> anyhow::Result<()> {
-    let Prepared { config, from, captured, inherited, datapath, gateway, report, door, mcp } = prepared;
+    let Prepared { config, from, mut captured, inherited, datapath, gateway, report, door, mcp } = prepared;
     let shutdown = CancellationToken::new();
     let mut loops = Loops::new();
     let mut door_task = Loops::new();
@@ -164,21 +161,23 @@ async fn serve(prepared: Prepared) -> anyhow::Result<()> {
     serve::watch_kernel(&report, &datapath)?;
     let ports =
         Arc::new(Ports { door: door.try_clone().context("duplicating the listener")?, mcp: mcp_socket(mcp.as_ref())? });
-    serve::open_door(&mut door_task, &gateway, &admin, door, &shutdown)?;
-    if let Some(port) = mcp {
-        say(&format!("MCP on {}", port.listener.local_addr().context("reading the MCP listener's address")?));
-        mcp::open(&mut door_task, &gateway, &config, port, &shutdown)?;
-    }
     let targets = serve::targets(&gateway, &datapath);
     serve::watch(&mut loops, &targets, &shutdown);
-    if let Some(captured) = &captured {
+    if let Some(captured) = &mut captured {
         captured.arm(&targets).await?;
         captured.tell(&mut loops, &targets, &shutdown);
+        captured.follow(&mut loops, &targets, &shutdown);
         serve::watch_targets(&report, &targets)?;
         if config.capture.ready_when_captured {
             let targets = Arc::clone(&targets);
             admin.ready_while(move || targets.all_captured());
         }
+    }
+    // Only now, so that nobody is told "healthy" before what runs is captured.
+    serve::open_door(&mut door_task, &gateway, &admin, door, &shutdown)?;
+    if let Some(port) = mcp {
+        say(&format!("MCP on {}", port.listener.local_addr().context("reading the MCP listener's address")?));
+        mcp::open(&mut door_task, &gateway, &config, port, &shutdown)?;
     }
     serve::watch_sentinel(&mut loops, &gateway, &shutdown);
     serve::keep_names(&mut loops, &gateway, &shutdown);

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+use super::discover::{self, Discover};
 use super::error::Error;
 use super::reader::{Section, Value};
 use super::schema::{Key, Kind, NETWORKS};
@@ -31,6 +32,12 @@ pub(super) const KEYS: &[Key] = &[
         "When `/ready` of `pipelock run` says yes: once every target is captured, or as soon as the ports are open.",
     ),
     Key::new("targets", Kind::List(&Kind::Map(TARGET)), "[]", "What `pipelock run` captures."),
+    Key::new(
+        "discover",
+        Kind::List(&Kind::Map(discover::KEYS)),
+        "[]",
+        "What `pipelock run` captures as it comes and goes: containers, pods, cgroups.",
+    ),
 ];
 
 const TARGET: &[Key] = &[
@@ -47,34 +54,46 @@ const TARGET: &[Key] = &[
         "",
         "Its network namespace, such as /run/netns/blue or /proc/4711/ns/net. Without one it shares the gateway's.",
     ),
-    Key::new("cidr_bypass", NETWORKS, "[]", "Networks the kernel lets through for this target, beside those of all."),
-    Key::new("deny_quic", Kind::Bool, "true", "Refuse UDP to port 443, so that clients use TCP."),
-    Key::new("deny_udp", Kind::Bool, "false", "Refuse all UDP that no bypass names, DNS included."),
-    Key::new(
-        "seatbelt",
-        Kind::Bool,
-        "true",
-        "Drop new connections and refused datagrams that leave the interfaces of its namespace beside the gateway, whoever in there sends them. Turn it off where others share the namespace and are no targets.",
-    ),
-    Key::new("observe", Kind::Bool, "false", "Count only: steer and refuse nothing."),
-    Key::new(
-        "when_dead",
-        Kind::Words(&["refuse", "direct"]),
-        "refuse",
-        "What the kernel does with new connections while no gateway gives a sign of life.",
-    ),
-    Key::new(
-        "fail_open_after",
-        Kind::Duration,
-        "3s",
-        "With when_dead: direct, how old the last sign of life must be. From 2s on.",
-    ),
+    CIDR_BYPASS,
+    DENY_QUIC,
+    DENY_UDP,
+    SEATBELT,
+    OBSERVE,
+    WHEN_DEAD,
+    FAIL_OPEN_AFTER,
 ];
+
+// How a target is treated: the same keys wherever targets are named.
+pub(super) const CIDR_BYPASS: Key =
+    Key::new("cidr_bypass", NETWORKS, "[]", "Networks the kernel lets through for this target, beside those of all.");
+pub(super) const DENY_QUIC: Key =
+    Key::new("deny_quic", Kind::Bool, "true", "Refuse UDP to port 443, so that clients use TCP.");
+pub(super) const DENY_UDP: Key =
+    Key::new("deny_udp", Kind::Bool, "false", "Refuse all UDP that no bypass names, DNS included.");
+pub(super) const SEATBELT: Key = Key::new(
+    "seatbelt",
+    Kind::Bool,
+    "true",
+    "Drop new connections and refused datagrams that leave the interfaces of its namespace beside the gateway, whoever in there sends them. Turn it off where others share the namespace and are no targets.",
+);
+pub(super) const OBSERVE: Key = Key::new("observe", Kind::Bool, "false", "Count only: steer and refuse nothing.");
+pub(super) const WHEN_DEAD: Key = Key::new(
+    "when_dead",
+    Kind::Words(&["refuse", "direct"]),
+    "refuse",
+    "What the kernel does with new connections while no gateway gives a sign of life.",
+);
+pub(super) const FAIL_OPEN_AFTER: Key = Key::new(
+    "fail_open_after",
+    Kind::Duration,
+    "3s",
+    "With when_dead: direct, how old the last sign of life must be. From 2s on.",
+);
 
 /// Shorter than this a gateway that is only busy would be taken for dead: it beats twice a second.
 const MIN_FAIL_OPEN: Duration = Duration::from_secs(2);
 /// Twice the beats that may be missed.
-const FAIL_OPEN_AFTER: Duration = Duration::from_secs(3);
+const FAILS_OPEN_AFTER: Duration = Duration::from_secs(3);
 
 /// What the kernel steers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,11 +106,13 @@ pub struct Capture {
     pub ready_when_captured: bool,
     /// What the daemon captures.
     pub targets: Vec<CaptureTarget>,
+    /// What it finds and captures by itself.
+    pub discover: Vec<Discover>,
 }
 
 impl Default for Capture {
     fn default() -> Self {
-        Self { cidr_bypass: Vec::new(), at_root: false, ready_when_captured: true, targets: Vec::new() }
+        Self { cidr_bypass: Vec::new(), at_root: false, ready_when_captured: true, targets: Vec::new(), discover: Vec::new() }
     }
 }
 
@@ -104,6 +125,13 @@ pub struct CaptureTarget {
     pub cgroup: Option<PathBuf>,
     /// `None` for the gateway's own.
     pub netns: Option<PathBuf>,
+    /// How it is treated.
+    pub treatment: Treatment,
+}
+
+/// How a target is treated.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Treatment {
     /// Networks the kernel lets through, beside [`Capture::cidr_bypass`].
     pub cidr_bypass: Vec<IpNet>,
     /// Refuse UDP to port 443.
@@ -119,6 +147,12 @@ pub struct CaptureTarget {
 }
 
 impl Capture {
+    /// Whether nothing is to be captured.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.targets.is_empty() && self.discover.is_empty()
+    }
+
     pub(super) fn read(value: &Value<'_>) -> Result<Self, Error> {
         let section = value.section(KEYS)?;
         let at_root = section.read("attach", false, |v| v.choice(&[("target", false), ("root", true)]))?;
@@ -132,7 +166,9 @@ impl Capture {
         }
         let ready_when_captured =
             section.read("ready_when", true, |v| v.choice(&[("captured", true), ("serving", false)]))?;
-        Ok(Self { cidr_bypass: networks(&section)?, at_root, ready_when_captured, targets })
+        let discover =
+            section.read("discover", Vec::new(), |list| list.list()?.iter().map(Discover::read).collect())?;
+        Ok(Self { cidr_bypass: networks(&section)?, at_root, ready_when_captured, targets, discover })
     }
 }
 
@@ -157,16 +193,19 @@ impl CaptureTarget {
             }
             _ => {}
         }
+        Ok(Self { name: name.text()?.trim().to_owned(), cgroup, netns, treatment: Treatment::read(&section)? })
+    }
+}
+
+impl Treatment {
+    pub(super) fn read(section: &Section<'_>) -> Result<Self, Error> {
         let open = section.read("when_dead", false, |v| v.choice(&[("refuse", false), ("direct", true)]))?;
-        let after = section.read("fail_open_after", FAIL_OPEN_AFTER, |v| {
+        let after = section.read("fail_open_after", FAILS_OPEN_AFTER, |v| {
             let after = v.duration()?;
             if after < MIN_FAIL_OPEN { Err(v.refuse("is shorter than 2s, four signs of life")) } else { Ok(after) }
         })?;
         Ok(Self {
-            name: name.text()?.trim().to_owned(),
-            cgroup,
-            netns,
-            cidr_bypass: networks(&section)?,
+            cidr_bypass: networks(section)?,
             deny_quic: section.read("deny_quic", true, Value::boolean)?,
             deny_udp: section.read("deny_udp", false, Value::boolean)?,
             seatbelt: section.read("seatbelt", true, Value::boolean)?,

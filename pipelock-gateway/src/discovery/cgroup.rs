@@ -10,10 +10,11 @@ use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 use super::Error;
 
-pub(super) fn of(proc: &Path, pid: u32) -> Result<PathBuf, Error> {
+/// `None` for a process in the root of the hierarchy, as where the runtime uses cgroup v1.
+pub(super) fn of(proc: &Path, pid: u32) -> Result<Option<PathBuf>, Error> {
     let path = proc.join(pid.to_string()).join("cgroup");
     let text = read(proc, &path).map_err(|source| Error::Cgroup { path: path.clone(), source })?;
-    in_table(&text).ok_or(Error::NoCgroup2 { path })
+    Ok(in_table(&text))
 }
 
 /// The v2 line, `0::/path`; none when it is the root, which is everybody's. Source: `cgroups(7)`.
