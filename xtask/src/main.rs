@@ -13,6 +13,7 @@ mod deps;
 mod e2e;
 mod eval;
 mod fuzz;
+mod image;
 mod run;
 mod steps;
 mod suite;
@@ -55,6 +56,8 @@ enum Task {
     TrainInjection(train::Args),
     /// The Helm chart and what is made from it: every value, every guard, schemas, snapshots, `pipelock check`.
     DeployLint(deploy_lint::Args),
+    /// The container image as an archive, and a list of its parts, from this machine's packages: no registry, no engine.
+    Image(image::Args),
     /// Rebuilds the BPF object, or checks that the committed one is what the source gives.
     BuildEbpf(build_ebpf::Args),
     /// The tests of the wrapper around Hyperscan, where every access to memory is checked.
@@ -75,6 +78,7 @@ fn main() -> ExitCode {
         Task::Fuzz(args) => fuzz::fuzz(&args),
         Task::TrainInjection(args) => train::train(&args),
         Task::DeployLint(args) => deploy_lint::deploy_lint(&args),
+        Task::Image(args) => image::image(&args),
         Task::BuildEbpf(args) => build_ebpf::build(&args),
         Task::Valgrind => valgrind::valgrind(),
         Task::InstallDeps => deps::install_all(),
