@@ -15,6 +15,32 @@ tls_interception:
   ca_cert: /etc/pipelock-ca/tls.crt
   ca_key: /etc/pipelock-ca/tls.key
 {{- end }}
+{{- if .Values.capture.enabled }}
+capture:
+  discover:
+    - source: cri
+      socket: /run/pipelock-runtime/{{ base .Values.capture.hostPaths.runtimeSocket }}
+      namespaces: [{{ include "pipelock-ebpf.app.namespace" . | quote }}]
+      labels:
+        {{- with .Values.capture.discover.labels }}
+        {{- toYaml . | nindent 8 }}
+        {{- else }}
+        - app.kubernetes.io/name={{ .Values.app.name }}
+        - app.kubernetes.io/instance={{ .Values.app.release | default .Release.Name }}
+        {{- end }}
+      {{- with .Values.capture.discover.exclude }}
+      exclude:
+        {{- toYaml . | nindent 8 }}
+      {{- end }}
+      {{- with .Values.capture.discover.annotations }}
+      annotations:
+        {{- toYaml . | nindent 8 }}
+      {{- end }}
+      {{- with .Values.capture.discover.cidrBypass }}
+      cidr_bypass:
+        {{- toYaml . | nindent 8 }}
+      {{- end }}
+{{- end }}
 forward_proxy:
   enabled: {{ $p.forwardProxy.enabled }}
   max_tunnel_seconds: {{ int64 $p.forwardProxy.maxTunnelSeconds }}
