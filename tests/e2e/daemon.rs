@@ -54,7 +54,7 @@ for line in sys.stdin:
 "#;
 
 /// Answers everybody, and says who came when a line comes.
-const SERVER: &str = r#"
+pub(crate) const SERVER: &str = r#"
 import collections, json, socket, sys, threading
 counts, lock = collections.Counter(), threading.Lock()
 l = socket.socket(); l.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1); l.bind(("203.0.113.10", 80)); l.listen(1024)
@@ -200,14 +200,14 @@ impl Process {
 }
 
 /// A script that counts, and tells its counts when asked.
-struct Counting {
+pub(crate) struct Counting {
     _child: Guard,
     stdin: ChildStdin,
     stdout: BufReader<ChildStdout>,
 }
 
 impl Counting {
-    fn start(mut command: Command, script: &str) -> Result<Self> {
+    pub(crate) fn start(mut command: Command, script: &str) -> Result<Self> {
         command.arg("-c").arg(script).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = Guard(command.spawn()?);
         let stdin = child.0.stdin.take().context("no stdin")?;
@@ -215,7 +215,7 @@ impl Counting {
         Ok(Self { _child: child, stdin, stdout })
     }
 
-    fn count(&mut self, what: &str) -> Result<u64> {
+    pub(crate) fn count(&mut self, what: &str) -> Result<u64> {
         Ok(self.counts()?.get(what).copied().unwrap_or(0))
     }
 

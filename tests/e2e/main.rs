@@ -9,9 +9,11 @@ mod control;
 mod credentials;
 mod daemon;
 mod datapath;
+mod docker;
 mod interop;
 mod lifecycle;
 mod mcp;
+mod pods;
 mod policy;
 mod providers;
 mod refusals;
@@ -38,6 +40,8 @@ fn main() -> ExitCode {
         targets::cases(),
         seatbelt::cases(),
         daemon::cases(),
+        docker::cases(),
+        pods::cases(),
         clients::cases(),
         sockets::cases(),
         bodies::cases(),

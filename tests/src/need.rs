@@ -58,6 +58,10 @@ pub enum Need {
     Bpftool,
     /// Java's `keytool`, which reads a trust store as Java does.
     Keytool,
+    /// A Docker Engine that the test starts, Compose, and the image to run.
+    Docker,
+    /// containerd and CNI plugins, and the image to run.
+    Containerd,
 }
 
 /// The answer to one need.
@@ -93,6 +97,8 @@ impl Need {
         Self::Setpriv,
         Self::Bpftool,
         Self::Keytool,
+        Self::Docker,
+        Self::Containerd,
     ];
 
     /// The word used in `PIPELOCK_REQUIRE`.
@@ -120,6 +126,8 @@ impl Need {
             Self::Setpriv => "setpriv",
             Self::Bpftool => "bpftool",
             Self::Keytool => "keytool",
+            Self::Docker => "docker",
+            Self::Containerd => "containerd",
         }
     }
 
@@ -149,6 +157,10 @@ impl Need {
             Self::Setpriv => "apt-get install util-linux",
             Self::Bpftool => "apt-get install bpftool",
             Self::Keytool => "apt-get install default-jre-headless",
+            Self::Docker => "apt-get install docker.io docker-compose; cargo xtask e2e makes the image",
+            Self::Containerd => {
+                "apt-get install containerd containernetworking-plugins; cargo xtask e2e makes the image"
+            }
         }
     }
 
@@ -189,6 +201,8 @@ impl Need {
             Self::Setpriv => output("setpriv", &["--version"], |_| true),
             Self::Bpftool => output("bpftool", &["version"], |_| true),
             Self::Keytool => output("keytool", &["-help"], |_| true),
+            Self::Docker => docker(),
+            Self::Containerd => containerd(),
         }
     }
 }
@@ -274,6 +288,33 @@ fn output(program: &str, arguments: &[&str], good: impl Fn(&str) -> bool) -> Ans
 fn python_modules(modules: &str) -> Answer {
     let script = format!("import sys, {modules}; print(sys.version.split()[0], 'with {modules}')");
     output(&python().to_string_lossy(), &["-c", &script], |_| true)
+}
+
+fn docker() -> Answer {
+    with_image(|| {
+        let compose = output("docker-compose", &["--version"], |_| true);
+        if compose.present { output("dockerd", &["--version"], |_| true) } else { compose }
+    })
+}
+
+fn containerd() -> Answer {
+    with_image(|| {
+        let bridge = Path::new("/usr/lib/cni/bridge");
+        let evidence = format!("{} is missing", bridge.display());
+        if bridge.exists() {
+            output("containerd", &["--version"], |_| true)
+        } else {
+            Answer { present: false, evidence }
+        }
+    })
+}
+
+/// Whether there is an image to run, and then what else is asked.
+fn with_image(rest: impl FnOnce() -> Answer) -> Answer {
+    match std::env::var_os("PIPELOCK_IMAGE_ARCHIVE").map(PathBuf::from) {
+        Some(archive) if archive.exists() => rest(),
+        _ => Answer { present: false, evidence: "PIPELOCK_IMAGE_ARCHIVE names no image".to_owned() },
+    }
 }
 
 fn namespaces() -> Answer {

@@ -63,6 +63,14 @@ const CLIENTS: &[Package] = &[
         sign: Sign::Runs(&["redis-server", "--version"]),
     },
     Package { name: "chromium", why: "opens a report", sign: Sign::Runs(&["chromium", "--version"]) },
+    Package { name: "containerd", why: "runs pods", sign: Sign::Runs(&["containerd", "--version"]) },
+    Package { name: "containernetworking-plugins", why: "connects pods", sign: Sign::Installed },
+    Package { name: "docker.io", why: "runs the Compose stack", sign: Sign::Runs(&["dockerd", "--version"]) },
+    Package {
+        name: "docker-compose",
+        why: "runs the Compose stack",
+        sign: Sign::Runs(&["docker-compose", "--version"]),
+    },
     Package { name: "nodejs", why: "a client", sign: Sign::Runs(&["node", "--version"]) },
     Package {
         name: "python3-venv",

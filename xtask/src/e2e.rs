@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::command::Cmd;
 use crate::suite::{self, Count};
-use crate::{deps, workspace};
+use crate::{deps, image, workspace};
 
 const BPF_FS: &str = "/sys/fs/bpf";
 
@@ -50,9 +50,13 @@ pub(crate) fn run(filter: &str) -> Result<Count> {
     let runner = build_binary("pipelock-tests", Kind::Test("e2e"), &[])?;
     let python = python_environment(Python::Clients)?;
     let node_modules = node_environment(&python)?;
+    // The image under test holds the binary under test.
+    let archive = workspace::target_dir().join("e2e/image/pipelock-ebpf.tar");
+    image::build(&pipelock, image::NAME, &archive)?;
     let mut cmd = Cmd::new(runner)
         .env("PIPELOCK_BIN", pipelock)
         .env("PIPELOCK_STATIC_CLIENT", static_client)
+        .env("PIPELOCK_IMAGE_ARCHIVE", archive)
         .env("PIPELOCK_PYTHON", python)
         .env("PIPELOCK_NODE_MODULES", node_modules);
     if let Some(require) = std::env::var_os("PIPELOCK_REQUIRE") {
