@@ -125,8 +125,12 @@ impl Sdk {
         let mut command = self.command("mcp_client")?;
         command.arg(url(port));
         match (self, server) {
-            (Self::TypeScript, _) => drop(command.arg(need::node_modules())),
-            (Self::Python, Self::TypeScript) => drop(command.arg("sessions")),
+            (Self::TypeScript, _) => {
+                command.arg(need::node_modules());
+            }
+            (Self::Python, Self::TypeScript) => {
+                command.arg("sessions");
+            }
             (Self::Python, Self::Python) => {}
         }
         Ok(command)

@@ -6,7 +6,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;
 
 use super::era::{self, Era};
-use super::jsonrpc::{Content, Kind, Malformed, Message};
+use super::jsonrpc::{Content, Id, Kind, Malformed, Message};
 use super::sse::{Event, Events};
 use crate::http::sse::Parser;
 
@@ -63,7 +63,7 @@ pub fn mcp_message(input: &[u8]) {
             Kind::Notification { .. } => assert!(!answers && method.is_some() && id.is_none()),
             Kind::Response { id: read } => {
                 assert!(
-                    answers && value.get("method").is_none() && read.as_ref().map(|id| id.to_value()).as_ref() == id
+                    answers && value.get("method").is_none() && read.as_ref().map(Id::to_value).as_ref() == id
                 );
             }
         }
