@@ -62,9 +62,7 @@ pub fn mcp_message(input: &[u8]) {
             Kind::Request { id: read, .. } => assert!(!answers && method.is_some() && Some(&read.to_value()) == id),
             Kind::Notification { .. } => assert!(!answers && method.is_some() && id.is_none()),
             Kind::Response { id: read } => {
-                assert!(
-                    answers && value.get("method").is_none() && read.as_ref().map(Id::to_value).as_ref() == id
-                );
+                assert!(answers && value.get("method").is_none() && read.as_ref().map(Id::to_value).as_ref() == id);
             }
         }
         // What is written anew, when one of a batch is replaced, says the same.
