@@ -22,13 +22,13 @@ const CONNECTS_WITHIN: Duration = Duration::from_secs(1);
 /// Documentation networks (RFC 5737, RFC 3849): nothing that could be reached is asked.
 const NOBODY: [IpAddr; 2] =
     [IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1))];
-const PORT: u16 = 443;
+const HTTPS: u16 = 443;
 
 /// Returns when connections of both families are redirected or refused; exit code 1 when they are not in time.
 pub(super) fn run(args: &WaitArgs, out: &mut impl Write) -> ExitCode {
     let began = Instant::now();
     loop {
-        let why = NOBODY.iter().find_map(|address| open(SocketAddr::new(*address, PORT)).err());
+        let why = NOBODY.iter().find_map(|address| open(SocketAddr::from((*address, HTTPS))).err());
         let Some(why) = why else {
             let _ = writeln!(out, "redirected after {} ms", began.elapsed().as_millis());
             return ExitCode::SUCCESS;

@@ -119,11 +119,8 @@ impl Cri {
             },
         };
         let name = format!("{}/{}", sandbox.namespace, sandbox.name);
-        let own = match cgroup::of(&self.hierarchy.proc, pid) {
-            Ok(own) => own,
-            // It has ended since.
-            Err(_) => return Ok(None),
-        };
+        // Otherwise it has ended since.
+        let Ok(own) = cgroup::of(&self.hierarchy.proc, pid) else { return Ok(None) };
         let pod = own.as_deref().and_then(|own| of_pod(own, &sandbox.uid));
         if let Some(parent) = pod.as_deref().and_then(Path::parent) {
             self.parents.insert(parent.to_owned());

@@ -73,6 +73,10 @@ mod tests {
 
     use super::*;
 
+    async fn names(groups: &mut Groups) -> Vec<String> {
+        groups.list().await.unwrap().into_iter().map(|found| found.name).collect()
+    }
+
     #[tokio::test]
     async fn cgroups_that_fit_are_found_as_they_are_made_and_gone_when_they_are_removed() {
         let directory = tempfile::tempdir().unwrap();
@@ -80,9 +84,6 @@ mod tests {
         fs::create_dir_all(root.join("system.slice/agent-1.service")).unwrap();
         fs::create_dir_all(root.join("system.slice/other.service")).unwrap();
         let mut groups = Groups::new(Hierarchy::new(root.clone()), vec!["system.slice/agent-*.service".to_owned()]);
-        async fn names(groups: &mut Groups) -> Vec<String> {
-            groups.list().await.unwrap().into_iter().map(|found| found.name).collect()
-        }
         assert_eq!(names(&mut groups).await, ["system.slice/agent-1.service"]);
         groups.changed().await.unwrap();
         fs::create_dir(root.join("system.slice/agent-2.service")).unwrap();

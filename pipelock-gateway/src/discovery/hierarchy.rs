@@ -61,7 +61,7 @@ impl Hierarchy {
     }
 
     /// Whether a process is the first of a pid namespace: the init of a container, whose other namespaces were made before it.
-    /// The runtime's helpers before it are in none of their own. Source: `NSpid` in proc_pid_status(5).
+    /// The runtime's helpers before it are in none of their own. Source: `NSpid` in `proc_pid_status(5)`.
     pub(super) fn is_init(&self, pid: u32) -> bool {
         let status = fs::read_to_string(self.proc.join(pid.to_string()).join("status")).unwrap_or_default();
         let ids = status.lines().find_map(|line| line.strip_prefix("NSpid:")).unwrap_or_default();
