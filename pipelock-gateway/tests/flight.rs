@@ -52,6 +52,7 @@ fn request(run: &str, number: u64) -> RequestRecord {
         scan_duration: Duration::ZERO,
         verdict: Verdict::allow(),
         websocket: None,
+        mcp: None,
     }
 }
 
