@@ -18,7 +18,7 @@ enum Sdk {
     TypeScript,
 }
 
-/// Messages of the differential case; more by hand (tests/clients/mcp_differential.py).
+/// Messages of the differential case; more by hand (`tests/clients/mcp_differential.py`).
 const MESSAGES: &str = "1500";
 
 pub(crate) fn cases() -> Vec<Case> {

@@ -2,7 +2,7 @@
 //!
 //! The same steps as `deploy/Dockerfile`: the binary, every library it names at the place where the loader looks for it, and
 //! public roots; no shell, no package manager. The result is an archive that `docker load` and `ctr images import` read, and a
-//! list of what is inside (CycloneDX). Files have no times and no owners, so the same input gives the same bytes.
+//! list of what is inside (`CycloneDX`). Files have no times and no owners, so the same input gives the same bytes.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;

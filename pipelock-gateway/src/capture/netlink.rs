@@ -21,7 +21,7 @@ const DUMP: u16 = 0x300;
 const NLMSG_ERROR: u16 = 2;
 const NLMSG_DONE: u16 = 3;
 const HEADER: usize = 16;
-/// The kernel fills at most 32 KiB of one datagram of a dump (`netlink_dump` in net/netlink/af_netlink.c).
+/// The kernel fills at most 32 KiB of one datagram of a dump (`netlink_dump` in `net/netlink/af_netlink.c`).
 const BUFFER: usize = 64 * 1024;
 /// The kernel answers at once; this is for a kernel that does not answer at all.
 const PATIENCE: Duration = Duration::from_secs(5);

@@ -4,7 +4,7 @@
 //! target listens on. Connected UDP sockets are ended like TCP ones, because sending on them runs through no hook.
 //! Needs `CONFIG_INET_DIAG_DESTROY`, and the cgroup in the answers (5.9).
 //!
-//! Source: include/uapi/linux/inet_diag.h, `SOCK_DESTROY` in include/uapi/linux/sock_diag.h.
+//! Source: `include/uapi/linux/inet_diag.h`, `SOCK_DESTROY` in `include/uapi/linux/sock_diag.h`.
 
 use std::collections::HashSet;
 use std::fs;

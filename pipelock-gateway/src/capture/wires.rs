@@ -3,7 +3,7 @@
 //! A veth names its peer by index and by the number our namespace gives the other one; both must agree, because indices alone
 //! are the same in every namespace. What is no pair (macvlan, SR-IOV, an interface moved in) has no host side here.
 //!
-//! Source: include/uapi/linux/if_link.h, include/uapi/linux/net_namespace.h.
+//! Source: `include/uapi/linux/if_link.h`, `include/uapi/linux/net_namespace.h`.
 
 use std::collections::HashMap;
 use std::fs::File;

@@ -57,7 +57,7 @@ pub(super) fn inherit() -> anyhow::Result<Option<Inherited>> {
 
 /// Loads the programs, beside or over those of an earlier daemon; nothing is attached or detached. Must be called inside a
 /// runtime.
-pub(super) fn load(capture: &Capture, inherited: Option<&mut Inherited>) -> anyhow::Result<Captured> {
+pub(super) fn load(capture: &Capture, inherited: &mut Option<Inherited>) -> anyhow::Result<Captured> {
     let layout = Layout::system()?;
     let report = probe::probe(&ThisKernel);
     report.require()?;

@@ -27,7 +27,8 @@ fn letter(score: u64) -> &'static str {
 /// A number and a letter, with what they are made of.
 #[derive(Debug, Serialize)]
 struct Score {
-    score: u64,
+    #[serde(rename = "score")]
+    points: u64,
     grade: &'static str,
     parts: Vec<Part>,
 }
@@ -46,7 +47,7 @@ impl Score {
     fn of(parts: Vec<Part>) -> Self {
         let sum: u64 = parts.iter().map(|part| part.score).sum();
         let score = sum.checked_div(parts.len() as u64).unwrap_or(0);
-        Self { score, grade: letter(score), parts }
+        Self { points: score, grade: letter(score), parts }
     }
 
     fn tell(&self, json: bool, out: &mut impl Write) -> io::Result<()> {
@@ -56,7 +57,7 @@ impl Score {
         for part in &self.parts {
             writeln!(out, "{:>3}  {:<22} {}", part.score, part.name, part.advice.as_deref().unwrap_or_default())?;
         }
-        writeln!(out, "{:>3}  grade {}", self.score, self.grade)
+        writeln!(out, "{:>3}  grade {}", self.points, self.grade)
     }
 }
 

@@ -92,8 +92,7 @@ fn prepare(args: &RunArgs) -> anyhow::Result<(Runtime, Prepared)> {
     let mcp = mcp::bind(args, &config, &options.roots, old_mcp)?;
     let runtime = startup::runtime()?;
     let inside = runtime.enter();
-    let captured =
-        if config.capture.is_empty() { None } else { Some(capture::load(&config.capture, inherited.as_mut())?) };
+    let captured = if config.capture.is_empty() { None } else { Some(capture::load(&config.capture, &mut inherited)?) };
     let datapath: Arc<dyn Datapath> = match &captured {
         Some(captured) => Arc::clone(&captured.datapath) as Arc<dyn Datapath>,
         None => Arc::new(Uncaptured),

@@ -37,6 +37,7 @@ pub(super) fn run(args: &WaitArgs, out: &mut impl Write) -> ExitCode {
             startup::say(&format!("not redirected within {} s: {why}", args.timeout.as_secs()));
             return ExitCode::FAILURE;
         }
+        #[expect(clippy::disallowed_methods, reason = "nothing tells a process that its own cgroup was captured")]
         std::thread::sleep(AGAIN);
     }
 }

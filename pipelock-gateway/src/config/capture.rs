@@ -112,7 +112,13 @@ pub struct Capture {
 
 impl Default for Capture {
     fn default() -> Self {
-        Self { cidr_bypass: Vec::new(), at_root: false, ready_when_captured: true, targets: Vec::new(), discover: Vec::new() }
+        Self {
+            cidr_bypass: Vec::new(),
+            at_root: false,
+            ready_when_captured: true,
+            targets: Vec::new(),
+            discover: Vec::new(),
+        }
     }
 }
 
@@ -131,6 +137,7 @@ pub struct CaptureTarget {
 
 /// How a target is treated.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "one for each key of the file")]
 pub struct Treatment {
     /// Networks the kernel lets through, beside [`Capture::cidr_bypass`].
     pub cidr_bypass: Vec<IpNet>,

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use serde::Deserialize;
+use tokio::time::timeout;
 
 use super::hierarchy::News;
 use super::{Answer, Error, Found, Hierarchy, Labels, Source, cgroup};
@@ -206,9 +207,12 @@ impl Source for Cri {
     fn changed(&mut self) -> Answer<'_, ()> {
         Box::pin(async {
             let soon = self.told.is_some_and(|told| told.elapsed() < STARTS_WITHIN);
-            tokio::select! {
-                () = self.news.next() => self.told = Some(Instant::now()),
-                () = tokio::time::sleep(SOON), if soon => {}
+            let news = self.news.next();
+            if !soon {
+                news.await;
+                self.told = Some(Instant::now());
+            } else if timeout(SOON, news).await.is_ok() {
+                self.told = Some(Instant::now());
             }
             Ok(())
         })

@@ -19,6 +19,7 @@ use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use serde::Deserialize;
 use tokio::net::UnixStream;
+use tokio::time::timeout;
 
 use super::hierarchy::News;
 use super::{Answer, Error, Found, Hierarchy, Labels, Source};
@@ -257,11 +258,13 @@ impl Source for Docker {
     fn changed(&mut self) -> Answer<'_, ()> {
         Box::pin(async {
             let soon = self.awaited.values().any(|since| since.elapsed() < STARTS_WITHIN);
-            tokio::select! {
-                told = self.engine.event(&mut self.events) => told,
-                () = self.news.next() => Ok(()),
-                () = tokio::time::sleep(SOON), if soon => Ok(()),
-            }
+            let told = async {
+                tokio::select! {
+                    told = self.engine.event(&mut self.events) => told,
+                    () = self.news.next() => Ok(()),
+                }
+            };
+            if soon { timeout(SOON, told).await.unwrap_or(Ok(())) } else { told.await }
         })
     }
 }

@@ -122,7 +122,7 @@ impl Resolve for Names {
             .get_mut(name.as_str())
             .and_then(|queue| if queue.len() > 1 { queue.pop_front() } else { queue.front().cloned() });
         let answer = answer.filter(|addresses| !addresses.is_empty());
-        let answer = answer.map(|addresses| Answer { addresses, ttl: Duration::from_secs(60) });
+        let answer = answer.map(|addresses| Answer { addresses, ttl: Duration::from_mins(1) });
         Box::pin(async move { answer.ok_or_else(|| names::Error::NoAddress { name: name.clone() }) })
     }
 }

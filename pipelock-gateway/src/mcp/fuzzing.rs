@@ -19,7 +19,7 @@ fn depth(value: &Value) -> usize {
     }
 }
 
-/// Equal but for the last digit of a fraction, which serde_json reads as fast as it can and not as exactly.
+/// Equal but for the last digit of a fraction, which `serde_json` reads as fast as it can and not as exactly.
 fn alike(one: &Value, other: &Value) -> bool {
     match (one, other) {
         (Value::Array(one), Value::Array(other)) => {

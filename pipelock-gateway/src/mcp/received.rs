@@ -209,9 +209,8 @@ impl Exchange {
         if !self.settings.detect_drift {
             return Verdict::allow();
         }
-        let known = match self.without_state(store.definitions(self.caller.baseline).await) {
-            Ok(known) => known,
-            Err(_) => return self.shared.judge.enforce(Verdict::block(BlockReason::Overloaded)),
+        let Ok(known) = self.without_state(store.definitions(self.caller.baseline).await) else {
+            return self.shared.judge.enforce(Verdict::block(BlockReason::Overloaded));
         };
         let (mut findings, mut new) = (Vec::new(), Vec::new());
         for definition in &now {

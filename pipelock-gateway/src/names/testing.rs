@@ -193,7 +193,7 @@ impl Zone {
                 answer.metadata.response_code = ResponseCode::NXDomain;
                 (Vec::new(), 0)
             }
-            Some(Entry::Silence) => return None,
+            Some(Entry::Silence | Entry::Alias(_)) => return None,
             Some(Entry::TcpOnly(_)) if !tcp => {
                 answer.metadata.truncation = true;
                 (Vec::new(), 0)
@@ -205,7 +205,6 @@ impl Zone {
                 let now = if turn { answers.pop_front() } else { answers.front().cloned() };
                 (now.unwrap_or_default(), *ttl)
             }
-            Some(Entry::Alias(_)) => return None,
         };
         for address in addresses {
             let data = match (address, query.query_type()) {

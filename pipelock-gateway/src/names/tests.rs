@@ -137,9 +137,10 @@ async fn addresses_that_a_cdn_rotated_away_stay_bound() {
     world.dns.name("cdn.example.test", &["203.0.113.2"], 1);
     assert_eq!(world.bound("cdn.example.test", "203.0.113.1").await, Some(BoundBy::OwnResolver));
     // The cached answer holds for its TTL of one second; then the next one is asked for.
+    let mut tick = tokio::time::interval(Duration::from_millis(50));
     let rotated = async {
         while world.addresses("cdn.example.test").await != ["203.0.113.2"] {
-            tokio::time::sleep(Duration::from_millis(50)).await;
+            tick.tick().await;
         }
     };
     tokio::time::timeout(Duration::from_secs(10), rotated).await.expect("the TTL ends");
@@ -164,9 +165,10 @@ async fn the_systems_hosts_come_before_dns_and_are_read_again_when_they_change()
     world.dns.name("api.example.test", &["203.0.113.10"], 60);
     assert_eq!(world.addresses("api.example.test").await, ["203.0.113.10"]);
     fs::write(world.folder.path().join("hosts"), "203.0.113.77 api.example.test other.test\n").unwrap();
+    let mut tick = tokio::time::interval(Duration::from_millis(50));
     let changed = async {
         while world.addresses("api.example.test").await != ["203.0.113.77"] {
-            tokio::time::sleep(Duration::from_millis(50)).await;
+            tick.tick().await;
         }
     };
     tokio::time::timeout(Duration::from_secs(10), changed).await.expect("the file is looked at again");

@@ -220,6 +220,7 @@ struct Entry {
     record: Box<Record>,
 }
 
+#[expect(clippy::large_enum_variant, reason = "boxed as a whole")]
 enum Record {
     Connection(ConnectionRecord),
     Request { record: RequestRecord, findings_omitted: usize },

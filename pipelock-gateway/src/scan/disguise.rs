@@ -522,10 +522,10 @@ static KINDS: [u8; 256] = {
         if RUN[byte as usize] {
             let small_digit = matches!(byte, b'0'..=b'9' | b'a'..=b'f');
             kinds[byte as usize] = ANY
-                | byte.is_ascii_digit() as u8 * DIGIT
-                | byte.is_ascii_uppercase() as u8 * LARGE
-                | byte.is_ascii_lowercase() as u8 * SMALL
-                | (!small_digit && !matches!(byte, b'-' | b'T')) as u8 * OTHER;
+                | (byte.is_ascii_digit() as u8 * DIGIT)
+                | (byte.is_ascii_uppercase() as u8 * LARGE)
+                | (byte.is_ascii_lowercase() as u8 * SMALL)
+                | ((!small_digit && !matches!(byte, b'-' | b'T')) as u8 * OTHER);
         }
         byte += 1;
     }

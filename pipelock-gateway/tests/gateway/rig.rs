@@ -178,10 +178,10 @@ impl Rig {
 
     pub(crate) async fn before(yaml: &str, root: PrivateRoot, server: Option<ServerConfig>) -> Self {
         let upstream = Upstream::start(server).await;
-        Self::in_front_of(yaml, root, upstream).await
+        Self::in_front_of(yaml, root, upstream)
     }
 
-    pub(crate) async fn in_front_of(yaml: &str, root: PrivateRoot, upstream: Upstream) -> Self {
+    pub(crate) fn in_front_of(yaml: &str, root: PrivateRoot, upstream: Upstream) -> Self {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("root.pem"), root.0.pem()).unwrap();
         let (config, snapshot) = build(folder.path(), yaml, None);
@@ -321,7 +321,7 @@ struct AllHere;
 
 impl Resolve for AllHere {
     fn resolve<'a>(&'a self, _: &'a pipelock_gateway::model::ServerName) -> Resolving<'a> {
-        let answer = Answer { addresses: vec![Ipv4Addr::LOCALHOST.into()], ttl: Duration::from_secs(60) };
+        let answer = Answer { addresses: vec![Ipv4Addr::LOCALHOST.into()], ttl: Duration::from_mins(1) };
         Box::pin(async { Ok(answer) })
     }
 }

@@ -80,9 +80,9 @@ async fn a_trusted_name_on_another_address_is_opened_unless_the_workload_was_tol
 
     let name = pipelock_gateway::model::ServerName::parse(NAME).unwrap();
     let here = [std::net::Ipv4Addr::LOCALHOST.into()];
-    rig.gateway.names().record(CgroupId(2), &name, &here, std::time::Duration::from_secs(60));
+    rig.gateway.names().record(CgroupId(2), &name, &here, std::time::Duration::from_mins(1));
     rig.connect_with(pinned(&rig)).await.expect_err("what another workload was told proves nothing");
-    rig.gateway.names().record(WORKLOAD, &name, &here, std::time::Duration::from_secs(60));
+    rig.gateway.names().record(WORKLOAD, &name, &here, std::time::Duration::from_mins(1));
     rig.connect_with(pinned(&rig)).await.expect("relayed");
     assert_eq!(rig.metric("pipelock_name_bindings_total{source=\"workload_dns\"}").as_deref(), Some("1"));
 }
@@ -143,7 +143,7 @@ async fn speaks_old_tls() -> Upstream {
 
 #[tokio::test]
 async fn an_upstream_of_old_tls_is_refused_with_its_own_reason() {
-    let rig = Rig::in_front_of("mode: balanced\n", PrivateRoot::new(), speaks_old_tls().await).await;
+    let rig = Rig::in_front_of("mode: balanced\n", PrivateRoot::new(), speaks_old_tls().await);
     let answer = ask(&mut rig.connect().await, &get(NAME)).await.unwrap();
     assert!(answer.starts_with("HTTP/1.1 502"), "{answer}");
     assert!(answer.contains("x-pipelock-blocked: upstream_legacy_tls"), "{answer}");
@@ -154,7 +154,7 @@ async fn an_upstream_of_old_tls_is_refused_with_its_own_reason() {
 async fn an_upstream_of_old_tls_is_relayed_where_its_host_is_listed() {
     let yaml =
         format!("names: {{hosts: {{{NAME}: [\"127.0.0.1\"]}}}}\ntls_interception: {{legacy_tls_domains: [{NAME}]}}\n");
-    let rig = Rig::in_front_of(&yaml, PrivateRoot::new(), speaks_old_tls().await).await;
+    let rig = Rig::in_front_of(&yaml, PrivateRoot::new(), speaks_old_tls().await);
     let error = rig.connect_with(pinned(&rig)).await.expect_err("the upstream's own alert arrives");
     assert!(error.to_string().contains("ProtocolVersion"), "{error}");
     let records = ended(&rig).await;

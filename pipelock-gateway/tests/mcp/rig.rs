@@ -215,8 +215,9 @@ pub(crate) fn call(id: impl Into<Value>, tool: &str, arguments: &Value) -> Value
 /// Asks again until it holds; a state that spreads has no moment at which it is there.
 pub(crate) async fn eventually<F: Future<Output = bool>>(what: &str, mut holds: impl FnMut() -> F) {
     let end = Instant::now() + DEADLINE;
+    let mut tick = tokio::time::interval(Duration::from_millis(50));
     while !holds().await {
         assert!(Instant::now() < end, "never: {what}");
-        tokio::time::sleep(Duration::from_millis(50)).await;
+        tick.tick().await;
     }
 }

@@ -25,7 +25,7 @@ struct Memory {
     clients: HashMap<String, String>,
     /// Codes that were not redeemed yet, with client and challenge.
     codes: HashMap<String, (String, String)>,
-    /// `X-Forwarded-For` of whoever asked for a token or to be registered: what Rack::Attack counts by.
+    /// `X-Forwarded-For` of whoever asked for a token or to be registered: what `Rack::Attack` counts by.
     callers: Vec<String>,
     made: u64,
 }
@@ -296,8 +296,9 @@ fn page(asked: &Asked, memory: &Memory) -> Response<Bytes> {
     if memory.clients.get(&form["client_id"]) != form.get("redirect_uri") || form["code_challenge_method"] != "S256" {
         return html(StatusCode::UNAUTHORIZED, "<h1>An error has occurred</h1>");
     }
-    let fields: String =
+    let fields: Vec<String> =
         form.iter().map(|(name, value)| format!("<input type=hidden name=\"{name}\" value=\"{value}\">")).collect();
+    let fields = fields.concat();
     let mut answer = html(
         StatusCode::OK,
         &format!(

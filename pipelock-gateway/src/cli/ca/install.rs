@@ -100,8 +100,13 @@ pub(super) fn install(args: &InstallArgs, out: &mut impl Write) -> anyhow::Resul
 
 /// The SHA-256 of a certificate, in hexadecimal.
 fn fingerprint(certificate: &[u8]) -> String {
+    use std::fmt::Write as _;
+
     use sha2::{Digest, Sha256};
-    Sha256::digest(certificate).iter().map(|byte| format!("{byte:02x}")).collect()
+    Sha256::digest(certificate).iter().fold(String::with_capacity(64), |mut hex, byte| {
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
 }
 
 /// Lets the system make its bundle anew.

@@ -76,14 +76,13 @@ impl Sender {
     }
 
     fn over_tcp(&mut self, message: &str) -> std::io::Result<()> {
-        let mut stream = match self.connection.take() {
-            Some(stream) => stream,
-            None => {
-                let address = self.options.address.to_socket_addrs()?.next().ok_or(std::io::ErrorKind::NotFound)?;
-                let stream = TcpStream::connect_timeout(&address, PATIENCE)?;
-                stream.set_write_timeout(Some(PATIENCE))?;
-                stream
-            }
+        let mut stream = if let Some(stream) = self.connection.take() {
+            stream
+        } else {
+            let address = self.options.address.to_socket_addrs()?.next().ok_or(std::io::ErrorKind::NotFound)?;
+            let stream = TcpStream::connect_timeout(&address, PATIENCE)?;
+            stream.set_write_timeout(Some(PATIENCE))?;
+            stream
         };
         stream.write_all(format!("{} {message}", message.len()).as_bytes())?;
         self.connection = Some(stream);

@@ -40,7 +40,7 @@ impl Desk {
     }
 
     /// Records so many requests in one run.
-    fn record(&self, options: FlightOptions, count: usize) {
+    fn record(options: FlightOptions, count: usize) {
         let flight = Flight::open(options, &Metrics::new("test")).unwrap();
         for _ in 0..count {
             flight.request(&blocked(1, 1));
@@ -58,8 +58,8 @@ impl Desk {
 fn receipts_of_two_runs_and_several_files_are_one_chain() {
     let desk = Desk::new();
     // Batches go into one file whole, so files are counted by their beginning.
-    desk.record(desk.options(), 25);
-    desk.record(desk.options(), 3);
+    Desk::record(desk.options(), 25);
+    Desk::record(desk.options(), 3);
     let shown = verify(&desk.directory(), &desk.key).unwrap();
     assert!(shown.valid && shown.closed, "{shown:#?}");
     // 28 requests, two openings, two closings.
@@ -73,7 +73,7 @@ fn receipts_of_two_runs_and_several_files_are_one_chain() {
 #[test]
 fn a_change_of_any_byte_is_detected() {
     let desk = Desk::new();
-    desk.record(desk.options(), 2);
+    Desk::record(desk.options(), 2);
     let file = desk.files().remove(0);
     let whole = std::fs::read(&file).unwrap();
     for at in 0..whole.len() {
@@ -90,7 +90,7 @@ fn a_change_of_any_byte_is_detected() {
 #[test]
 fn a_receipt_that_is_removed_moved_or_signed_by_another_is_detected() {
     let desk = Desk::new();
-    desk.record(desk.options(), 6);
+    Desk::record(desk.options(), 6);
     let file = desk.files().remove(0);
     let text = std::fs::read_to_string(&file).unwrap();
     let lines: Vec<&str> = text.lines().collect();
@@ -111,7 +111,7 @@ fn a_receipt_that_is_removed_moved_or_signed_by_another_is_detected() {
 #[test]
 fn a_torn_tail_is_reported_repaired_and_the_chain_goes_on() {
     let desk = Desk::new();
-    desk.record(desk.options(), 4);
+    Desk::record(desk.options(), 4);
     let file = desk.files().remove(0);
     let whole = std::fs::read(&file).unwrap();
     let last = whole[..whole.len() - 1].iter().rposition(|byte| *byte == b'\n').unwrap() + 1;
@@ -124,7 +124,7 @@ fn a_torn_tail_is_reported_repaired_and_the_chain_goes_on() {
         let torn = verify(&desk.directory(), &desk.key).unwrap();
         assert!(torn.valid, "{torn:#?}");
         assert_eq!(torn.torn_bytes, (at - last) as u64);
-        desk.record(desk.options(), 1);
+        Desk::record(desk.options(), 1);
         let shown = verify(&desk.directory(), &desk.key).unwrap();
         assert!(shown.valid && shown.closed && shown.torn_bytes == 0, "{shown:#?}");
         assert_eq!(shown.repairs, u64::from(at > last));
@@ -136,7 +136,7 @@ fn old_files_are_removed_beyond_the_bound_and_the_rest_still_verifies() {
     let desk = Desk::new();
     let options = || FlightOptions { max_entries_per_file: 1, max_total_bytes: 4096, ..desk.options() };
     for _ in 0..10 {
-        desk.record(options(), 2);
+        Desk::record(options(), 2);
     }
     let total: u64 = desk.files().iter().map(|file| file.metadata().unwrap().len()).sum();
     assert!(total < 3 * 4096, "{total}");

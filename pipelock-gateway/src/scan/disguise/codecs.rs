@@ -91,10 +91,10 @@ static ALPHABETS: [u8; 256] = {
     let mut byte = 0u8;
     while byte < 128 {
         let digit = matches!(byte, b'2'..=b'7');
-        table[byte as usize] = byte.is_ascii_hexdigit() as u8 * HEXADECIMAL
-            | (digit || byte.is_ascii_uppercase()) as u8 * BASE32_LARGE
-            | (digit || byte.is_ascii_lowercase()) as u8 * BASE32_SMALL
-            | matches!(byte, b'0'..=b'9' | b'a'..=b'f' | b'-' | b'T') as u8 * NUMBER;
+        table[byte as usize] = (byte.is_ascii_hexdigit() as u8 * HEXADECIMAL)
+            | ((digit || byte.is_ascii_uppercase()) as u8 * BASE32_LARGE)
+            | ((digit || byte.is_ascii_lowercase()) as u8 * BASE32_SMALL)
+            | (matches!(byte, b'0'..=b'9' | b'a'..=b'f' | b'-' | b'T') as u8 * NUMBER);
         byte += 1;
     }
     table

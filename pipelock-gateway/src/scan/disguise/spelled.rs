@@ -26,6 +26,8 @@ const JOINT: usize = 20;
 const LITERAL: usize = 200;
 /// Bytes before and behind the list that may say that its literals are joined.
 const CALL: usize = 48;
+/// Longest name of a field that is told from a word.
+const FIELD: usize = 64;
 /// Bytes of a word before an escape of quoted-printable, and of all of it.
 const BEFORE: usize = 128;
 const QUOTED: usize = 1024;
@@ -353,7 +355,16 @@ fn quoted_around(text: Kept<'_>, sign: usize) -> Read {
     plain.extend_from_slice(text.get(begin..sign));
     let (mut at, mut escapes, mut telling) = (sign, 0, false);
     while let Some(byte) = bytes.get(at) {
-        match (byte, bytes.get(at + 1..).and_then(unquoted)) {
+        let escape = bytes.get(at + 1..).and_then(unquoted);
+        let escape = match escape {
+            Some((None, length)) => match goes_on(bytes, at, length) {
+                // What follows is not there yet, and may say that this is no break of quoted-printable.
+                None if !text.last && bytes.len() < bound => return Read::Open,
+                goes_on => escape.filter(|_| goes_on == Some(true)),
+            },
+            escape => escape,
+        };
+        match (byte, escape) {
             (b'=', Some((escaped, length))) => {
                 escapes += 1;
                 // What nobody has a reason to escape, within a token.
@@ -373,6 +384,23 @@ fn quoted_around(text: Kept<'_>, sign: usize) -> Read {
     }
     let worth = (telling || escapes > 2) && plain.len() >= LEAST && plain.iter().any(u8::is_ascii_digit);
     Read::Ended(at, worth.then_some(Joined { place: begin..at, bytes: plain }))
+}
+
+/// Whether the line that ends with the sign at `sign` goes on after a break of `length` bytes. Base64 ends with such a sign, too: not
+/// behind another one, which quoted-printable would have escaped, and not before a field of a message. `None` when there is too
+/// little to tell.
+fn goes_on(bytes: &[u8], sign: usize, length: usize) -> Option<bool> {
+    if sign.checked_sub(1).and_then(|before| bytes.get(before)) == Some(&b'=') {
+        return Some(false);
+    }
+    let next = bytes.get(sign + 1 + length..).unwrap_or_default();
+    let in_name = |byte: &&u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    let name = next.iter().take(FIELD).take_while(in_name).count();
+    match next.get(name..name + 2) {
+        _ if name == FIELD => Some(true),
+        Some(end) => Some(name == 0 || end != b": "),
+        None => None,
+    }
 }
 
 /// What follows an equals sign: the character it stands for, or none when the line goes on; and the bytes that takes.

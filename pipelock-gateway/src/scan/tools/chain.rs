@@ -66,6 +66,7 @@ const fn chain(name: &'static str, steps: &'static [Kind], plain: Severity, aggr
 
 /// One call, as far as chains care.
 #[derive(Clone, Copy, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "facts about one call, independent of each other")]
 struct Step {
     at: Duration,
     kind: Kind,

@@ -224,6 +224,7 @@ async fn keep(shared: Weak<Shared>, mut view: watch::Receiver<View>) {
                 away = true;
                 shared.view.send_replace(View::Away);
                 drop(shared);
+                #[expect(clippy::disallowed_methods, reason = "a server that is away tells nobody when it is back")]
                 sleep(pause).await;
                 pause = (pause * 2).min(LONGEST_PAUSE);
             }
