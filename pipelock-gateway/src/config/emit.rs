@@ -147,7 +147,7 @@ impl Emit {
             let section = webhook.section(WEBHOOK)?;
             let token = section.read("auth_token", None, |token| token.text().map(Some))?;
             let headers = token.map(|token| vec![("authorization".to_owned(), format!("Bearer {token}"))]);
-            emit.webhook = Some(post(&section, "url", headers.unwrap_or_default(), (5, 64))?);
+            emit.webhook = post(&section, "url", headers.unwrap_or_default(), (5, 64))?;
         }
         if let Some(otlp) = section.field("otlp").filter(|otlp| !otlp.is_null()) {
             let section = otlp.section(OTLP)?;
@@ -155,30 +155,33 @@ impl Emit {
                 let entries = headers.entries()?.into_iter();
                 entries.map(|(name, value)| value.text().map(|text| (name.to_owned(), text.to_owned()))).collect()
             })?;
-            let mut post = post(&section, "endpoint", headers, (10, 256))?;
-            let path = post.url.path().trim_end_matches('/');
-            let authority = post.url.authority().map_or("", |authority| authority.as_str());
-            let url = format!("{}://{authority}{path}/v1/logs", post.url.scheme_str().unwrap_or("http"));
-            post.url = url.parse().map_err(|_| otlp.incomplete("endpoint is no URL"))?;
-            emit.otlp = Some(post);
+            if let Some(mut post) = post(&section, "endpoint", headers, (10, 256))? {
+                let path = post.url.path().trim_end_matches('/');
+                let authority = post.url.authority().map_or("", |authority| authority.as_str());
+                let url = format!("{}://{authority}{path}/v1/logs", post.url.scheme_str().unwrap_or("http"));
+                post.url = url.parse().map_err(|_| otlp.incomplete("endpoint is no URL"))?;
+                emit.otlp = Some(post);
+            }
             emit.otlp_gzip = section.read("gzip", false, Value::boolean)?;
         }
         if let Some(syslog) = section.field("syslog").filter(|syslog| !syslog.is_null()) {
-            emit.syslog = Some(read_syslog(&syslog)?);
+            emit.syslog = read_syslog(&syslog)?;
         }
         Ok(emit)
     }
 }
 
-fn post(section: &Section<'_>, key: &str, headers: Vec<(String, String)>, defaults: (u64, u64)) -> Result<Post, Error> {
-    let url = section
-        .field(key)
-        .ok_or_else(|| section.value().incomplete(format!("needs {key}; add it, or remove the section")))?;
-    let uri: Uri =
-        url.text()?.parse().map_err(|_| url.refuse("is no URL; write for example https://siem.example.com/in"))?;
-    if !matches!(uri.scheme_str(), Some("http" | "https")) || uri.host().is_none_or(str::is_empty) {
-        return Err(url.refuse("is no http or https URL with a host"));
-    }
+/// A receiver; `None`, with a warning, where it has no address: the rest of the section is checked all the same.
+fn post(
+    section: &Section<'_>,
+    key: &str,
+    headers: Vec<(String, String)>,
+    defaults: (u64, u64),
+) -> Result<Option<Post>, Error> {
+    let min_severity = section.read("min_severity", Severity::Warn, |severity| severity.choice(&SEVERITIES))?;
+    let timeout = Duration::from_secs(section.read("timeout_seconds", defaults.0, |n| n.count_in(1, 300))?);
+    let queue = section.read("queue_size", defaults.1, |n| n.count_in(1, 1 << 20))?;
+    let queue = usize::try_from(queue).unwrap_or(usize::MAX);
     let strange = |text: &str| text.contains(['\r', '\n', '\0']);
     if headers
         .iter()
@@ -186,21 +189,34 @@ fn post(section: &Section<'_>, key: &str, headers: Vec<(String, String)>, defaul
     {
         return Err(section.value().incomplete("has a header field or a token that is not one line"));
     }
-    let (timeout, queue) = defaults;
-    Ok(Post {
-        url: uri,
-        min_severity: section.read("min_severity", Severity::Warn, |severity| severity.choice(&SEVERITIES))?,
-        headers,
-        timeout: Duration::from_secs(section.read("timeout_seconds", timeout, |n| n.count_in(1, 300))?),
-        queue: usize::try_from(section.read("queue_size", queue, |n| n.count_in(1, 1 << 20))?).unwrap_or(64),
-    })
+    let Some(address) = section.field(key) else {
+        section.value().warn(format!("no events are sent: {key} is missing"));
+        return Ok(None);
+    };
+    let url: Uri = address
+        .text()?
+        .parse()
+        .map_err(|_| address.refuse("is no URL; write for example https://siem.example.com/in"))?;
+    if !matches!(url.scheme_str(), Some("http" | "https")) || url.host().is_none_or(str::is_empty) {
+        return Err(address.refuse("is no http or https URL with a host"));
+    }
+    Ok(Some(Post { url, min_severity, headers, timeout, queue }))
 }
 
-fn read_syslog(value: &Value<'_>) -> Result<Syslog, Error> {
+/// A receiver; `None`, with a warning, where it has no address.
+fn read_syslog(value: &Value<'_>) -> Result<Option<Syslog>, Error> {
     let section = value.section(SYSLOG)?;
-    let address = section
-        .field("address")
-        .ok_or_else(|| value.incomplete("needs address; write for example udp://logs.example.com:514"))?;
+    let min_severity = section.read("min_severity", Severity::Warn, |severity| severity.choice(&SEVERITIES))?;
+    let facility = section.read("facility", 16, |facility| facility.choice(&FACILITIES))?;
+    let tag = section.read("tag", "pipelock", Value::text)?;
+    let printable = |c: char| c.is_ascii_graphic();
+    if tag.is_empty() || tag.len() > 48 || !tag.chars().all(printable) {
+        return Err(value.incomplete("has a tag that is not 1 to 48 printable letters without blanks"));
+    }
+    let Some(address) = section.field("address") else {
+        value.warn("no events are sent: address is missing");
+        return Ok(None);
+    };
     let text = address.text()?;
     let (tcp, rest) = match (text.strip_prefix("tcp://"), text.strip_prefix("udp://")) {
         (Some(rest), _) => (true, rest),
@@ -211,16 +227,5 @@ fn read_syslog(value: &Value<'_>) -> Result<Syslog, Error> {
     if !has_port {
         return Err(address.refuse("names no host with a port; write for example udp://logs.example.com:514"));
     }
-    let tag = section.read("tag", "pipelock", Value::text)?;
-    let printable = |c: char| c.is_ascii_graphic();
-    if tag.is_empty() || tag.len() > 48 || !tag.chars().all(printable) {
-        return Err(value.incomplete("has a tag that is not 1 to 48 printable letters without blanks"));
-    }
-    Ok(Syslog {
-        tcp,
-        address: rest.to_owned(),
-        min_severity: section.read("min_severity", Severity::Warn, |severity| severity.choice(&SEVERITIES))?,
-        facility: section.read("facility", 16, |facility| facility.choice(&FACILITIES))?,
-        tag: tag.to_owned(),
-    })
+    Ok(Some(Syslog { tcp, address: rest.to_owned(), min_severity, facility, tag: tag.to_owned() }))
 }

@@ -11,11 +11,11 @@ const RULES: &str = "dlp:\n  patterns:\n    - {name: Ticket, regex: 'TKT-[0-9]{8
 const REQUEST: &str = "POST /?order=ORD-48151623 HTTP/1.1\r\nHost: api.example.test\r\nContent-Type: text/plain\r\nContent-Length: 12\r\n\r\nTKT-48151623";
 
 fn policy(leaves_alone: &str) -> String {
-    format!("{RULES}suppress:\n  - {{rule: {leaves_alone}, path: api.example.test}}\n")
+    format!("{RULES}suppress:\n  - {{rule: {leaves_alone}, path: api.example.test/}}\n")
 }
 
 /// How many, unless `PIPELOCK_RELOADS` says so: a debug build compiles slowly.
-const RELOADS: usize = 60;
+const RELOADS: usize = 20;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn reloads_one_in_ten_broken_fail_no_request_and_none_sees_half_a_policy() {
