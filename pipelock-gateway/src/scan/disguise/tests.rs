@@ -206,6 +206,24 @@ fn numbers_that_spell_nothing_are_no_finding_and_no_limit() {
 }
 
 #[test]
+fn base64_at_the_end_of_a_field_is_not_joined_to_the_next_field() {
+    let key = std::str::from_utf8(KEY).unwrap();
+    let (first, second) = key.split_at(12);
+    for ending in ["==\r\n", "==\n", "=\r\nx-api-key: "] {
+        assert!(!is_told(&format!("authorization: {first}{ending}{second}\r\n")), "{ending:?}");
+    }
+    assert!(is_told(&format!("note: {first}=\r\n{second}\r\n")), "a line that goes on");
+    // How the text is cut must not matter.
+    let text = format!("authorization: Basic {first}=\r\nx-api-key: {second} {}", "words ".repeat(200));
+    for cut in 1..text.len().min(120) {
+        let mut stream = ENGINE.stream(Surface::RequestBody, StreamOptions::default());
+        stream.push(&text.as_bytes()[..cut]);
+        stream.push(&text.as_bytes()[cut..]);
+        assert_eq!(stream.finish(), scan(text.as_bytes()), "{cut}");
+    }
+}
+
+#[test]
 fn a_key_in_several_literals_is_put_together() {
     let (a, rest) = std::str::from_utf8(KEY).unwrap().split_at(5);
     let (b, c) = rest.split_at(7);
