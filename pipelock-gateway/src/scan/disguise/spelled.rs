@@ -360,7 +360,7 @@ fn quoted_around(text: Kept<'_>, sign: usize) -> Read {
             Some((None, length)) => match goes_on(bytes, at, length) {
                 // What follows is not there yet, and may say that this is no break of quoted-printable.
                 None if !text.last && bytes.len() < bound => return Read::Open,
-                goes_on => escape.filter(|_| goes_on == Some(true)),
+                goes_on => escape.filter(|_| goes_on != Some(false)),
             },
             escape => escape,
         };

@@ -286,6 +286,7 @@ pub(in crate::scan) static RULES: &[BuiltIn] = &[
         Class::Base64,
     ),
     word("Xata API Key", Critical, r"xau_[A-Za-z0-9]{32}", Class::Alnum),
-    word("Liveblocks Secret Key", Critical, r"sk_(?:prod|dev)_[\w-]{60}", Class::WordDash),
+    // Those of production read like keys of Stripe and are told by that name.
+    word("Liveblocks Secret Key", Critical, r"sk_dev_[\w-]{60}", Class::WordDash),
     word("Stytch Secret", Critical, r"secret-(?:live|test)-[\w-]{34}", Class::WordDash),
 ];

@@ -155,7 +155,7 @@ pub(super) const LEXICON: &[(Concept, &str)] = &[
     ),
     (
         Concept::Verbatim,
-        "full text, exact text, exact words, exact wording, in full, entire text, unabridged, \
+        "full text, exact text, exact words, exact wording, it in full, them in full, text in full, prompt in full, message in full, instructions in full, rules in full, entire text, unabridged, \
          verbatim, word for word, without omitting, as base64, in \
          base64, rot13, palabra por palabra, sin omitir, textualmente, mot pour mot, wortlich*, wort fur \
          wort, palavra por palavra, sem omitir, parola per parola, дословно, слово в слово, 一字不差, 逐字, 原样, \

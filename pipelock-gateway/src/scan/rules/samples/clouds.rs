@@ -382,8 +382,8 @@ pub(in crate::scan) const SAMPLES: &[Samples] = &[
     ),
     samples(
         "Liveblocks Secret Key",
-        halves!["sk_prod_g" + "CoipkPfUCqND2RkZSEgtL4qOwSdIUJhnWbvKLEO1F33H6MsMvd4siHAsAxX"],
-        halves!["sk_prod_i" + "sPmW8UcaF8kt92AQsA01LRDv6UHGuTSNYYakKFPaIYEXD1xcoIaEhVmkk2"],
+        halves!["sk_dev_g" + "CoipkPfUCqND2RkZSEgtL4qOwSdIUJhnWbvKLEO1F33H6MsMvd4siHAsAxX"],
+        halves!["sk_dev_i" + "sPmW8UcaF8kt92AQsA01LRDv6UHGuTSNYYakKFPaIYEXD1xcoIaEhVmkk2"],
     ),
     samples(
         "Stytch Secret",
