@@ -26,6 +26,7 @@ mod hygiene;
 mod inspect;
 mod judged;
 mod log;
+mod rest;
 mod server;
 mod settings;
 pub mod sse;
@@ -91,6 +92,8 @@ pub struct Limits {
     pub head: Duration,
     /// How long a connection may wait for its next request (HTTP/1).
     pub idle: Duration,
+    /// How long nothing must happen on an HTTP/1 connection before its buffers are given back.
+    pub rest: Duration,
     /// How long an upstream may think before its response head; language models take minutes.
     pub response_head: Duration,
     /// HTTP/2 requests open at once.
@@ -110,6 +113,7 @@ impl Default for Limits {
             body_idle: Duration::from_secs(30),
             head: Duration::from_secs(15),
             idle: Duration::from_secs(75),
+            rest: Duration::from_millis(250),
             response_head: Duration::from_mins(10),
             max_streams: 200,
             websocket: WebSocketLimits::default(),
@@ -159,6 +163,9 @@ pub enum Error {
     /// The workload's connection failed or ended in the middle of a message.
     #[error("http with the workload")]
     Downstream(#[source] hyper::Error),
+    /// The workload floods its HTTP/2 connection with frames, and was told to calm down (RFC 9113 §10.5).
+    #[error("flood of http/2 frames from the workload")]
+    Flood(#[source] hyper::Error),
     /// The upstream's did. The workload's connection was ended in the same way.
     #[error("http with the upstream")]
     Upstream(#[source] hyper::Error),
@@ -184,7 +191,24 @@ impl Error {
         Self::Downstream(error)
     }
 
+    /// Whether `error` is our own judgement that the other side sends too many frames of a kind.
+    fn is_flood(error: &hyper::Error) -> bool {
+        let source = std::error::Error::source(error).and_then(|source| source.downcast_ref::<h2::Error>());
+        source.is_some_and(|error| error.is_library() && error.reason() == Some(h2::Reason::ENHANCE_YOUR_CALM))
+    }
+
+    /// Of a request that went wrong on the upstream's leg. A body that ended in an error of ours, because the workload stalled
+    /// or left, breaks that leg without being its fault.
     fn upstream(error: hyper::Error) -> Self {
+        let mut cause = std::error::Error::source(&error);
+        while let Some(current) = cause {
+            match current.downcast_ref::<Self>() {
+                Some(Self::BodyTimeout) => return Self::BodyTimeout,
+                Some(Self::Stopped) => return Self::Stopped,
+                Some(Self::Downstream(_)) => return Self::Downstream(error),
+                _ => cause = current.source(),
+            }
+        }
         Self::Upstream(error)
     }
 
@@ -192,7 +216,7 @@ impl Error {
     #[must_use]
     pub fn side(&self) -> Side {
         match self {
-            Self::Downstream(_) | Self::BodyTimeout | Self::Target(_) => Side::Downstream,
+            Self::Downstream(_) | Self::Flood(_) | Self::BodyTimeout | Self::Target(_) => Side::Downstream,
             Self::Upstream(_) | Self::Redial(_) | Self::ResponseTimeout(_) => Side::Upstream,
             Self::Stopped => Side::Gateway,
         }

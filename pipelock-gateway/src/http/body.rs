@@ -78,6 +78,7 @@ impl Held {
         let chunk = if front.len() <= limit { self.chunks.pop_front()? } else { front.split_to(limit) };
         self.bytes -= chunk.len();
         self.started = true;
+        self.lease.keep(self.bytes);
         Some(chunk)
     }
 

@@ -61,6 +61,17 @@ impl Lease {
             Ok(Err(_)) | Err(_) => false,
         }
     }
+
+    /// Gives back what is not needed for `total_bytes`, in steps.
+    pub(crate) fn keep(&mut self, total_bytes: usize) {
+        let needed = total_bytes.next_multiple_of(STEP_BYTES) / PAGE_BYTES;
+        if let Some(held) = &mut self.held
+            && held.num_permits() >= needed + STEP_BYTES / PAGE_BYTES
+        {
+            let spare = held.num_permits() - needed;
+            drop(held.split(spare));
+        }
+    }
 }
 
 #[cfg(test)]
@@ -76,7 +87,12 @@ mod tests {
 
         let mut second = budget.lease();
         assert!(!second.cover(1, Duration::from_millis(10)).await, "nothing is left");
-        drop(first);
-        assert!(second.cover(1, Duration::from_millis(10)).await, "a dropped lease is given back");
+        first.keep(70_000);
+        assert!(!second.cover(1, Duration::from_millis(10)).await, "two steps are still needed");
+        first.keep(10);
+        assert!(second.cover(1, Duration::from_millis(10)).await, "what has left is given back");
+        drop((first, second));
+        let mut second = budget.lease();
+        assert!(second.cover(128 * 1024, Duration::from_millis(10)).await, "a dropped lease is given back");
     }
 }

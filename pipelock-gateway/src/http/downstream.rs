@@ -15,10 +15,12 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::log::Tally;
+use super::rest::{Restful, Unsettled};
 
 /// How long an unread body is drained after the answer; nginx's `lingering_timeout` and `lingering_time` bracket it.
 const LINGER: Duration = Duration::from_secs(10);
@@ -35,7 +37,7 @@ impl Unread {
 
 /// The workload's leg, over TLS or not.
 pub(super) struct Downstream<I> {
-    io: I,
+    io: Restful<I>,
     tally: Arc<Tally>,
     unread: Arc<Unread>,
     /// `None` on HTTP/2, where streams interleave and a connection has no moment of waiting for a head.
@@ -47,7 +49,9 @@ pub(super) struct Downstream<I> {
 
 /// A head of which bytes were read.
 struct Arriving {
-    deadline: Pin<Box<Sleep>>,
+    deadline: Instant,
+    /// Made when the rest of it has to be waited for, which is rare.
+    alarm: Option<Pin<Box<Sleep>>>,
     /// How many requests had been served when its first byte came: another number means that it has become a request.
     after: u32,
 }
@@ -60,12 +64,29 @@ enum Closing {
 
 impl<I> Downstream<I> {
     pub(super) fn new(io: I, tally: Arc<Tally>, unread: Arc<Unread>, head_timeout: Option<Duration>) -> Self {
-        Self { io, tally, unread, head_timeout, arriving: None, closing: Closing::No }
+        Self { io: Restful::new(io), tally, unread, head_timeout, arriving: None, closing: Closing::No }
+    }
+
+    /// Tells later whether everything that was written has left.
+    pub(super) fn unsettled(&self) -> Unsettled {
+        self.io.unsettled()
+    }
+
+    /// Puts back what was read of it.
+    pub(super) fn put_back(&mut self, bytes: Bytes) {
+        self.io.unread(bytes);
     }
 
     /// Whether part of a head was read that has not become a request.
     fn mid_head(&self) -> bool {
         self.arriving.as_ref().is_some_and(|head| head.after == self.tally.requests.load(Relaxed))
+    }
+}
+
+impl<I: AsyncRead + Unpin> Downstream<I> {
+    /// See [`Restful::poll_stir`].
+    pub(super) fn poll_stir(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.io.poll_stir(cx)
     }
 }
 
@@ -81,11 +102,13 @@ impl<I: AsyncRead + Unpin> AsyncRead for Downstream<I> {
         }
         let has_read = read.is_ready() && buf.filled().len() > before;
         if has_read && self.arriving.is_none() && self.tally.awaiting_head.load(Relaxed) {
-            let deadline = Box::pin(sleep_until(Instant::now() + head_timeout));
-            self.arriving = Some(Arriving { deadline, after: self.tally.requests.load(Relaxed) });
+            let (deadline, after) = (Instant::now() + head_timeout, self.tally.requests.load(Relaxed));
+            self.arriving = Some(Arriving { deadline, alarm: None, after });
+            self.tally.in_head.store(true, Relaxed);
         }
         if let (Poll::Pending, Some(head)) = (&read, &mut self.arriving) {
-            ready!(head.deadline.as_mut().poll(cx));
+            let alarm = head.alarm.get_or_insert_with(|| Box::pin(sleep_until(head.deadline)));
+            ready!(alarm.as_mut().poll(cx));
             return Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "request head took too long")));
         }
         read

@@ -57,6 +57,7 @@ pub(super) async fn serve(
     mut request: Request<Incoming>,
 ) -> Result<Response<ToWorkload>, Error> {
     connection.tally.awaiting_head.store(false, Relaxed);
+    connection.tally.in_head.store(false, Relaxed);
     let downstream_switch = hyper::upgrade::on(&mut request);
     let (head, body) = request.into_parts();
     let id = connection.ids.next();

@@ -23,6 +23,8 @@ pub(super) struct Tally {
     pub(super) blocked: AtomicU32,
     /// HTTP/1 only: no exchange is open, so what is read next belongs to a new head.
     pub(super) awaiting_head: AtomicBool,
+    /// HTTP/1 only: part of a head has been read.
+    pub(super) in_head: AtomicBool,
 }
 
 /// One exchange being logged.

@@ -1,19 +1,29 @@
 //! Drives one intercepted connection: hyper's server on the workload's leg, its client on the upstream's.
 
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::OnceLock;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
+use std::task::Poll;
+use std::time::Duration;
 
 use http::StatusCode;
+use http_body::Body;
+use hyper::body::Incoming;
+use hyper::rt::{Read, Write};
 use hyper::server::conn::{http1, http2};
-use hyper::service::service_fn;
+use hyper::service::{HttpService, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::AsyncWriteExt;
+use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::downstream::{Downstream, Unread};
 use super::exchange::{self, Connection};
 use super::log::{ExchangeLog, Tally};
+use super::rest::Unsettled;
 use super::tasks::Tasks;
 use super::upstream::{Io, Upstream};
 use super::{Error, Served, Session, settings};
@@ -51,54 +61,149 @@ pub async fn serve(
         unread: Arc::clone(&unread),
     });
     let head_timeout = (version == HttpVersion::Http1).then_some(limits.head);
-    let io = TokioIo::new(Downstream::new(downstream, Arc::clone(&tally), unread, head_timeout));
+    let io = Downstream::new(downstream, Arc::clone(&tally), unread, head_timeout);
     let ended = match version {
-        HttpVersion::Http1 => serve_http1(io, &connection, &shutdown).await,
-        HttpVersion::Http2 => serve_http2(io, &connection, &shutdown).await,
+        HttpVersion::Http1 => serve_http1(io, &connection, &shutdown).await?,
+        HttpVersion::Http2 => serve_http2(TokioIo::new(io), &connection, &shutdown).await,
     };
-    tasks.finished().await;
+    // A protocol switch: what is left of the upstream's leg gives its stream away.
+    let finished = tasks.finished();
+    tokio::pin!(finished);
+    poll_fn(|cx| {
+        let _ = connection.upstream.poll_drive(cx);
+        finished.as_mut().poll(cx)
+    })
+    .await;
     let outcome = ended.or_else(|error| connection.classify(error));
     outcome.map(|()| Served { requests: tally.requests.load(Relaxed), blocked: tally.blocked.load(Relaxed) })
 }
 
-/// Awaits a server connection, and drains it when the upstream has gone or the gateway is asked to stop.
-macro_rules! run_until_drained {
-    ($server:ident, $connection:ident, $shutdown:ident) => {{
-        tokio::pin!($server);
-        tokio::select! {
-            ended = &mut $server => ended,
-            () = async { tokio::select! {
-                () = $connection.upstream.gone() => {}
-                () = $shutdown.cancelled() => {}
-            }} => {
-                $server.as_mut().graceful_shutdown();
-                $server.await
-            }
-        }
-    }};
+/// How an HTTP/1 connection stopped being driven.
+enum Pause {
+    /// It is over.
+    Ended(hyper::Result<()>),
+    /// Nothing is under way on either leg.
+    Idle,
 }
 
+/// HTTP/1: both legs are driven here, in turns with times in which hyper has neither.
 async fn serve_http1<I: Io + 'static>(
-    io: TokioIo<Downstream<I>>,
+    mut io: Downstream<I>,
     connection: &Arc<Connection>,
     shutdown: &CancellationToken,
-) -> hyper::Result<()> {
-    let shared = Arc::clone(connection);
-    // Boxed: hyper keeps the future inside its connection, which would make every idle connection as large as a busy one.
-    let service = service_fn(move |request| Box::pin(exchange::serve(Arc::clone(&shared), request)));
-    let server = http1::Builder::new()
+) -> Result<hyper::Result<()>, Error> {
+    let mut builder = http1::Builder::new();
+    builder
         .timer(TokioTimer::new())
-        // Measured from when hyper begins to wait, so it bounds idleness; `Downstream` bounds a head that has begun.
-        .header_read_timeout(connection.limits.idle)
+        // Idleness is bounded while the connection rests, a head that has begun by `Downstream`.
+        .header_read_timeout(None)
         .preserve_header_case(true)
         .auto_date_header(false)
         .max_headers(settings::MAX_HEADERS)
         .max_header_size(settings::MAX_HEAD_BYTES)
         .max_buf_size(settings::MAX_HEAD_BYTES)
-        .half_close(true)
-        .serve_connection(io, service)
-        .with_upgrades();
-    run_until_drained!(server, connection, shutdown)
+        .half_close(true);
+    loop {
+        let shared = Arc::clone(connection);
+        // Boxed: hyper keeps the future inside its connection, which would make every idle connection as large as a busy one.
+        let service = service_fn(move |request| Box::pin(exchange::serve(Arc::clone(&shared), request)));
+        let unsettled = io.unsettled();
+        let mut server = Box::new(builder.serve_connection(TokioIo::new(io), service).with_upgrades());
+        if let Pause::Ended(ended) = drive(server.as_mut(), connection, &unsettled, shutdown).await {
+            return Ok(ended);
+        }
+        let Some(parts) = server.into_parts() else { return Ok(Ok(())) };
+        io = parts.io.into_inner();
+        io.put_back(parts.read_buf);
+        if !rest(&mut io, connection, shutdown).await {
+            // Whatever the workload says to that: the connection is over.
+            let _ = io.shutdown().await;
+            return Ok(Ok(()));
+        }
+        connection.upstream.wake().await?;
+    }
+}
+
+/// Drives both legs until the workload's has ended or both are idle. Drains when the upstream has gone or the gateway is asked
+/// to stop.
+async fn drive<S>(
+    server: &mut S,
+    connection: &Arc<Connection>,
+    unsettled: &Unsettled,
+    shutdown: &CancellationToken,
+) -> Pause
+where
+    S: Drive,
+{
+    // Looked at now and then, so that a request sets no timer.
+    let every = connection.limits.rest.max(Duration::from_millis(1));
+    let mut tick = interval_at(Instant::now() + every, every);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut stop = pin!(shutdown.cancelled());
+    let (mut draining, mut served) = (false, None);
+    poll_fn(|cx| {
+        if let Poll::Ready(ended) = Pin::new(&mut *server).poll(cx) {
+            return Poll::Ready(Pause::Ended(ended));
+        }
+        let gone = connection.upstream.poll_drive(cx).is_ready();
+        if draining {
+            return Poll::Pending;
+        }
+        if gone || stop.as_mut().poll(cx).is_ready() {
+            draining = true;
+            Pin::new(&mut *server).drain();
+            return Pin::new(&mut *server).poll(cx).map(Pause::Ended);
+        }
+        while tick.poll_tick(cx).is_ready() {
+            let tally = &connection.tally;
+            let before = served.replace(tally.requests.load(Relaxed));
+            let idle = before == served
+                && tally.awaiting_head.load(Relaxed)
+                && !tally.in_head.load(Relaxed)
+                && !unsettled.is_set();
+            if idle && connection.upstream.rest() {
+                return Poll::Ready(Pause::Idle);
+            }
+        }
+        Poll::Pending
+    })
+    .await
+}
+
+/// Waits until one of two legs that hyper does not have says something; `false` when the connection is to end instead.
+async fn rest<I: Io>(io: &mut Downstream<I>, connection: &Connection, shutdown: &CancellationToken) -> bool {
+    let stirred = poll_fn(|cx| {
+        // Both are asked, so that both wake this task.
+        let downstream = io.poll_stir(cx).is_ready();
+        if connection.upstream.poll_stir(cx).is_ready() || downstream { Poll::Ready(()) } else { Poll::Pending }
+    });
+    let idle = connection.limits.idle.saturating_sub(connection.limits.rest);
+    tokio::select! {
+        biased;
+        () = stirred => true,
+        () = shutdown.cancelled() => false,
+        () = sleep(idle) => false,
+    }
+}
+
+/// A server connection of hyper's.
+trait Drive: Future<Output = hyper::Result<()>> + Unpin {
+    /// Finishes what is under way and takes on nothing more.
+    fn drain(self: Pin<&mut Self>);
+}
+
+impl<I, S, B> Drive for http1::UpgradeableConnection<I, S>
+where
+    S: HttpService<Incoming, ResBody = B>,
+    S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    I: Read + Write + Unpin + Send + 'static,
+    B: Body + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    Self: Unpin,
+{
+    fn drain(self: Pin<&mut Self>) {
+        self.graceful_shutdown();
+    }
 }
 
 async fn serve_http2<I: Io + 'static>(
@@ -119,7 +224,17 @@ async fn serve_http2<I: Io + 'static>(
         .max_pending_accept_reset_streams(settings::MAX_PENDING_RESETS)
         .max_local_error_reset_streams(settings::MAX_LOCAL_RESETS)
         .serve_connection(io, service);
-    run_until_drained!(server, connection, shutdown)
+    tokio::pin!(server);
+    tokio::select! {
+        ended = &mut server => ended,
+        () = async { tokio::select! {
+            () = connection.upstream.gone() => {}
+            () = shutdown.cancelled() => {}
+        }} => {
+            server.as_mut().graceful_shutdown();
+            server.await
+        }
+    }
 }
 
 impl Connection {
@@ -134,6 +249,9 @@ impl Connection {
         }
         if error.is_timeout() {
             return Ok(());
+        }
+        if Error::is_flood(&error) {
+            return Err(Error::Flood(error));
         }
         Err(match self.broken.get() {
             Some(Side::Upstream) => Error::Upstream(error),

@@ -3,12 +3,16 @@
 //! There is no pool: identity bound to a connection, close and GOAWAY stay what they are without us. When the upstream has
 //! closed an idle connection while a body was being held, and nothing of the request was written, the same address is
 //! dialled once more through [`Redial`]; otherwise nothing is ever retried here, the client decides.
+//!
+//! An HTTP/1 connection is driven by the task of the workload's, see [`Upstream::poll_drive`]: one request costs no change of
+//! thread. Between requests it can be put to rest, which gives hyper's buffers back and keeps the stream.
 
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, Mutex as StdMutex, PoisonError};
+use std::task::{Context, Poll};
 
 use http::{Request, Response};
 use hyper::body::Incoming;
@@ -20,6 +24,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::Error;
 use super::body::ToUpstream;
+use super::rest::{Restful, Unsettled};
 use super::settings;
 use crate::model::HttpVersion;
 
@@ -35,32 +40,34 @@ pub type Redial = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = io::Result<Box<dyn
 pub(super) struct Upstream {
     version: HttpVersion,
     leg: Mutex<Leg>,
+    /// The HTTP/1 connection behind the leg's sender. Locked for no longer than it is polled, and by nothing that it polls.
+    line: StdMutex<Line>,
     redial: Option<Redial>,
-    /// Rung when a connection to the upstream has ended, so that the workload's can follow.
-    gone: Arc<Gone>,
-}
-
-/// How the workload's leg learns that the upstream's has ended.
-#[derive(Default)]
-struct Gone {
-    ended: Notify,
     /// A protocol switch is being asked for: hyper's part ends with the `101`, the connection does not.
     switching: AtomicBool,
+    /// Rung when an HTTP/2 connection has ended.
+    ended: Arc<Notify>,
 }
 
-impl Gone {
-    fn ring(&self) {
-        if !self.switching.load(Relaxed) {
-            self.ended.notify_one();
-        }
-    }
+type Stream = TokioIo<Restful<Box<dyn Io>>>;
+
+/// An HTTP/1 connection and what drives it.
+enum Line {
+    /// hyper speaks.
+    Open(Box<http1::Connection<Stream, ToUpstream>>, Unsettled),
+    /// hyper speaks, and gives the stream away when the upstream agrees to switch.
+    Switching(Pin<Box<dyn Future<Output = hyper::Result<()>> + Send>>),
+    /// Nobody speaks.
+    Resting(Restful<Box<dyn Io>>),
+    /// It is over, or there is none: HTTP/2.
+    Ended,
 }
 
 struct Leg {
     sender: Sender,
     max_streams: usize,
-    /// Runs the connection; dropping it closes the leg.
-    _driver: AbortOnDropHandle<()>,
+    /// Runs an HTTP/2 connection; dropping it closes the leg.
+    _driver: Option<AbortOnDropHandle<()>>,
 }
 
 enum Sender {
@@ -77,24 +84,90 @@ impl Upstream {
         version: HttpVersion,
         redial: Option<Redial>,
     ) -> Result<Self, Error> {
-        let gone = Arc::new(Gone::default());
-        let leg = Leg::open(io, version, Arc::clone(&gone)).await?;
-        Ok(Self { version, leg: Mutex::new(leg), redial, gone })
+        let ended = Arc::new(Notify::new());
+        let (leg, line) = open(Box::new(io), version, &ended).await?;
+        let (leg, line) = (Mutex::new(leg), StdMutex::new(line));
+        Ok(Self { version, leg, line, redial, switching: AtomicBool::new(false), ended })
     }
 
-    /// Completes when a connection to the upstream has ended.
+    /// Drives an HTTP/1 connection; ready when it has ended, so that the workload's can follow.
+    pub(super) fn poll_drive(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut line = self.line();
+        if self.switching.load(Relaxed) && matches!(*line, Line::Open(..)) {
+            if let Line::Open(open, _) = std::mem::replace(&mut *line, Line::Ended) {
+                *line = Line::Switching(Box::pin(open.with_upgrades()));
+            }
+        }
+        let polled = match &mut *line {
+            Line::Open(connection, _) => Pin::new(connection.as_mut()).poll(cx),
+            Line::Switching(connection) => connection.as_mut().poll(cx),
+            Line::Resting(_) => return Poll::Pending,
+            Line::Ended => Poll::Ready(Ok(())),
+        };
+        // Requests in flight learn of an error themselves; without one there is nobody to tell.
+        let Poll::Ready(_) = polled else { return Poll::Pending };
+        let over = std::mem::replace(&mut *line, Line::Ended);
+        drop(line);
+        drop(over);
+        if self.switching.load(Relaxed) { Poll::Pending } else { Poll::Ready(()) }
+    }
+
+    /// Completes when an HTTP/2 connection has ended.
     pub(super) async fn gone(&self) {
-        self.gone.ended.notified().await;
+        self.ended.notified().await;
     }
 
     /// Says whether the request being sent asks to switch protocols, and later that the answer was not to.
     pub(super) fn set_switching(&self, switching: bool) {
-        self.gone.switching.store(switching, Relaxed);
+        self.switching.store(switching, Relaxed);
     }
 
     /// How many streams the upstream takes at once, as far as it had said when the leg was opened.
     pub(super) async fn max_streams(&self) -> usize {
         self.leg.lock().await.max_streams
+    }
+
+    /// Puts an HTTP/1 connection to rest, if nothing is under way on it; whether that was so.
+    pub(super) fn rest(&self) -> bool {
+        let Ok(leg) = self.leg.try_lock() else { return false };
+        let mut line = self.line();
+        let idle = matches!(&leg.sender, Sender::Http1(sender) if sender.is_ready());
+        if !idle || !matches!(&*line, Line::Open(_, unsettled) if !unsettled.is_set()) {
+            return false;
+        }
+        let Line::Open(connection, _) = std::mem::replace(&mut *line, Line::Ended) else { return false };
+        let http1::Parts { io, read_buf, .. } = connection.into_parts();
+        let mut io = io.into_inner();
+        io.unread(read_buf);
+        *line = Line::Resting(io);
+        true
+    }
+
+    /// Ready when something comes from an upstream that rests, its end included.
+    pub(super) fn poll_stir(&self, cx: &mut Context<'_>) -> Poll<()> {
+        match &mut *self.line() {
+            Line::Resting(io) => io.poll_stir(cx),
+            _ => Poll::Ready(()),
+        }
+    }
+
+    /// Lets hyper speak again on a connection that rests.
+    pub(super) async fn wake(&self) -> Result<(), Error> {
+        let mut leg = self.leg.lock().await;
+        let resting = {
+            let mut line = self.line();
+            match std::mem::replace(&mut *line, Line::Ended) {
+                Line::Resting(io) => io,
+                other => {
+                    *line = other;
+                    return Ok(());
+                }
+            }
+        };
+        let (sender, line) = open_http1(resting).await?;
+        leg.sender = Sender::Http1(sender);
+        *self.line() = line;
+        Ok(())
     }
 
     /// Sends a request and waits for the response head. Dropping the future cancels the request upstream.
@@ -107,7 +180,9 @@ impl Upstream {
         match (returned.take_message(), &self.redial) {
             (Some(request), Some(redial)) => {
                 let io = redial().await.map_err(Error::Redial)?;
-                *self.leg.lock().await = Leg::open(io, self.version, Arc::clone(&self.gone)).await?;
+                let (leg, line) = open(io, self.version, &self.ended).await?;
+                *self.leg.lock().await = leg;
+                *self.line() = line;
                 self.try_send(request).await.map_err(|error| Error::upstream(error.into_error()))
             }
             _ => Err(Error::upstream(returned.into_error())),
@@ -130,46 +205,49 @@ impl Upstream {
             }
         }
     }
+
+    fn line(&self) -> std::sync::MutexGuard<'_, Line> {
+        self.line.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
-impl Leg {
-    async fn open(io: impl Io + 'static, version: HttpVersion, gone: Arc<Gone>) -> Result<Self, Error> {
-        let io = TokioIo::new(io);
-        let (sender, max_streams, driver) = match version {
-            HttpVersion::Http1 => {
-                let (sender, connection) = http1::Builder::new()
-                    .preserve_header_case(true)
-                    .max_headers(settings::MAX_HEADERS)
-                    .max_buf_size(settings::MAX_HEAD_BYTES)
-                    .handshake(io)
-                    .await
-                    .map_err(Error::upstream)?;
-                let driver = tokio::spawn(async move {
-                    // Requests in flight learn of an error themselves; without one there is nobody to tell.
-                    let _ = connection.with_upgrades().await;
-                    gone.ring();
-                });
-                (Sender::Http1(sender), 1, driver)
-            }
-            HttpVersion::Http2 => {
-                let (sender, connection) = http2::Builder::new(TokioExecutor::new())
-                    .timer(TokioTimer::new())
-                    .initial_stream_window_size(settings::STREAM_WINDOW_BYTES)
-                    .initial_connection_window_size(settings::CONNECTION_WINDOW_BYTES)
-                    .max_header_list_size(settings::MAX_HEAD_BYTES_H2)
-                    .max_pending_accept_reset_streams(settings::MAX_PENDING_RESETS)
-                    .max_local_error_reset_streams(settings::MAX_LOCAL_RESETS)
-                    .handshake(io)
-                    .await
-                    .map_err(Error::upstream)?;
-                let max_streams = connection.current_max_send_streams();
-                let driver = tokio::spawn(async move {
-                    let _ = connection.await;
-                    gone.ring();
-                });
-                (Sender::Http2(sender), max_streams, driver)
-            }
-        };
-        Ok(Self { sender, max_streams, _driver: AbortOnDropHandle::new(driver) })
+async fn open(io: Box<dyn Io>, version: HttpVersion, ended: &Arc<Notify>) -> Result<(Leg, Line), Error> {
+    match version {
+        HttpVersion::Http1 => {
+            let (sender, line) = open_http1(Restful::new(io)).await?;
+            Ok((Leg { sender: Sender::Http1(sender), max_streams: 1, _driver: None }, line))
+        }
+        HttpVersion::Http2 => Ok((open_http2(io, Arc::clone(ended)).await?, Line::Ended)),
     }
+}
+
+async fn open_http1(io: Restful<Box<dyn Io>>) -> Result<(http1::SendRequest<ToUpstream>, Line), Error> {
+    let unsettled = io.unsettled();
+    let (sender, connection) = http1::Builder::new()
+        .preserve_header_case(true)
+        .max_headers(settings::MAX_HEADERS)
+        .max_buf_size(settings::MAX_HEAD_BYTES)
+        .handshake(TokioIo::new(io))
+        .await
+        .map_err(Error::upstream)?;
+    Ok((sender, Line::Open(Box::new(connection), unsettled)))
+}
+
+async fn open_http2(io: Box<dyn Io>, ended: Arc<Notify>) -> Result<Leg, Error> {
+    let (sender, connection) = http2::Builder::new(TokioExecutor::new())
+        .timer(TokioTimer::new())
+        .initial_stream_window_size(settings::STREAM_WINDOW_BYTES)
+        .initial_connection_window_size(settings::CONNECTION_WINDOW_BYTES)
+        .max_header_list_size(settings::MAX_HEAD_BYTES_H2)
+        .max_pending_accept_reset_streams(settings::MAX_PENDING_RESETS)
+        .max_local_error_reset_streams(settings::MAX_LOCAL_RESETS)
+        .handshake(TokioIo::new(io))
+        .await
+        .map_err(Error::upstream)?;
+    let max_streams = connection.current_max_send_streams();
+    let driver = tokio::spawn(async move {
+        let _ = connection.await;
+        ended.notify_one();
+    });
+    Ok(Leg { sender: Sender::Http2(sender), max_streams, _driver: Some(AbortOnDropHandle::new(driver)) })
 }

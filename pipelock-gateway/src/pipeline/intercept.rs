@@ -270,7 +270,12 @@ impl Gateway {
         draft.requests(judge.judged());
         match served {
             Some(Ok(_)) => ConnectionEnd::Closed,
-            Some(Err(error)) => failed(error.side(), &error),
+            Some(Err(error)) => {
+                if matches!(error, http::Error::Flood(_)) {
+                    self.report.metrics().http2_flood();
+                }
+                failed(error.side(), &error)
+            }
             None => failed(Side::Gateway, &io::Error::other("the kill switch was turned on")),
         }
     }

@@ -104,6 +104,7 @@ struct Families {
     config_stale: IntGauge,
     snapshot_epoch: IntGauge,
     policy_cut: IntCounter,
+    http2_floods: IntCounter,
     ca_not_after: IntGauge,
     ca_epoch: IntGauge,
     kill_switch_active: IntGaugeVec,
@@ -362,6 +363,11 @@ impl Metrics {
                 &r,
                 "pipelock_policy_cut_total",
                 "Relayed connections that were cut because a changed configuration does not relay them.",
+            )?,
+            http2_floods: counter(
+                &r,
+                "pipelock_http2_floods_total",
+                "HTTP/2 connections that were ended because the workload flooded them with frames.",
             )?,
             ca_not_after: gauge(
                 &r,
@@ -670,6 +676,11 @@ impl Metrics {
     pub fn snapshot_replaced(&self, epoch: u64, cut: usize) {
         self.0.snapshot_epoch.set(i64::try_from(epoch).unwrap_or(i64::MAX));
         self.0.policy_cut.inc_by(cut as u64);
+    }
+
+    /// Counts an HTTP/2 connection that was ended because of a flood of frames.
+    pub fn http2_flood(&self) {
+        self.0.http2_floods.inc();
     }
 
     /// Sets when the signing certificate ends, and counts another one when it is `new`.

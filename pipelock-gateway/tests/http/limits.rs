@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use pipelock_gateway::http::BodyBudget;
-use pipelock_gateway::model::{Action, BlockReason};
+use pipelock_gateway::model::{Action, BlockReason, Side};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::rig::{MARKER, Setup, within};
@@ -272,4 +272,19 @@ async fn a_large_body_that_stalls_on_its_way_is_given_up() {
     let got = upload(&mut rig, &request[..request.len() - 1000]).await;
     assert!(got.len() < request.len());
     assert!(within(rig.served).await.unwrap().is_err());
+}
+
+#[tokio::test]
+async fn a_streamed_upload_that_stalls_is_the_workloads_doing() {
+    let setup = Setup::http1().limits(|limits| {
+        limits.max_body_bytes = 1024;
+        limits.body_idle = Duration::from_millis(100);
+    });
+    let mut rig = setup.start().await;
+    rig.send("POST / HTTP/1.1\r\nHost: api.example.test\r\nContent-Length: 90000\r\n\r\n").await;
+    rig.send(vec![b'x'; 50_000]).await;
+    let mut rest = Vec::new();
+    let _ = within(rig.client.read_to_end(&mut rest)).await;
+    let ended = within(rig.served).await.unwrap();
+    assert_eq!(ended.unwrap_err().side(), Side::Downstream);
 }

@@ -4,10 +4,12 @@
 //! records handed to the judge. The judge is a double that knows one marker and keeps state across pushes.
 #![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
 
+mod floods;
 mod http1;
 mod http2;
 mod limits;
 mod responses;
+mod rest;
 mod rig;
 mod smuggling;
 mod websocket;
