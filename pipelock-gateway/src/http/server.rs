@@ -17,7 +17,7 @@ use hyper::server::conn::{http1, http2};
 use hyper::service::{HttpService, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::AsyncWriteExt;
-use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep};
+use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::downstream::{Downstream, Unread};
@@ -178,12 +178,14 @@ async fn rest<I: Io>(io: &mut Downstream<I>, connection: &Connection, shutdown: 
         if connection.upstream.poll_stir(cx).is_ready() || downstream { Poll::Ready(()) } else { Poll::Pending }
     });
     let idle = connection.limits.idle.saturating_sub(connection.limits.rest);
-    tokio::select! {
-        biased;
-        () = stirred => true,
-        () = shutdown.cancelled() => false,
-        () = sleep(idle) => false,
-    }
+    let stirred = async {
+        tokio::select! {
+            biased;
+            () = stirred => true,
+            () = shutdown.cancelled() => false,
+        }
+    };
+    timeout(idle, stirred).await.unwrap_or(false)
 }
 
 /// A server connection of hyper's.

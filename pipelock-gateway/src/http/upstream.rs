@@ -93,10 +93,11 @@ impl Upstream {
     /// Drives an HTTP/1 connection; ready when it has ended, so that the workload's can follow.
     pub(super) fn poll_drive(&self, cx: &mut Context<'_>) -> Poll<()> {
         let mut line = self.line();
-        if self.switching.load(Relaxed) && matches!(*line, Line::Open(..)) {
-            if let Line::Open(open, _) = std::mem::replace(&mut *line, Line::Ended) {
-                *line = Line::Switching(Box::pin(open.with_upgrades()));
-            }
+        if self.switching.load(Relaxed)
+            && matches!(*line, Line::Open(..))
+            && let Line::Open(open, _) = std::mem::replace(&mut *line, Line::Ended)
+        {
+            *line = Line::Switching(Box::pin(open.with_upgrades()));
         }
         let polled = match &mut *line {
             Line::Open(connection, _) => Pin::new(connection.as_mut()).poll(cx),

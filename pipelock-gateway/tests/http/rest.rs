@@ -27,6 +27,7 @@ async fn exchange(rig: &mut Rig) {
 
 /// Long enough to come to rest; what must hold does not hang on it.
 async fn pause() {
+    #[expect(clippy::disallowed_methods, reason = "nobody tells that a connection came to rest")]
     tokio::time::sleep(Duration::from_millis(15)).await;
 }
 
