@@ -151,7 +151,8 @@ pub(in crate::scan) static RULES: &[BuiltIn] = &[
     ),
     any("New Relic Browser Key", High, r"NRJS-[a-f0-9]{19}", Class::Alnum),
     any("New Relic License Key", Critical, r"[a-f0-9]{36}NRAL", Class::Alnum),
-    word("Pixie Key", High, r"px-(?:api|dep)-[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", Class::Alnum),
+    // Those for the API read like keys of LaunchDarkly and are told by that name.
+    word("Pixie Key", High, r"px-dep-[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", Class::Alnum),
     word("Dynatrace Token", Critical, r"dt0[a-z]\d{2}\.[A-Za-z0-9]{24}\.[A-Za-z0-9]{64}", Class::Alnum),
     word("Honeycomb API Key", Critical, r"hc[abcdefghijk]i[ckl]_[a-z0-9]{58}", Class::Alnum),
     word("Axiom Token", Critical, r"xa[ap]t-[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", Class::Alnum),

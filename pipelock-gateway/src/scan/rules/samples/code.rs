@@ -216,8 +216,8 @@ pub(in crate::scan) const SAMPLES: &[Samples] = &[
     ),
     samples(
         "Pixie Key",
-        halves!["px-api-9a4" + "0446a-a79f-c959-48b4-e44e78ad0d91"],
-        halves!["px-api-e23" + "bba62-706a-798d-49af-e21ffc30b48", "xpx-api-9a" + "40446a-a79f-c959-48b4-e44e78ad0d91"],
+        halves!["px-dep-9a4" + "0446a-a79f-c959-48b4-e44e78ad0d91"],
+        halves!["px-dep-e23" + "bba62-706a-798d-49af-e21ffc30b48", "xpx-dep-9a" + "40446a-a79f-c959-48b4-e44e78ad0d91"],
     ),
     samples(
         "Dynatrace Token",
