@@ -6,7 +6,7 @@
 //! STARTTLS is not recognised: a protocol that begins in cleartext is what it begins as.
 
 mod client_hello;
-#[cfg(any(test, feature = "testing"))]
+#[cfg(feature = "testing")]
 pub(crate) mod fuzzing;
 mod http1;
 

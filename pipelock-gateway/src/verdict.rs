@@ -114,7 +114,7 @@ pub fn fold(policy: Policy, mut findings: Vec<Finding>) -> Verdict {
             .then_with(|| a.rule.cmp(&b.rule))
             .then_with(|| rest(a).cmp(&rest(b)))
     });
-    Verdict { action, reason, findings }
+    Verdict { action, reason, findings, ..Verdict::default() }
 }
 
 /// The same verdict for a session that has lost its trust: a warning is a refusal, with the reason of its worst finding.
@@ -137,7 +137,7 @@ pub fn refuse(policy: Policy, reason: BlockReason) -> Verdict {
 #[must_use]
 pub fn uninspectable(policy: Policy, reason: BlockReason) -> Verdict {
     let action = if policy.blocks() { Action::Block } else { Action::Warn };
-    Verdict { action, reason: Some(reason), findings: Vec::new() }
+    Verdict { action, reason: Some(reason), findings: Vec::new(), ..Verdict::default() }
 }
 
 #[cfg(test)]

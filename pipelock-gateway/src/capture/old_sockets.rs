@@ -30,7 +30,8 @@ const SOCKET_ID: usize = 48;
 
 const TCP_ESTABLISHED: u8 = 1;
 const TCP_CLOSE: u8 = 7;
-const TCP_LISTEN: u8 = 10;
+/// `TCP_LISTEN`.
+const TCP_PASSIVE: u8 = 10;
 /// States of a TCP socket that may still send: all but `TIME_WAIT`, `CLOSE` and `NEW_SYN_RECV`.
 const TCP_STATES: u32 = 0x0fff & !(1 << 6 | 1 << TCP_CLOSE);
 const UDP_STATES: u32 = 1 << TCP_ESTABLISHED;
@@ -83,7 +84,7 @@ pub(super) fn end(old: &Old<'_>) -> Result<Ended, Error> {
         }
     }
     let listening: HashSet<u16> =
-        sockets.iter().filter(|s| s.state == TCP_LISTEN).map(|socket| socket.local_port).collect();
+        sockets.iter().filter(|s| s.state == TCP_PASSIVE).map(|socket| socket.local_port).collect();
     let mut ended = Ended::default();
     for socket in sockets.iter().filter(|socket| socket.is_to_end(old, &listening)) {
         match (&members, socket.cgroup) {
@@ -142,7 +143,7 @@ impl Found {
         let tcp = i32::from(self.protocol) == libc::IPPROTO_TCP;
         let answers = tcp && listening.contains(&self.local_port);
         let allowed = !tcp && judge_udp(self.peer.port(), old.flags) == Udp::Pass;
-        self.state != TCP_LISTEN
+        self.state != TCP_PASSIVE
             && self.peer.port() != 0
             && !ip.is_loopback()
             && !ip.is_unspecified()
@@ -228,10 +229,10 @@ mod tests {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let mut netlink = Netlink::open(SOCK_DIAG).unwrap();
-        let answer = netlink.dump(SOCK_DIAG_BY_FAMILY, &request(2, 6, 1 << TCP_LISTEN, &[0; SOCKET_ID])).unwrap();
+        let answer = netlink.dump(SOCK_DIAG_BY_FAMILY, &request(2, 6, 1 << TCP_PASSIVE, &[0; SOCKET_ID])).unwrap();
         let sockets: Vec<Found> = answer.iter().filter_map(|message| Found::read(&message.body, 6)).collect();
         let ours = sockets.iter().find(|socket| socket.local_port == port).unwrap();
-        assert_eq!((ours.family, ours.state), (2, TCP_LISTEN));
+        assert_eq!((ours.family, ours.state), (2, TCP_PASSIVE));
         assert!(ours.cgroup.is_some(), "without the cgroup no target can be told from another");
     }
 

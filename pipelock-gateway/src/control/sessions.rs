@@ -426,7 +426,7 @@ mod tests {
             span: 0..4,
             evidence,
         };
-        Verdict { action, reason, findings: vec![finding] }
+        Verdict { action, reason, findings: vec![finding], ..Verdict::default() }
     }
 
     #[test]

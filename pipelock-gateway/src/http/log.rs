@@ -181,7 +181,7 @@ impl Drop for ExchangeLog {
         self.tally.awaiting_head.store(true, Relaxed);
         // A record holds no secret: what was found in the request line may be in it, and what nobody has judged may hold
         // anything.
-        let found = verdict.findings.iter().any(|finding| finding.surface == Surface::Url);
+        let found = verdict.conceals_target || verdict.findings.iter().any(|finding| finding.surface == Surface::Url);
         let shown = self.target_judged.load(Relaxed) && !found;
         let word = |text: &mut String, hidden: &str| if shown { std::mem::take(text) } else { hidden.to_owned() };
         let (path, method) = (word(&mut self.path, "/<redacted>"), word(&mut self.method, "<redacted>"));

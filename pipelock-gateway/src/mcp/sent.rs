@@ -313,13 +313,13 @@ impl Exchange {
         let findings: Vec<Finding> = findings.collect();
         match policy::outcome(&matched) {
             Outcome::Pass if findings.is_empty() => (Verdict::allow(), None),
-            Outcome::Pass => (Verdict { action: Action::Warn, reason: None, findings }, None),
+            Outcome::Pass => (Verdict { action: Action::Warn, reason: None, findings, ..Verdict::default() }, None),
             Outcome::Block => {
                 let verdict = Verdict { findings, ..Verdict::block(BlockReason::ToolPolicy) };
                 (self.shared.judge.enforce(verdict), None)
             }
             Outcome::Redirect(profile) => {
-                (Verdict { action: Action::Warn, reason: None, findings }, Some(profile.clone()))
+                (Verdict { action: Action::Warn, reason: None, findings, ..Verdict::default() }, Some(profile.clone()))
             }
         }
     }
@@ -340,7 +340,7 @@ impl Exchange {
         let what = key(rule, &[tool.as_bytes()]);
         let first = self.shared.state.store.first_report(self.caller.baseline, what).await;
         if first.unwrap_or_else(|away| away.alone) {
-            Verdict { action, reason: None, findings }
+            Verdict { action, reason: None, findings, ..Verdict::default() }
         } else {
             Verdict::allow()
         }

@@ -144,6 +144,9 @@ pub struct Verdict {
     pub reason: Option<BlockReason>,
     /// Everything that was found, also what was allowed.
     pub findings: Vec<Finding>,
+    /// Whether the request target holds what must not be written down although nothing speaks against sending it: a credential on
+    /// its way to its own provider.
+    pub conceals_target: bool,
 }
 
 impl Verdict {
@@ -156,7 +159,7 @@ impl Verdict {
     /// A block without findings, for reasons other than content.
     #[must_use]
     pub fn block(reason: BlockReason) -> Self {
-        Self { action: Action::Block, reason: Some(reason), findings: Vec::new() }
+        Self { action: Action::Block, reason: Some(reason), ..Self::default() }
     }
 
     /// Whether the message must not be forwarded.
@@ -172,6 +175,7 @@ impl Verdict {
         }
         self.action = self.action.max(other.action);
         self.findings.extend(other.findings);
+        self.conceals_target |= other.conceals_target;
     }
 }
 

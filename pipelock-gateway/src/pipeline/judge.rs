@@ -71,7 +71,7 @@ impl Scanner {
         match session.admit(&peer.said, &self.0.sessions, Instant::now()) {
             Some(Refused { enforced: true, reason }) => verdict::refuse(self.0.verdict, reason),
             Some(Refused { enforced: false, reason }) => {
-                Verdict { action: Action::Warn, reason: Some(reason), findings: Vec::new() }
+                Verdict { action: Action::Warn, reason: Some(reason), findings: Vec::new(), ..Verdict::default() }
             }
             None => Verdict::allow(),
         }
@@ -171,7 +171,7 @@ impl Scanner {
             return verdict;
         }
         verdict.join(if self.0.cross_request.warn_only {
-            Verdict { action: Action::Warn, reason: None, findings }
+            Verdict { action: Action::Warn, reason: None, findings, ..Verdict::default() }
         } else {
             self.0.fold(findings)
         });
@@ -187,13 +187,13 @@ impl Inspect for Judge {
             return verdict;
         }
         let target = peer.target(exchange, head);
-        let (findings, exempt) = self.scanner.request_line_findings(&peer, head);
+        let (findings, expected) = self.scanner.request_line_findings(&peer, head);
         verdict.join(self.scanner.0.fold(self.scanner.without_suppressed(findings, &target)));
         if self.scanner.0.requests.scan_headers {
             let findings = self.scanner.header_findings(&peer, &head.headers, Surface::RequestHeader);
             verdict.join(self.scanner.fold_content(findings, &target));
         }
-        verdict.join(Verdict { findings: exempt, ..Verdict::allow() });
+        verdict.join(Verdict { conceals_target: !expected.is_empty(), ..Verdict::allow() });
         let query = head.uri.query().filter(|_| self.scanner.joins_pieces() && !verdict.is_block());
         let pieces = query.map_or_else(Vec::new, |query| {
             let mut pieces = Pieces::new(Syntax::Form);

@@ -244,7 +244,7 @@ impl Judge for McpJudge {
         match self.session(&snapshot, principal).admit(endpoint.host(), &snapshot.sessions, Instant::now()) {
             Some(Refused { enforced: true, reason }) => verdict::refuse(snapshot.verdict, reason),
             Some(Refused { enforced: false, reason }) => {
-                Verdict { action: Action::Warn, reason: Some(reason), findings: Vec::new() }
+                Verdict { action: Action::Warn, reason: Some(reason), findings: Vec::new(), ..Verdict::default() }
             }
             None => Verdict::allow(),
         }

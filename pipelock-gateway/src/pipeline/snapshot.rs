@@ -256,7 +256,7 @@ impl Snapshot {
             findings.into_iter().partition(|finding| self.patterns.only_warns(&finding.rule));
         let mut verdict = verdict::fold(self.verdict, enforced);
         if !warn_only.is_empty() {
-            verdict.join(Verdict { action: Action::Warn, reason: None, findings: warn_only });
+            verdict.join(Verdict { action: Action::Warn, reason: None, findings: warn_only, ..Verdict::default() });
         }
         verdict
     }

@@ -1,8 +1,8 @@
 //! Events for other systems: a queue and a thread for each receiver, so that a slow one loses its own events and nobody else's.
 //!
 //! An event is a record of the audit log in an envelope (surfaces.md §6): severity, type, time, which gateway. What does not fit
-//! the queue, and what a receiver does not take, is dropped and counted; traffic never waits. How events travel is in [`post`] and
-//! [`syslog`].
+//! the queue, and what a receiver does not take, is dropped and counted; traffic never waits. How events travel is in `post` and
+//! `syslog`.
 
 mod post;
 mod syslog;

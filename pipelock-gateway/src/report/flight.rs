@@ -2,7 +2,7 @@
 //!
 //! It holds no content: a receipt names rules, hosts and workloads. Receipts are queued, so a slow disk loses and counts them
 //! and never delays traffic; whether a loss refuses what comes next is `require_receipts`, asked by the pipeline through
-//! [`super::Report::receipts_in_order`]. How a line is signed is in [`chain`], where files are kept in [`store`], and how
+//! [`super::Report::receipts_in_order`]. How a line is signed is in `chain`, where files are kept in `store`, and how
 //! somebody else checks them in [`verify`].
 
 mod chain;

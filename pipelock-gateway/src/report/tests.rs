@@ -83,7 +83,7 @@ pub(super) fn blocked(conn: u64, sequence: u32) -> RequestRecord {
     let findings = vec![finding("GitHub Token", Severity::Critical, Surface::RequestBody)];
     RequestRecord {
         status: Some(403),
-        verdict: Verdict { action: Action::Block, reason: Some(BlockReason::Secret), findings },
+        verdict: Verdict { action: Action::Block, reason: Some(BlockReason::Secret), findings, ..Verdict::default() },
         ..request(conn, sequence)
     }
 }

@@ -53,7 +53,12 @@ fn found(surface: Surface) -> Finding {
 }
 
 fn verdict(audit: bool, reason: BlockReason, findings: Vec<Finding>) -> Verdict {
-    Verdict { action: if audit { Action::Warn } else { Action::Block }, reason: Some(reason), findings }
+    Verdict {
+        action: if audit { Action::Warn } else { Action::Block },
+        reason: Some(reason),
+        findings,
+        ..Verdict::default()
+    }
 }
 
 impl Inspect for Judge {

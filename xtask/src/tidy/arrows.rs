@@ -84,7 +84,7 @@ const EVERYTHING: &[&str] = &[
 ];
 
 /// What fuzzing reaches into: readers of hostile bytes.
-const FUZZED: &[&str] = &["sniff", "scan", "http", "cli"];
+const FUZZED: &[&str] = &["sniff", "scan", "http", "mcp", "cli"];
 
 /// Modules that decide: no sockets, no runtime, no files, no clock.
 const PURE: &[&str] = &["model", "sniff", "policy", "scan", "verdict"];

@@ -120,7 +120,8 @@ fn the_include_switches_drop_requests_and_never_connections() {
 fn a_request_with_very_many_findings_stays_one_bounded_record() {
     let mut record = request(1, 1);
     let findings = vec![finding("Generic Secret", Severity::Low, Surface::RequestBody); 1000];
-    record.verdict = Verdict { action: Action::Block, reason: Some(BlockReason::ScanLimit), findings };
+    record.verdict =
+        Verdict { action: Action::Block, reason: Some(BlockReason::ScanLimit), findings, ..Verdict::default() };
     let text = logged(AuditOptions::default(), |log| log.request(record));
     let line = &lines(&text)[0];
     assert_eq!((line["findings"].as_array().unwrap().len(), &line["findings_omitted"]), (64, &Value::from(936)));

@@ -49,7 +49,8 @@ fn touch_all(metrics: &Metrics) {
     metrics.request(&blocked(1, 1));
     let header = finding("AWS Access Key", Severity::Critical, Surface::RequestHeader);
     let mut warned = request(1, 2);
-    warned.verdict = Verdict { action: Action::Warn, reason: None, findings: vec![header.clone(), header] };
+    warned.verdict =
+        Verdict { action: Action::Warn, reason: None, findings: vec![header.clone(), header], ..Verdict::default() };
     metrics.request(&warned);
     metrics.config_reloaded(true);
     metrics.request(&conversation(1, 3));

@@ -20,7 +20,7 @@ fn tally(records: &[RequestRecord]) -> Tally {
 
 fn outcome(action: Action, reason: Option<BlockReason>, rules: &[&str]) -> RequestRecord {
     let findings = rules.iter().map(|rule| finding(rule, Severity::High, Surface::RequestBody)).collect();
-    RequestRecord { verdict: Verdict { action, reason, findings }, ..request(3, 1) }
+    RequestRecord { verdict: Verdict { action, reason, findings, ..Verdict::default() }, ..request(3, 1) }
 }
 
 #[test]
