@@ -4,6 +4,8 @@
 //! scanned together with what a match needs before and behind it. Where the stretches lie depends on the text alone, not on
 //! how it was cut.
 
+use std::iter::Peekable;
+
 use super::wiped::Wiped;
 
 use super::decode::{LONGEST, RawLength, STRETCH, first_of, last_of, raw_len};
@@ -16,6 +18,8 @@ pub(super) struct Island {
     /// Whether a stretch is going on, and where it ends unless more is decoded before.
     awake: bool,
     until: u64,
+    /// A stretch that was told and may need one of its own once the one that goes on has ended.
+    carried: Option<u64>,
     /// View and raw offset just after the newest byte.
     seen: u64,
     seen_raw: u64,
@@ -37,6 +41,7 @@ impl Island {
             window,
             awake: false,
             until: 0,
+            carried: None,
             seen: 0,
             seen_raw: first_raw,
             before: Wiped::with_capacity(room),
@@ -56,13 +61,11 @@ impl Island {
     ) {
         let base = self.seen;
         let end = base + bytes.len() as u64;
-        let mut marks = marks.iter().copied().peekable();
+        let mut marks = self.carried.take().into_iter().chain(marks.iter().copied()).peekable();
         let mut at = base;
         while at < end {
             if self.awake {
-                while let Some(mark) = marks.next_if(|mark| mark + STRETCH <= self.until) {
-                    self.until = self.until.max(self.end_of(mark));
-                }
+                self.until = self.extended(self.until, &mut marks);
                 let until = self.until.min(end);
                 self.feed(bytes, raw_lengths, base, at..until, found);
                 at = until;
@@ -73,11 +76,22 @@ impl Island {
             } else {
                 // A stretch that is over already belonged to what was seen.
                 let Some(mark) = marks.next() else { break };
+                self.until = self.extended(self.end_of(mark), &mut marks);
                 self.open(mark, base, bytes, raw_lengths, found);
                 at = at.max(self.until.min(end));
             }
         }
+        // All that is left lies in one stretch, the last of those that what goes on reaches into.
+        self.carried = marks.next();
         self.remember(bytes, raw_lengths);
+    }
+
+    /// Where a stretch that ends at `until` ends with all those that lie in it.
+    fn extended(&self, mut until: u64, marks: &mut Peekable<impl Iterator<Item = u64>>) -> u64 {
+        while let Some(mark) = marks.next_if(|mark| mark + STRETCH <= until) {
+            until = until.max(self.end_of(mark));
+        }
+        until
     }
 
     /// The view is complete.
@@ -103,7 +117,7 @@ impl Island {
         mark + STRETCH + self.lead as u64
     }
 
-    /// Begins a stretch around `mark` and feeds it all there is of it.
+    /// Begins a stretch around `mark` that ends at `until`, and feeds it all there is of it.
     fn open(
         &mut self,
         mark: u64,
@@ -115,7 +129,6 @@ impl Island {
         let oldest = base - self.before.len() as u64;
         let start = mark.saturating_sub(self.lead as u64).max(oldest);
         let end = base + bytes.len() as u64;
-        self.until = self.end_of(mark);
         let skip = usize::try_from(start - oldest).unwrap_or(usize::MAX).min(self.before.len());
         let kept = raw_len(self.before_raw.get(skip..).unwrap_or_default()) as u64;
         if start <= base {

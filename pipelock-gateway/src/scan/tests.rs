@@ -363,6 +363,20 @@ fn memory_of_a_stream_is_bounded() {
     }
 }
 
+#[test]
+fn two_changes_in_one_piece_open_one_stretch_however_the_rest_is_cut() {
+    for (dots, length) in [(54, 585), (54, 640), (0, 585), (30, 700), (3, 1400), (600, 585), (700, 585)] {
+        let dots = b".".repeat(dots);
+        let token = [b"sk-ant-\\u0041", &b"x".repeat(length)[..]].concat();
+        let body = [&b"...\xc3\x80"[..], &dots, &token].concat();
+        let whole = stream(Encoding::Plain, &[&body]);
+        for step in 60..body.len() {
+            let pieces: Vec<_> = body.chunks(step).collect();
+            assert_eq!(stream(Encoding::Plain, &pieces), whole, "{length} in pieces of {step}");
+        }
+    }
+}
+
 fn fragments() -> impl Strategy<Value = Vec<u8>> {
     let sample = prop::sample::select(SAMPLES.iter().flat_map(|samples| samples.found).copied().collect::<Vec<_>>());
     let part = prop_oneof![
