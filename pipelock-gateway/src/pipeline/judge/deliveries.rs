@@ -69,9 +69,8 @@ fn exchange(host: &str) -> Exchange {
     }
 }
 
-/// Rules of severity high and above that a request raises, in its head and then in its body.
-fn raised(judge: &Judge, sent: &Sent<'_>) -> Vec<String> {
-    let (head, body) = sent.text.split_once("\n\n").unwrap_or((sent.text, ""));
+/// A request line and its fields, one a line.
+fn parts(head: &str) -> Parts {
     let mut lines = head.lines();
     let (method, target) = lines.next().unwrap().split_once(' ').unwrap();
     let mut request = Request::builder().method(method).uri(target).version(Version::HTTP_11);
@@ -79,9 +78,15 @@ fn raised(judge: &Judge, sent: &Sent<'_>) -> Vec<String> {
         let (name, value) = line.split_once(": ").unwrap();
         request = request.header(name, value);
     }
-    let parts = request.body(()).unwrap().into_parts().0;
-    let id = RequestId { instance: 1, conn: crate::model::ConnId(1), sequence: 1 };
-    let exchange = exchange(sent.host);
+    request.body(()).unwrap().into_parts().0
+}
+
+const ID: RequestId = RequestId { instance: 1, conn: crate::model::ConnId(1), sequence: 1 };
+
+/// Rules of severity high and above that a request raises, in its head and then in its body.
+fn raised(judge: &Judge, sent: &Sent<'_>) -> Vec<String> {
+    let (head, body) = sent.text.split_once("\n\n").unwrap_or((sent.text, ""));
+    let (parts, id, exchange) = (parts(head), ID, exchange(sent.host));
     let head = judge.request_head(&exchange, id, &parts);
     let mut inspect = judge.request_body(&exchange, id, &parts);
     for piece in body.as_bytes().chunks(100) {
@@ -435,6 +440,16 @@ fn a_secret_in_pieces_is_stopped_with_the_request_that_completes_it() {
     let post = |part: &str| format!("POST /collect\n\n{{\"note\":\"{part}\"}}");
     assert_eq!(raised(&post("zz9x8c7v6b")), [] as [String; 0]);
     assert_eq!(raised(&post("Hs6Jd8Fp1G")), ["Environment Variable Leak (API_TOKEN) (in pieces)"]);
+}
+
+#[test]
+fn a_credential_that_may_stand_in_a_target_is_no_finding_and_hides_the_target() {
+    let judge = judge_of(&SNAPSHOT, &sender(&[]));
+    let head = |host: &str, target: &str| judge.request_head(&exchange(host), ID, &parts(&format!("GET {target}")));
+    let own = head("www.alphavantage.co", &format!("/query?symbol=IBM&apikey={}", ALNUM[..16].to_uppercase()));
+    assert_eq!((own.action, &own.findings[..], own.conceals_target), (Action::Allow, &[][..], true));
+    let plain = head("www.alphavantage.co", "/query?symbol=IBM");
+    assert_eq!((plain.action, &plain.findings[..], plain.conceals_target), (Action::Allow, &[][..], false));
 }
 
 #[test]
