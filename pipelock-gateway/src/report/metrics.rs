@@ -4,6 +4,7 @@
 //! configuration; host names are never labels. Names that dashboards of the reference product use are kept where the
 //! meaning is equal. Next: [`Metrics::render`] is what `/metrics` answers.
 
+mod families;
 mod kernel;
 mod labels;
 mod stats;
@@ -11,15 +12,11 @@ mod targets;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use prometheus::core::Collector;
-use prometheus::{
-    Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
-    TextEncoder,
-};
+use prometheus::{IntGauge, TextEncoder};
 
 use crate::model::{
     BlockReason, BoundBy, ConnectionEnd, ConnectionRecord, Decision, DenyReason, Family, Finding, FrontDoor,
@@ -32,14 +29,10 @@ pub use targets::{TargetSample, TargetSource};
 
 pub use stats::{Counted, Requests, Sessions, Stats};
 
+use families::Families;
 use kernel::KernelCollector;
 use labels::status_class;
-use stats::Frequent;
 use targets::TargetCollector;
-
-/// Bounds of every latency histogram, in seconds: 100 µs, below which the hot path lies, to 10 s.
-const LATENCY_BUCKETS: [f64; 16] =
-    [0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 
 /// The value of the reference product's `agent` label for connections that no agent profile claims.
 const DEFAULT_AGENT: &str = "_default";
@@ -50,70 +43,6 @@ const MAX_RULE_LABELS: usize = 1024;
 /// Handle to the registry and its families; clones share them.
 #[derive(Clone, Debug)]
 pub struct Metrics(Arc<Families>);
-
-#[derive(Debug)]
-struct Families {
-    registry: Registry,
-    connections: IntCounterVec,
-    connections_active: IntGaugeVec,
-    connection_duration: HistogramVec,
-    bytes: IntCounterVec,
-    policy_decisions: IntCounterVec,
-    name_bindings: IntCounterVec,
-    orig_dst_missing: IntCounter,
-    upstream_connect_duration: Histogram,
-    upstream_errors: IntCounterVec,
-    client_tls_rejected: IntCounter,
-    client_certificate_requested: IntCounter,
-    tls_intercept: IntCounterVec,
-    tls_handshake_duration: HistogramVec,
-    tls_cert_cache_size: IntGauge,
-    leaf_mint_duration: Histogram,
-    requests: IntCounterVec,
-    request_duration: Histogram,
-    http_requests: IntCounterVec,
-    scan_duration: Histogram,
-    blocks: IntCounterVec,
-    /// For `/stats`; never a label.
-    blocked_hosts: Frequent,
-    findings: IntCounterVec,
-    scanner_hits: IntCounterVec,
-    body_dlp_hits: IntCounterVec,
-    header_dlp_hits: IntCounterVec,
-    tunnels: IntCounterVec,
-    tunnels_active: IntGauge,
-    explicit_requests: IntCounterVec,
-    environment_reads: IntCounterVec,
-    ws_connections: IntCounterVec,
-    ws_active: IntGauge,
-    ws_duration: Histogram,
-    ws_bytes: IntCounterVec,
-    ws_frames: IntCounterVec,
-    ws_scan_hits: IntCounterVec,
-    records_lost: IntCounterVec,
-    receipts: IntCounter,
-    receipts_lost: IntCounterVec,
-    emitted: IntCounterVec,
-    emit_dropped: IntCounterVec,
-    mcp_requests: IntCounterVec,
-    mcp_streams: IntGauge,
-    mcp_drift: IntCounter,
-    mcp_state_unavailable: IntCounter,
-    panics: IntCounter,
-    config_reloads: IntCounterVec,
-    config_stale: IntGauge,
-    snapshot_epoch: IntGauge,
-    policy_cut: IntCounter,
-    http2_floods: IntCounter,
-    ca_not_after: IntGauge,
-    ca_epoch: IntGauge,
-    kill_switch_active: IntGaugeVec,
-    kill_switch_denials: IntCounterVec,
-    sessions_active: IntGauge,
-    session_escalations: IntCounterVec,
-    session_anomalies: IntCounter,
-    rules_seen: Mutex<HashSet<Arc<str>>>,
-}
 
 /// Counts a connection as open until dropped.
 #[derive(Debug)]
@@ -140,269 +69,7 @@ impl Metrics {
     /// When two families of this file have one name or a malformed one; each test that makes a `Metrics` would fail.
     #[must_use]
     pub fn new(version: &str) -> Self {
-        Self::register(version).expect("family names in this file are valid and distinct")
-    }
-
-    fn register(version: &str) -> Result<Self, prometheus::Error> {
-        let r = Registry::new();
-        info(&r, "pipelock_info", "Version of the running gateway.", &[("version", version)])?;
-        let build = [("version", version), ("tls_provider", "aws_lc_rs"), ("arch", std::env::consts::ARCH)];
-        info(&r, "pipelock_build_info", "What the running gateway was built of.", &build)?;
-        Ok(Self(Arc::new(Families {
-            connections: counters(
-                &r,
-                "pipelock_connections_total",
-                "Connections that ended, by front door, protocol and policy decision.",
-                &["front_door", "protocol", "decision"],
-            )?,
-            connections_active: add(
-                &r,
-                IntGaugeVec::new(Opts::new("pipelock_connections_active", "Connections open now."), &["front_door"])?,
-            )?,
-            connection_duration: histograms(
-                &r,
-                "pipelock_connection_duration_seconds",
-                "From accept to close.",
-                &["decision"],
-            )?,
-            bytes: counters(
-                &r,
-                "pipelock_bytes_total",
-                "Bytes sent (up) and received (down) by workloads.",
-                &["direction", "decision"],
-            )?,
-            policy_decisions: counters(
-                &r,
-                "pipelock_policy_decisions_total",
-                "Policy decisions on connections, with their reason.",
-                &["decision", "reason"],
-            )?,
-            name_bindings: counters(
-                &r,
-                "pipelock_name_bindings_total",
-                "Names that a rule would relay unopened, by what bound them to the address; none: opened or refused.",
-                &["source"],
-            )?,
-            orig_dst_missing: counter(
-                &r,
-                "pipelock_orig_dst_missing_total",
-                "Accepted sockets without a recorded original destination; each was reset.",
-            )?,
-            upstream_connect_duration: histogram(
-                &r,
-                "pipelock_upstream_connect_duration_seconds",
-                "TCP connect to the original destination.",
-            )?,
-            upstream_errors: counters(&r, "pipelock_upstream_errors_total", "Upstream failures by class.", &["class"])?,
-            client_tls_rejected: counter(
-                &r,
-                "pipelock_client_tls_rejected_total",
-                "Workloads that refused the gateway's certificate; none was passed through.",
-            )?,
-            client_certificate_requested: counter(
-                &r,
-                "pipelock_upstream_client_cert_requested_total",
-                "Upstreams that asked for a client certificate when their TLS was opened.",
-            )?,
-            tls_intercept: counters(
-                &r,
-                "pipelock_tls_intercept_total",
-                "Attempts to open TLS, by outcome.",
-                &["outcome"],
-            )?,
-            tls_handshake_duration: histograms(
-                &r,
-                "pipelock_tls_handshake_duration_seconds",
-                "TLS handshakes by side.",
-                &["side"],
-            )?,
-            tls_cert_cache_size: gauge(&r, "pipelock_tls_cert_cache_size", "Leaf certificates in the cache.")?,
-            leaf_mint_duration: histogram(&r, "pipelock_leaf_mint_duration_seconds", "Minting one leaf certificate.")?,
-            requests: counters(
-                &r,
-                "pipelock_requests_total",
-                "Requests on intercepted connections, by result.",
-                &["result", "agent"],
-            )?,
-            request_duration: histogram(
-                &r,
-                "pipelock_request_duration_seconds",
-                "From request head to the end of the response.",
-            )?,
-            http_requests: counters(
-                &r,
-                "pipelock_http_requests_total",
-                "Requests by front door, version, status class and action.",
-                &["front_door", "version", "status_class", "action"],
-            )?,
-            scan_duration: histogram(&r, "pipelock_scan_duration_seconds", "Time one request spent being judged.")?,
-            blocks: counters(&r, "pipelock_blocks_total", "Requests blocked, by reason.", &["reason"])?,
-            blocked_hosts: Frequent::default(),
-            findings: counters(
-                &r,
-                "pipelock_findings_total",
-                "Findings by rule, family, severity and the action their request got.",
-                &["rule", "family", "severity", "action"],
-            )?,
-            scanner_hits: counters(
-                &r,
-                "pipelock_scanner_hits_total",
-                "Requests in which a scanner found something.",
-                &["scanner", "agent"],
-            )?,
-            body_dlp_hits: counters(
-                &r,
-                "pipelock_body_dlp_hits_total",
-                "Requests with a secret in the body or its trailers.",
-                &["action", "agent"],
-            )?,
-            header_dlp_hits: counters(
-                &r,
-                "pipelock_header_dlp_hits_total",
-                "Requests with a secret in a header field.",
-                &["action", "agent"],
-            )?,
-            tunnels: counters(
-                &r,
-                "pipelock_tunnels_total",
-                "CONNECT requests on the explicit proxy port, by result.",
-                &["result", "agent"],
-            )?,
-            tunnels_active: gauge(&r, "pipelock_active_tunnels", "CONNECT tunnels open now.")?,
-            explicit_requests: counters(
-                &r,
-                "pipelock_explicit_requests_total",
-                "Requests on the explicit proxy port, by kind and outcome.",
-                &["kind", "outcome"],
-            )?,
-            environment_reads: counters(
-                &r,
-                "pipelock_environment_reads_total",
-                "Connections before which the workload's environment was looked at for secrets, by outcome.",
-                &["outcome"],
-            )?,
-            ws_connections: counters(
-                &r,
-                "pipelock_ws_connections_total",
-                "WebSocket connections that ended, by result.",
-                &["result"],
-            )?,
-            ws_active: gauge(&r, "pipelock_ws_active_connections", "WebSocket connections open now.")?,
-            ws_duration: add(
-                &r,
-                Histogram::with_opts(
-                    HistogramOpts::new("pipelock_ws_duration_seconds", "From handshake to close of a WebSocket.")
-                        .buckets(vec![0.1, 1.0, 10.0, 60.0, 300.0, 900.0, 3600.0, 14_400.0]),
-                )?,
-            )?,
-            ws_bytes: counters(
-                &r,
-                "pipelock_ws_bytes_total",
-                "Bytes of WebSocket frames, counted when the connection ends.",
-                &["direction"],
-            )?,
-            ws_frames: counters(
-                &r,
-                "pipelock_ws_frames_total",
-                "WebSocket frames, counted when the connection ends.",
-                &["type"],
-            )?,
-            ws_scan_hits: counters(
-                &r,
-                "pipelock_ws_scan_hits_total",
-                "WebSocket connections in which a scanner found something.",
-                &["scanner"],
-            )?,
-            receipts: counter(&r, "pipelock_receipts_total", "Signed receipts that are on disk.")?,
-            emitted: counters(&r, "pipelock_emit_events_total", "Events that a receiver took.", &["receiver"])?,
-            emit_dropped: counters(
-                &r,
-                "pipelock_emit_dropped_total",
-                "Events that did not reach a receiver, by cause.",
-                &["receiver", "cause"],
-            )?,
-            receipts_lost: counters(
-                &r,
-                "pipelock_receipts_lost_total",
-                "Receipts that were not written, by cause.",
-                &["cause"],
-            )?,
-            records_lost: counters(
-                &r,
-                "pipelock_audit_records_lost_total",
-                "Audit records and summary lines that were not written, by cause.",
-                &["cause"],
-            )?,
-            mcp_requests: counters(
-                &r,
-                "pipelock_mcp_requests_total",
-                "Messages of MCP clients, by revision, kind of method and outcome.",
-                &["era", "method_class", "outcome"],
-            )?,
-            mcp_streams: gauge(&r, "pipelock_mcp_streams", "Event streams open now on the MCP port.")?,
-            mcp_drift: counter(&r, "pipelock_mcp_tool_drift_total", "Tool definitions that changed.")?,
-            mcp_state_unavailable: counter(
-                &r,
-                "pipelock_mcp_state_unavailable_total",
-                "Times that shared MCP state could not be reached.",
-            )?,
-            panics: counter(&r, "pipelock_panics_total", "Tasks that panicked; each took only its own connection.")?,
-            config_reloads: counters(
-                &r,
-                "pipelock_config_reloads_total",
-                "Attempts to put a changed configuration in force, by result.",
-                &["result"],
-            )?,
-            config_stale: gauge(
-                &r,
-                "pipelock_config_stale",
-                "1 while the files on disk are not what is in force, because they are wrong.",
-            )?,
-            snapshot_epoch: gauge(&r, "pipelock_snapshot_epoch", "How many configurations were in force so far.")?,
-            policy_cut: counter(
-                &r,
-                "pipelock_policy_cut_total",
-                "Relayed connections that were cut because a changed configuration does not relay them.",
-            )?,
-            http2_floods: counter(
-                &r,
-                "pipelock_http2_floods_total",
-                "HTTP/2 connections that were ended because the workload flooded them with frames.",
-            )?,
-            ca_not_after: gauge(
-                &r,
-                "pipelock_ca_not_after_timestamp_seconds",
-                "When the certificate that signs leaves ends, in seconds since 1970.",
-            )?,
-            ca_epoch: gauge(&r, "pipelock_ca_epoch", "How many authorities have signed leaves so far.")?,
-            kill_switch_active: add(
-                &r,
-                IntGaugeVec::new(
-                    Opts::new("pipelock_kill_switch_active", "1 while this source refuses everything."),
-                    &["source"],
-                )?,
-            )?,
-            kill_switch_denials: counters(
-                &r,
-                "pipelock_kill_switch_denials_total",
-                "What was refused because the kill switch was on.",
-                &["transport"],
-            )?,
-            sessions_active: gauge(&r, "pipelock_sessions_active", "Sessions remembered.")?,
-            session_escalations: counters(
-                &r,
-                "pipelock_session_escalations_total",
-                "Sessions that reached a higher level.",
-                &["from", "to"],
-            )?,
-            session_anomalies: counter(
-                &r,
-                "pipelock_session_anomalies_total",
-                "Requests that were unusual for their session.",
-            )?,
-            rules_seen: Mutex::default(),
-            registry: r,
-        })))
+        Self(Arc::new(Families::register(version).expect("family names in this file are valid and distinct")))
     }
 
     /// Adds the kernel programs' counters, read at each scrape. Call once.
@@ -714,36 +381,4 @@ fn scanners(verdict: &Verdict) -> Vec<&'static str> {
     scanners.sort_unstable();
     scanners.dedup();
     scanners
-}
-
-fn add<C: Collector + Clone + 'static>(registry: &Registry, collector: C) -> Result<C, prometheus::Error> {
-    registry.register(Box::new(collector.clone()))?;
-    Ok(collector)
-}
-
-fn counter(registry: &Registry, name: &str, help: &str) -> Result<IntCounter, prometheus::Error> {
-    add(registry, IntCounter::new(name, help)?)
-}
-
-fn gauge(registry: &Registry, name: &str, help: &str) -> Result<IntGauge, prometheus::Error> {
-    add(registry, IntGauge::new(name, help)?)
-}
-
-fn counters(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> Result<IntCounterVec, prometheus::Error> {
-    add(registry, IntCounterVec::new(Opts::new(name, help), labels)?)
-}
-
-fn histogram(registry: &Registry, name: &str, help: &str) -> Result<Histogram, prometheus::Error> {
-    add(registry, Histogram::with_opts(HistogramOpts::new(name, help).buckets(LATENCY_BUCKETS.to_vec()))?)
-}
-
-fn histograms(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> Result<HistogramVec, prometheus::Error> {
-    add(registry, HistogramVec::new(HistogramOpts::new(name, help).buckets(LATENCY_BUCKETS.to_vec()), labels)?)
-}
-
-/// A gauge that is always 1 and carries facts in its labels.
-fn info(registry: &Registry, name: &str, help: &str, facts: &[(&str, &str)]) -> Result<(), prometheus::Error> {
-    let opts = facts.iter().fold(Opts::new(name, help), |opts, (label, value)| opts.const_label(*label, *value));
-    add(registry, IntGauge::with_opts(opts)?)?.set(1);
-    Ok(())
 }

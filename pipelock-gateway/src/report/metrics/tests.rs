@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
+use super::families::LATENCY_BUCKETS;
 use super::*;
 use crate::capture::{Counters, TargetCounters};
 use crate::model::{Action, PassthroughReason, Severity, View};
