@@ -202,16 +202,17 @@ impl Exchange {
         let store = &self.shared.state.store;
         let now = self.log.timed(|| self.shared.judge.definitions(list));
         let names: Vec<Key> = now.iter().map(|definition| tool_key(&definition.name)).collect();
-        let pinned = self.without_state(store.pin(self.caller.scope, &names).await);
-        if pinned.is_err() {
+        // Neither waits for the other's answer.
+        let before = async {
+            if self.settings.detect_drift { store.definitions(self.caller.baseline).await } else { Ok(Vec::new()) }
+        };
+        let (pinned, known) = tokio::join!(store.pin(self.caller.scope, &names), before);
+        let (Ok(()), Ok(known)) = (self.without_state(pinned), self.without_state(known)) else {
             return self.shared.judge.enforce(Verdict::block(BlockReason::Overloaded));
-        }
+        };
         if !self.settings.detect_drift {
             return Verdict::allow();
         }
-        let Ok(known) = self.without_state(store.definitions(self.caller.baseline).await) else {
-            return self.shared.judge.enforce(Verdict::block(BlockReason::Overloaded));
-        };
         let (mut findings, mut new) = (Vec::new(), Vec::new());
         for definition in &now {
             let before = known.iter().find(|(name, _)| *name == definition.name).map(|(_, facts)| facts);

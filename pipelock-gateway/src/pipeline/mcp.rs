@@ -417,6 +417,9 @@ pub enum McpError {
     /// Roots or TLS.
     #[error("tls towards the MCP upstream")]
     Tls(#[source] tls::Error),
+    /// No thread for shared state.
+    #[error("starting the thread of shared MCP state")]
+    State(#[source] io::Error),
 }
 
 impl Gateway {
@@ -452,7 +455,8 @@ impl Gateway {
     /// # Errors
     /// See [`McpError`].
     pub fn mcp_redis(&self, address: &RedisAddress, roots: &Roots) -> Result<RedisStore, McpError> {
-        Ok(RedisStore::new(address, self.dial_named(&address.host, address.port, address.tls, roots)?))
+        let dial = self.dial_named(&address.host, address.port, address.tls, roots)?;
+        RedisStore::new(address, dial).map_err(McpError::State)
     }
 
     fn mcp_dial(&self, endpoint: &Endpoint, roots: &Roots) -> Result<Redial, McpError> {

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, KeyUsagePurpose};
 use serde_json::json;
 use tempfile::TempDir;
-use tokio::sync::{Barrier, Semaphore};
+use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 
 use super::rig::{DEADLINE, Gateway, eventually, request};
@@ -20,6 +20,7 @@ use super::sessions::{self, Client};
 const PASSWORD: &str = "correct-horse";
 const OK: (u16, Option<i64>) = (200, None);
 const UNKNOWN_TOOL: (u16, Option<i64>) = (200, Some(-32002));
+const FOREIGN: (u16, Option<i64>) = (404, Some(-32001));
 
 /// Whether there is a Redis to try this with; without one a test is skipped, and says so.
 fn is_there() -> bool {
@@ -124,6 +125,12 @@ async fn two(server: SocketAddr, url: &str, on_unavailable: &str) -> (Gateway, G
     tokio::join!(Gateway::start(server, &yaml), Gateway::start(server, &yaml))
 }
 
+/// Whether the list of a session is known to a gateway. One that reaches a Redis blocks what was not listed, a session without
+/// any list included; one that does not lets what it does not know pass. So only both answers together prove it.
+async fn is_pinned(client: &Client, gateway: &Gateway) -> bool {
+    client.call(gateway, "drop_everything").await == UNKNOWN_TOOL && client.call(gateway, "get_accounts").await == OK
+}
+
 async fn unavailable(gateway: &Gateway) -> f64 {
     gateway.metric("pipelock_mcp_state_unavailable_total").await
 }
@@ -136,36 +143,26 @@ async fn pins_of_500_sessions_at_once_hold_across_two_gateways() {
     let (redis, server) = (Redis::start(), sessions::start().await);
     let (one, other) = two(server, &redis.url(), "block").await;
     let (one, other) = (Arc::new(one), Arc::new(other));
-    // What is compiled behind the start takes the processor from both; the storm begins when each has answered once.
-    for gateway in [&one, &other] {
-        eventually("the gateway has warmed up", async || {
-            gateway.post(&request(0, "tools/list", &json!({})), &[]).await.status == 200
-        })
-        .await;
-    }
-    // All sessions are open at once; so many of their requests that a debug build on a busy machine still answers.
-    let (begun, turns) = (Arc::new(Barrier::new(500)), Arc::new(Semaphore::new(16)));
+    // All begin at once, and when the last one has begun, all call at once.
+    let begun = Arc::new(Barrier::new(500));
     let mut sessions = JoinSet::new();
     for number in 0..500 {
-        let (one, other) = (Arc::clone(&one), Arc::clone(&other));
-        let (begun, turns) = (Arc::clone(&begun), Arc::clone(&turns));
+        let (one, other, begun) = (Arc::clone(&one), Arc::clone(&other), Arc::clone(&begun));
         sessions.spawn(async move {
             // Begun at either, used at the other.
             let (here, there) = if number % 2 == 0 { (&one, &other) } else { (&other, &one) };
-            let turn = turns.acquire().await.unwrap();
             let client = Client::begin(here, &format!("client-{number}")).await;
-            drop(turn);
             begun.wait().await;
-            let _turn = turns.acquire().await.unwrap();
             assert_eq!(client.call(there, "get_accounts").await, OK, "{number}");
             assert_eq!(client.call(there, "drop_everything").await, UNKNOWN_TOOL, "{number}");
-            let thief = Client { token: "Bearer thief".to_owned(), session: client.session };
-            assert_eq!(thief.call(there, "get_accounts").await.0, 404, "{number}");
+            assert_eq!(client.stolen().call(there, "get_accounts").await, FOREIGN, "{number}");
         });
     }
     while let Some(session) = sessions.join_next().await {
         session.unwrap();
     }
+    // However busy the gateways are, a Redis that answers is not taken to be away.
+    assert_eq!((unavailable(&one).await, unavailable(&other).await), (0.0, 0.0));
     let keys = redis.say("KEYS *");
     assert!(keys.contains("pipelock:mcp:tools:") && keys.contains("pipelock:mcp:owner:"), "{keys}");
     assert!(!keys.contains("client-") && !keys.contains("session-"), "only hashes are kept");
@@ -191,17 +188,47 @@ async fn while_redis_is_away_each_goes_on_with_what_it_knows_and_no_pin_is_lost(
     let late = Client::begin(&one, "late").await;
     assert!(unavailable(&one).await > 0.0 && unavailable(&other).await > 0.0);
 
-    // It comes back empty: what was written meanwhile arrives by itself, what was lost when it is next asked for.
+    // It comes back empty, and nobody asks the one that knows: what was written meanwhile arrives by itself, and so does what
+    // was lost.
     let redis = Redis::begin(tempfile::tempdir().unwrap(), port, &[]);
-    eventually("the pin of the outage is known to the other", async || {
-        late.call(&other, "drop_everything").await == UNKNOWN_TOOL
-    })
-    .await;
-    assert_eq!(unseen.call(&one, "get_accounts").await, OK);
-    eventually("a lost pin is repaired", async || unseen.call(&other, "drop_everything").await == UNKNOWN_TOOL).await;
-    let thief = Client { token: "Bearer thief".to_owned(), session: late.session };
-    eventually("its owner is known to the other", async || thief.call(&other, "get_accounts").await.0 == 404).await;
+    eventually("the pin of the outage is known to the other", async || is_pinned(&late, &other).await).await;
+    eventually("a lost pin is repaired", async || is_pinned(&unseen, &other).await).await;
+    for client in [&late, &unseen] {
+        assert_eq!(client.stolen().call(&other, "get_accounts").await, FOREIGN, "its owner came before its list");
+    }
     drop(redis);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_knows_a_session_refuses_a_foreign_principal_whatever_becomes_of_redis() {
+    if !is_there() {
+        return;
+    }
+    let (redis, server) = (Redis::start(), sessions::start().await);
+    let (one, other) = two(server, &redis.url(), "allow").await;
+    let client = Client::begin(&one, "client").await;
+    assert_eq!(client.call(&other, "get_accounts").await, OK);
+    let thief = client.stolen();
+    // At no moment, so nothing here is asked twice.
+    let held = async |when: &str| {
+        for gateway in [&one, &other] {
+            assert_eq!(thief.call(gateway, "get_accounts").await, FOREIGN, "{when}");
+            assert_eq!(client.call(gateway, "get_accounts").await, OK, "{when}");
+        }
+    };
+    held("with Redis").await;
+    let owner = redis.say("KEYS pipelock:mcp:owner:*");
+    let owner = owner.lines().find(|line| line.starts_with("pipelock:mcp:owner:")).unwrap().to_owned();
+    let (_gone, port) = redis.kill();
+    held("without").await;
+    let empty = Redis::begin(tempfile::tempdir().unwrap(), port, &[]);
+    held("with one that knows nothing").await;
+    eventually("it is told", async || empty.say(&format!("EXISTS {owner}")).contains(":1")).await;
+    let (_gone, port) = empty.kill();
+    // A restored one, in which the session is somebody else's: the first word counts there, and not here.
+    let restored = Redis::begin(tempfile::tempdir().unwrap(), port, &[]);
+    restored.say(&format!("SET {owner} 000000000000000000000000000000aa"));
+    held("with one that names another owner").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -239,12 +266,10 @@ async fn a_stale_replica_in_its_place_loses_no_pin_and_one_that_cannot_be_writte
     let new = Client::begin(&one, "new").await;
     let (folder, port) = redis.kill();
     let promoted = Redis::begin(folder, port, &[]);
-    eventually("the stale replica is told what it missed", async || {
-        let here = new.call(&one, "get_accounts").await;
-        here == OK && new.call(&other, "drop_everything").await == UNKNOWN_TOOL
-    })
-    .await;
-    assert_eq!(old.call(&other, "drop_everything").await, UNKNOWN_TOOL);
+    // `one` is not asked: it says what it knows by itself.
+    eventually("the stale replica is told what it missed", async || is_pinned(&new, &other).await).await;
+    assert_eq!(new.stolen().call(&other, "get_accounts").await, FOREIGN);
+    assert!(is_pinned(&old, &other).await);
     assert!(promoted.say("SAVE").contains("OK"));
 
     // A replica of nobody, that only reads.

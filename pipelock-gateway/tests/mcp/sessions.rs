@@ -52,6 +52,11 @@ impl Client {
         client
     }
 
+    /// Somebody else who shows the same session.
+    pub(crate) fn stolen(&self) -> Self {
+        Self { token: "Bearer thief".to_owned(), session: self.session.clone() }
+    }
+
     pub(crate) fn headers(&self) -> [(&str, &str); 2] {
         [("authorization", &self.token), ("mcp-session-id", &self.session)]
     }

@@ -70,6 +70,12 @@ impl<T> Table<T> {
         &mut self.0.entry(key).or_insert_with(|| (make(), Instant::now())).0
     }
 
+    /// Looks without that being a use.
+    fn peek(&self, key: Key, idle: Option<Duration>) -> Option<&T> {
+        let (entry, used) = self.0.get(&key)?;
+        idle.is_none_or(|idle| used.elapsed() < idle).then_some(entry)
+    }
+
     /// Drops a sixteenth, so that a full table is not searched for every new entry.
     fn make_room(&mut self) {
         let mut times: Vec<Instant> = self.0.values().map(|(_, used)| *used).collect();
@@ -97,6 +103,36 @@ impl MemoryStore {
     pub(super) fn tools(&self, scope: Key) -> Option<Vec<Key>> {
         let mut kept = self.lock();
         kept.scopes.find(scope, Some(IDLE))?.tools.as_ref().map(|tools| tools.iter().copied().collect())
+    }
+
+    /// Whose all sessions are.
+    pub(super) fn owners(&self) -> Vec<(Key, Key)> {
+        let kept = self.lock();
+        let recent = kept.owners.0.iter().filter(|(_, (_, used))| used.elapsed() < IDLE);
+        recent.map(|(session, (owner, _))| (*session, *owner)).collect()
+    }
+
+    /// All scopes in which a list may have been seen.
+    pub(super) fn lists(&self) -> Vec<Key> {
+        self.lock().scopes.0.keys().copied().collect()
+    }
+
+    /// The tools that were listed in a scope; nothing is made younger by asking.
+    pub(super) fn peek_tools(&self, scope: Key) -> Option<Vec<Key>> {
+        let kept = self.lock();
+        kept.scopes.peek(scope, Some(IDLE))?.tools.as_ref().map(|tools| tools.iter().copied().collect())
+    }
+
+    /// All baselines.
+    pub(super) fn baselines(&self) -> Vec<Key> {
+        self.lock().baselines.0.keys().copied().collect()
+    }
+
+    /// The definitions of a baseline; nothing is made younger by asking.
+    pub(super) fn peek_definitions(&self, baseline: Key) -> Vec<(String, Vec<u8>)> {
+        let kept = self.lock();
+        let known = kept.baselines.peek(baseline, None).map(|known| known.tools.clone()).unwrap_or_default();
+        known.into_iter().collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, Kept> {

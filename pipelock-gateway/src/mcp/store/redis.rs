@@ -7,16 +7,20 @@
 //!                  └─► the answer of this process alone, in `Unavailable`
 //! ```
 //!
-//! Redis has the last word where both know something, so that replicas agree; where it knows nothing (it was emptied, or a
-//! stale replica took its place) this process's memory holds and repairs it. Entries are hashes, as everywhere in this
-//! state; keys begin with `pipelock:mcp:` and expire. What is not here: locks, scripts, clusters. All operations add or
-//! replace whole entries, so that the order in which replicas come does not matter.
+//! Redis has the last word on definitions, so that replicas agree. Whose a session is, is not undone by it: what this process
+//! saw or was told first holds, so that no Redis that was emptied, restored or replaced gives a session to somebody else.
+//! Where it knows nothing, this process's memory holds and repairs it: all of it when a connection is opened, one entry when
+//! it is asked for. Entries are hashes, as everywhere in this state; keys begin with `pipelock:mcp:` and expire. What is not
+//! here: locks, scripts, clusters. All operations add or replace whole entries, so that the order in which replicas come does
+//! not matter.
 
 mod address;
 mod link;
 
 use std::collections::HashSet;
 use std::future::Future;
+use std::io;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use redis::{FromRedisValue, Pipeline};
@@ -32,7 +36,7 @@ const BASELINE_LIFE: Duration = Duration::from_hours(24 * 90);
 
 /// The store of replicas.
 pub struct RedisStore {
-    alone: MemoryStore,
+    alone: Arc<MemoryStore>,
     link: Link,
 }
 
@@ -40,11 +44,13 @@ impl RedisStore {
     /// A store that begins to connect at once, and never waits for it. `dial` opens a connection to the address, TLS and
     /// verification included.
     ///
-    /// # Panics
-    /// Outside of a tokio runtime.
-    #[must_use]
-    pub fn new(address: &RedisAddress, dial: Redial) -> Self {
-        Self { alone: MemoryStore::new(), link: Link::new(address, dial) }
+    /// # Errors
+    /// When the system gives no thread for it.
+    pub fn new(address: &RedisAddress, dial: Redial) -> io::Result<Self> {
+        let alone = Arc::new(MemoryStore::new());
+        let known = Arc::clone(&alone);
+        let link = Link::new(address, dial, Box::new(move || Box::new(everything(Arc::clone(&known)))))?;
+        Ok(Self { alone, link })
     }
 
     /// Writes that wait for Redis to come back.
@@ -53,7 +59,7 @@ impl RedisStore {
         self.link.queued()
     }
 
-    async fn ask<T: FromRedisValue>(&self, pipe: &Pipeline) -> Option<T> {
+    async fn ask<T: FromRedisValue + Send + 'static>(&self, pipe: Pipeline) -> Option<T> {
         self.link.ask(pipe).await
     }
 
@@ -79,13 +85,13 @@ impl RedisStore {
             }
             bound(&mut pipe, &asked, MAX_ASKED, IDLE);
         }
-        let Some((shared, listed, exists)) = self.ask::<(Option<String>, bool, bool)>(&pipe).await else {
+        let Some((shared, listed, exists)) = self.ask::<(Option<String>, bool, bool)>(pipe).await else {
             return Err(Unavailable { alone });
         };
         let owner = match (entering.session, shared.and_then(|owner| key(&owner)), alone.owner) {
             (Some(session), Some(shared), None) => Some(known(self.alone.bind(session, shared).await)),
             (Some(session), None, Some(own)) => Some(known(self.bind(session, own).await)),
-            (_, shared, own) => shared.or(own),
+            (_, shared, own) => own.or(shared),
         };
         let (Some(scope), Some(_)) = (entering.scope, entering.tool) else {
             return Ok(Entered { owner, tool: alone.tool });
@@ -99,7 +105,7 @@ impl RedisStore {
         if exists && alone.tool == Pinned::NoBaseline {
             let mut pipe = redis::pipe();
             pipe.smembers(&tools);
-            if let Some((all,)) = self.ask::<(Vec<String>,)>(&pipe).await {
+            if let Some((all,)) = self.ask::<(Vec<String>,)>(pipe).await {
                 let all: Vec<Key> = all.iter().filter_map(|member| key(member)).collect();
                 let _ = self.alone.pin(scope, &all).await;
             }
@@ -114,31 +120,16 @@ impl RedisStore {
 
     async fn shared_bind(&self, session: Key, owner: Key) -> Result<Key, Unavailable<Key>> {
         let alone = known(self.alone.bind(session, owner).await);
-        let name = named("owner", session);
-        let mut write = redis::pipe();
-        // The first word counts: NX.
-        write.cmd("SET").arg(&name).arg(text(alone)).arg("NX").arg("EX").arg(seconds(IDLE)).ignore();
-        if !self.link.tell(write).await {
-            return Err(Unavailable { alone });
-        }
-        let mut read = redis::pipe();
-        read.get(&name);
-        match self.ask::<(Option<String>,)>(&read).await {
-            Some((owner,)) => Ok(owner.and_then(|owner| key(&owner)).unwrap_or(alone)),
-            None => Err(Unavailable { alone }),
-        }
+        self.tell(owned(&[(session, alone)]), alone).await
     }
 
     async fn shared_pin(&self, scope: Key, tools: &[Key]) -> Result<(), Unavailable<()>> {
         let _ = self.alone.pin(scope, tools).await;
         // What the memory had no room for is not given to Redis either: a server may list new tools without end.
         let kept: HashSet<Key> = self.alone.tools(scope).unwrap_or_default().into_iter().collect();
-        let name = named("tools", scope);
-        // An empty list is one, too; the first member stands for it.
-        let members: Vec<String> =
-            [NOBODY].iter().chain(tools.iter().filter(|tool| kept.contains(tool))).map(|tool| text(*tool)).collect();
+        let new: Vec<Key> = tools.iter().copied().filter(|tool| kept.contains(tool)).collect();
         let mut write = redis::pipe();
-        write.sadd(&name, members).ignore().expire(&name, seconds(IDLE)).ignore();
+        list(&mut write, scope, &new);
         self.tell(write, ()).await
     }
 
@@ -147,13 +138,15 @@ impl RedisStore {
         let name = named("definitions", baseline);
         let mut pipe = redis::pipe();
         pipe.hgetall(&name).expire(&name, seconds(BASELINE_LIFE)).ignore();
-        let Some((shared,)) = self.ask::<(Definitions,)>(&pipe).await else {
+        let Some((shared,)) = self.ask::<(Definitions,)>(pipe).await else {
             return Err(Unavailable { alone });
         };
         let there: HashSet<&str> = shared.iter().map(|(tool, _)| tool.as_str()).collect();
         let lost: Definitions = alone.into_iter().filter(|(tool, _)| !there.contains(tool.as_str())).collect();
         if !lost.is_empty() {
-            let _ = self.tell(remembering(&name, &lost), ()).await;
+            let mut write = redis::pipe();
+            remember(&mut write, baseline, &lost);
+            let _ = self.tell(write, ()).await;
         }
         let _ = self.alone.remember(baseline, &shared).await;
         Ok(shared.into_iter().chain(lost).collect())
@@ -168,7 +161,7 @@ impl RedisStore {
         let mut pipe = redis::pipe();
         pipe.cmd("ZADD").arg(&name).arg("NX").arg(now()).arg(text(what));
         bound(&mut pipe, &name, MAX_REPORTED, BASELINE_LIFE);
-        match self.ask::<(i64,)>(&pipe).await {
+        match self.ask::<(i64,)>(pipe).await {
             Some((added,)) => Ok(added > 0),
             None => Err(Unavailable { alone }),
         }
@@ -181,13 +174,62 @@ type Definitions = Vec<(String, Vec<u8>)>;
 /// A member or key that no hash comes to but by a chance of one in 2^128.
 const NOBODY: Key = Key(0);
 
-fn remembering(name: &str, definitions: &[(String, Vec<u8>)]) -> Pipeline {
+/// Sessions, scopes or baselines of one pipeline when all are given again; tens of kilobytes each.
+const GIVEN_AT_ONCE: usize = 64;
+
+/// Everything this process knows, as writes.
+fn everything(memory: Arc<MemoryStore>) -> impl Iterator<Item = Pipeline> + Send {
+    let (owners, lists, baselines) = (memory.owners(), memory.lists(), memory.baselines());
+    let owners = chunks(owners).map(|some| owned(&some));
+    let of_lists = Arc::clone(&memory);
+    let lists = chunks(lists).map(move |some| {
+        let mut pipe = redis::pipe();
+        for scope in some {
+            if let Some(tools) = of_lists.peek_tools(scope) {
+                list(&mut pipe, scope, &tools);
+            }
+        }
+        pipe
+    });
+    let baselines = chunks(baselines).map(move |some| {
+        let mut pipe = redis::pipe();
+        for baseline in some {
+            remember(&mut pipe, baseline, &memory.peek_definitions(baseline));
+        }
+        pipe
+    });
+    owners.chain(lists).chain(baselines).filter(|pipe| !pipe.is_empty())
+}
+
+fn chunks<T: Clone>(all: Vec<T>) -> impl Iterator<Item = Vec<T>> {
+    let mut all = all.into_iter();
+    std::iter::from_fn(move || Some(all.by_ref().take(GIVEN_AT_ONCE).collect()))
+        .take_while(|some: &Vec<T>| !some.is_empty())
+}
+
+/// Says whose sessions are. The first word counts: NX.
+fn owned(sessions: &[(Key, Key)]) -> Pipeline {
     let mut pipe = redis::pipe();
-    for (tool, facts) in definitions.iter().take(MAX_TOOLS) {
-        pipe.hset_nx(name, tool, facts).ignore();
+    for (session, owner) in sessions {
+        pipe.cmd("SET").arg(named("owner", *session)).arg(text(*owner)).arg("NX");
+        pipe.arg("EX").arg(seconds(IDLE)).ignore();
     }
-    pipe.expire(name, seconds(BASELINE_LIFE)).ignore();
     pipe
+}
+
+fn list(pipe: &mut Pipeline, scope: Key, tools: &[Key]) {
+    let name = named("tools", scope);
+    // An empty list is one, too; the first member stands for it.
+    let members: Vec<String> = [NOBODY].iter().chain(tools).map(|tool| text(*tool)).collect();
+    pipe.sadd(&name, members).ignore().expire(&name, seconds(IDLE)).ignore();
+}
+
+fn remember(pipe: &mut Pipeline, baseline: Key, definitions: &[(String, Vec<u8>)]) {
+    let name = named("definitions", baseline);
+    for (tool, facts) in definitions.iter().take(MAX_TOOLS) {
+        pipe.hset_nx(&name, tool, facts).ignore();
+    }
+    pipe.expire(&name, seconds(BASELINE_LIFE)).ignore();
 }
 
 /// Keeps the newest of a sorted set, and for how long.
@@ -259,7 +301,7 @@ impl Store for RedisStore {
             }
             let mut pipe = redis::pipe();
             pipe.zscore(named("asked", scope), text(id));
-            let asked = self.ask::<(Option<f64>,)>(&pipe).await;
+            let asked = self.ask::<(Option<f64>,)>(pipe).await;
             asked.map(|(score,)| score.is_some()).ok_or(Unavailable { alone })
         })
     }
@@ -276,7 +318,9 @@ impl Store for RedisStore {
             // As with lists: bounded by what the memory took.
             let new: Definitions =
                 definitions.iter().filter(|(tool, _)| kept.contains(tool.as_str())).cloned().collect();
-            self.tell(remembering(&named("definitions", baseline), &new), ()).await
+            let mut write = redis::pipe();
+            remember(&mut write, baseline, &new);
+            self.tell(write, ()).await
         })
     }
 

@@ -1,15 +1,21 @@
-//! The one connection to a Redis: opened again when it breaks, with the writes that were made meanwhile.
+//! The one connection to a Redis: opened again when it breaks, with the writes that were made meanwhile and with what this
+//! process knows, since the Redis that answers then may be an empty or an older one.
 //!
-//! Questions share it (answers come in order). A task of its own opens it and replays the queue before anybody else may use it,
-//! so that what was written is there when it is asked for. Nobody waits for a Redis that is known to be away.
+//! Questions share it (answers come in order). It lives on a thread of its own: judging keeps the threads of requests busy for
+//! longer than a Redis takes, and an answer that waits behind that is no Redis that is away. Nobody may use a connection before
+//! it was given what it lacks, and nobody waits for a Redis that is known to be away.
 
 use std::collections::VecDeque;
+use std::fmt::Display;
+use std::io;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, FromRedisValue, Pipeline, RedisConnectionInfo};
+use tokio::runtime::Handle;
 use tokio::sync::{Notify, watch};
+use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
 use super::RedisAddress;
@@ -21,11 +27,14 @@ const ANSWER: Duration = Duration::from_secs(2);
 const CONNECT: Duration = Duration::from_secs(5);
 /// Between two tries, doubling.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// Writes kept while Redis is away, and their bytes. One more is not taken; what it said is still known here and given to
 /// Redis when it is asked for.
 const MAX_QUEUED: usize = 10_000;
 const MAX_QUEUED_BYTES: usize = 16 << 20;
+
+/// What this process knows, as writes that say it to a Redis which does not.
+pub(super) type Known = Box<dyn Fn() -> Box<dyn Iterator<Item = Pipeline> + Send> + Send + Sync>;
 
 /// How the connection is.
 #[derive(Clone)]
@@ -50,33 +59,61 @@ struct Shared {
     queue: Mutex<Queue>,
     /// Something was put into the queue.
     waiting: Arc<Notify>,
+    known: Known,
     dial: Redial,
     login: RedisConnectionInfo,
     /// For the log: host and port.
     place: String,
 }
 
-/// The connection. Dropping it ends its task.
-pub(super) struct Link(Arc<Shared>);
+/// The connection. Dropping it ends its thread.
+pub(super) struct Link {
+    shared: Arc<Shared>,
+    thread: Handle,
+}
 
 impl Link {
-    pub(super) fn new(address: &RedisAddress, dial: Redial) -> Self {
+    /// # Errors
+    /// When the system gives no thread or nothing to wait by.
+    pub(super) fn new(address: &RedisAddress, dial: Redial, known: Known) -> io::Result<Self> {
         let view = watch::Sender::new(View::Opening);
         let (login, place) = (address.login.clone(), format!("{address:?}"));
-        let shared = Arc::new(Shared { view, queue: Mutex::default(), waiting: Arc::default(), dial, login, place });
-        tokio::spawn(keep(Arc::downgrade(&shared), shared.view.subscribe()));
-        Self(shared)
+        let shared =
+            Arc::new(Shared { view, queue: Mutex::default(), waiting: Arc::default(), known, dial, login, place });
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let thread = runtime.handle().clone();
+        let keeping = keep(Arc::downgrade(&shared), shared.view.subscribe());
+        std::thread::Builder::new().name("mcp-redis".to_owned()).spawn(move || runtime.block_on(keeping))?;
+        Ok(Self { shared, thread })
     }
 
-    /// Asks; `None` when there is no answer. Asked a second time when the connection turns out to be a dead one: questions may
-    /// be repeated.
-    pub(super) async fn ask<T: FromRedisValue>(&self, pipe: &Pipeline) -> Option<T> {
+    /// Asks; `None` when there is no answer.
+    pub(super) async fn ask<T: FromRedisValue + Send + 'static>(&self, pipe: Pipeline) -> Option<T> {
+        let shared = Arc::clone(&self.shared);
+        self.thread.spawn(async move { shared.ask(&pipe).await }).await.ok().flatten()
+    }
+
+    /// Writes; false when Redis did not take it, and it is kept for later or lost.
+    pub(super) async fn tell(&self, pipe: Pipeline) -> bool {
+        let shared = Arc::clone(&self.shared);
+        self.thread.spawn(async move { shared.tell(pipe).await }).await.unwrap_or(false)
+    }
+
+    pub(super) fn queued(&self) -> usize {
+        self.shared.lock().writes.len()
+    }
+}
+
+impl Shared {
+    /// Asked a second time when the connection turns out to be a dead one: questions may be repeated, and so may writes, which
+    /// add or replace.
+    async fn ask<T: FromRedisValue>(&self, pipe: &Pipeline) -> Option<T> {
         for _ in 0..2 {
             let (mut connection, number) = self.connection().await?;
             match pipe.query_async(&mut connection).await {
                 Ok(answer) => return Some(answer),
                 Err(error) => {
-                    self.0.broken(number, &error);
+                    self.broken(number, &error);
                     if !error.is_io_error() || error.is_timeout() {
                         return None;
                     }
@@ -86,29 +123,20 @@ impl Link {
         None
     }
 
-    /// Writes; false when Redis did not take it, and it is kept for later or lost.
-    pub(super) async fn tell(&self, pipe: Pipeline) -> bool {
-        if self.0.lock().writes.is_empty()
-            && let Some((mut connection, number)) = self.connection().await
-        {
-            match pipe.exec_async(&mut connection).await {
-                Ok(()) => return true,
-                Err(error) => self.0.broken(number, &error),
-            }
+    async fn tell(&self, pipe: Pipeline) -> bool {
+        // What waits goes first.
+        if self.lock().writes.is_empty() && self.ask::<()>(&pipe).await.is_some() {
+            return true;
         }
-        self.0.keep_for_later(pipe);
+        self.keep_for_later(pipe);
         false
     }
 
-    pub(super) fn queued(&self) -> usize {
-        self.0.lock().writes.len()
-    }
-
     async fn connection(&self) -> Option<(MultiplexedConnection, u64)> {
-        let mut view = self.0.view.subscribe();
+        let mut view = self.view.subscribe();
         let Ok(settled) = timeout(ANSWER, view.wait_for(|view| !matches!(view, View::Opening))).await else {
             // Whoever comes next need not wait as long.
-            self.0.view.send_if_modified(|view| {
+            self.view.send_if_modified(|view| {
                 let opening = matches!(view, View::Opening);
                 if opening {
                     *view = View::Away;
@@ -122,15 +150,13 @@ impl Link {
             View::Opening | View::Away => None,
         }
     }
-}
 
-impl Shared {
     fn lock(&self) -> std::sync::MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// This connection is of no more use. Only the first who says so changes anything.
-    fn broken(&self, number: u64, error: &redis::RedisError) {
+    fn broken(&self, number: u64, error: &dyn Display) {
         let changed = self.view.send_if_modified(|view| {
             let same = matches!(view, View::Up(_, now) if *now == number);
             if same {
@@ -156,20 +182,35 @@ impl Shared {
         self.waiting.notify_one();
     }
 
-    async fn open(&self) -> Result<MultiplexedConnection, String> {
+    /// A connection to a Redis that knows all that is known here, and the task that carries it.
+    async fn open(&self) -> Result<(MultiplexedConnection, JoinHandle<()>), String> {
         let opening = async {
             let io = (self.dial)().await.map_err(|error| error.to_string())?;
             let config = AsyncConnectionConfig::new().set_response_timeout(Some(ANSWER));
             let opened = MultiplexedConnection::new_with_config(&self.login, io, config).await;
-            let (mut connection, driver) = opened.map_err(|error| error.to_string())?;
-            tokio::spawn(driver);
-            // A replica that cannot be written to is not the Redis we look for.
-            let seen = redis::cmd("SET").arg("pipelock:mcp:seen").arg(1).arg("EX").arg(60).to_owned();
-            seen.exec_async(&mut connection).await.map_err(|error| error.to_string())?;
-            self.replay(&mut connection).await.map_err(|error| error.to_string())?;
-            Ok(connection)
+            let (connection, driver) = opened.map_err(|error| error.to_string())?;
+            Ok((connection, tokio::spawn(driver)))
         };
-        timeout(CONNECT, opening).await.unwrap_or_else(|_| Err("no answer in time".to_owned()))
+        let opened = timeout(CONNECT, opening).await.unwrap_or_else(|_| Err("no answer in time".to_owned()));
+        let (mut connection, carrier) = opened?;
+        match self.bring_up_to_date(&mut connection).await {
+            Ok(()) => Ok((connection, carrier)),
+            Err(error) => {
+                carrier.abort();
+                Err(error.to_string())
+            }
+        }
+    }
+
+    async fn bring_up_to_date(&self, connection: &mut MultiplexedConnection) -> redis::RedisResult<()> {
+        // A replica that cannot be written to is not the Redis we look for.
+        let seen = redis::cmd("SET").arg("pipelock:mcp:seen").arg(1).arg("EX").arg(60).to_owned();
+        seen.exec_async(connection).await?;
+        self.replay(connection).await?;
+        for pipe in (self.known)() {
+            pipe.exec_async(connection).await?;
+        }
+        Ok(())
     }
 
     /// Sends what waits, oldest first; each write leaves the queue when Redis has taken it.
@@ -188,46 +229,64 @@ impl Shared {
 async fn keep(shared: Weak<Shared>, mut view: watch::Receiver<View>) {
     let (mut pause, mut number, mut away) = (FIRST_PAUSE, 0, false);
     loop {
-        let Some(shared) = shared.upgrade() else { return };
-        let up = match &*view.borrow_and_update() {
-            View::Up(connection, number) => Some((connection.clone(), *number)),
-            View::Opening | View::Away => None,
-        };
-        if let Some((mut connection, number)) = up {
-            // A write that came while the queue was being sent is in it now.
-            if let Err(error) = shared.replay(&mut connection).await {
-                shared.broken(number, &error);
-                continue;
-            }
-            let waiting = Arc::clone(&shared.waiting);
-            drop((shared, connection));
-            tokio::select! {
-                // Ends with the store: the sender is gone then.
-                changed = view.changed() => if changed.is_err() { return },
-                () = waiting.notified() => {}
-            }
-            continue;
-        }
-        match shared.open().await {
-            Ok(connection) => {
+        let Some(held) = shared.upgrade() else { return };
+        match held.open().await {
+            Ok((connection, carrier)) => {
                 number += 1;
                 if away {
-                    tracing::info!(redis = shared.place, "the Redis of mcp_listener.state answers again");
+                    tracing::info!(redis = held.place, "the Redis of mcp_listener.state answers again");
                 }
                 (pause, away) = (FIRST_PAUSE, false);
-                shared.view.send_replace(View::Up(connection, number));
+                held.view.send_replace(View::Up(connection.clone(), number));
+                drop(held);
+                attend(&shared, connection, number, carrier, &mut view).await;
             }
             Err(error) => {
                 if !away {
-                    tracing::warn!(redis = shared.place, error, "the Redis of mcp_listener.state cannot be reached");
+                    tracing::warn!(redis = held.place, error, "the Redis of mcp_listener.state cannot be reached");
                 }
                 away = true;
-                shared.view.send_replace(View::Away);
-                drop(shared);
+                held.view.send_replace(View::Away);
+                drop(held);
                 #[expect(clippy::disallowed_methods, reason = "a server that is away tells nobody when it is back")]
                 sleep(pause).await;
                 pause = (pause * 2).min(LONGEST_PAUSE);
             }
         }
     }
+}
+
+/// Looks after a connection until it is of no more use, which is noticed before anybody asks.
+async fn attend(
+    shared: &Weak<Shared>,
+    mut connection: MultiplexedConnection,
+    number: u64,
+    mut carrier: JoinHandle<()>,
+    view: &mut watch::Receiver<View>,
+) {
+    loop {
+        let Some(held) = shared.upgrade() else { break };
+        if !matches!(&*view.borrow_and_update(), View::Up(_, now) if *now == number) {
+            break;
+        }
+        // A write that came while the queue was being sent is in it now.
+        if let Err(error) = held.replay(&mut connection).await {
+            held.broken(number, &error);
+            break;
+        }
+        let waiting = Arc::clone(&held.waiting);
+        drop(held);
+        tokio::select! {
+            // Ends with the store: the sender is gone then.
+            changed = view.changed() => if changed.is_err() { break },
+            () = waiting.notified() => {}
+            _ = &mut carrier => {
+                if let Some(held) = shared.upgrade() {
+                    held.broken(number, &"it closed the connection");
+                }
+                return;
+            }
+        }
+    }
+    carrier.abort();
 }
