@@ -42,6 +42,7 @@ mod no_proxy;
 mod reader;
 mod request_body;
 mod response_scanning;
+mod scan_api;
 pub mod schema;
 mod sessions;
 mod suppress;
@@ -73,6 +74,7 @@ pub use mcp::{
 pub use names::Names;
 pub use request_body::RequestBodyScanning;
 pub use response_scanning::{ResponseScanning, SseMode, SseStreaming};
+pub use scan_api::ScanApi;
 pub use tls_interception::{CaFiles, TlsInterception};
 pub use websocket_proxy::WebSocketProxy;
 pub use yaml::Mark;
@@ -154,6 +156,8 @@ pub struct Config {
     pub emit: Emit,
     /// Signed receipts; `None` when none are written.
     pub flight_recorder: Option<FlightRecorder>,
+    /// Judging messages for other programs; `None` where nothing listens.
+    pub scan_api: Option<ScanApi>,
     /// The MCP port.
     pub mcp: Mcp,
 }
@@ -274,6 +278,7 @@ impl Config {
             ssrf_allowlist: Vec::new(),
             emit: Emit::default(),
             flight_recorder: None,
+            scan_api: None,
             mcp: Mcp::default(),
         }
     }
@@ -316,6 +321,7 @@ impl Config {
             ssrf_allowlist: top.read("ssrf", Vec::new(), forward_proxy::ssrf::read)?,
             emit: top.read("emit", Emit::default(), Emit::read)?,
             flight_recorder: top.read("flight_recorder", None, flight_recorder::read)?,
+            scan_api: top.read("scan_api", None, scan_api::read)?,
             mcp: Mcp::read(top)?,
         };
         config.sessions.requests_per_minute = config.fetch_proxy.requests_per_minute;

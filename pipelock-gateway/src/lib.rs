@@ -21,6 +21,7 @@ pub mod pipeline;
 pub mod policy;
 pub mod report;
 pub mod scan;
+pub mod scan_api;
 pub mod sniff;
 pub mod tls;
 pub mod verdict;

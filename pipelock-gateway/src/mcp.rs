@@ -38,6 +38,7 @@ mod tests;
 mod upload;
 
 pub use judge::{Chain, Change, Definition, Judge, Note};
+pub(crate) use policy::matching;
 pub use route::{Endpoint, InvalidEndpoint};
 pub use serve::{Door, Options};
 pub use settings::{Binding, Redirect, Rule, RuleAction, Settings};

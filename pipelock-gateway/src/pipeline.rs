@@ -18,6 +18,7 @@ mod intercept;
 mod judge;
 mod live;
 mod mcp;
+mod scan_api;
 mod snapshot;
 mod workloads;
 
@@ -145,6 +146,13 @@ impl Gateway {
             // Only an address of this machine can be bound to; whether it is one changes with its interfaces.
             || (address.ip().is_unspecified() && std::net::UdpSocket::bind((dst.ip(), 0)).is_ok());
         here.then_some(hatch)
+    }
+
+    /// The Scan API with the rules of this gateway, for a listener of its own.
+    #[must_use]
+    pub fn scan_api(self: &Arc<Self>, settings: crate::config::ScanApi) -> Arc<crate::scan_api::ScanApi> {
+        let judge = Arc::new(scan_api::ApiJudge(Arc::clone(self)));
+        crate::scan_api::ScanApi::new(settings, judge, self.metrics().clone())
     }
 
     /// What is counted.

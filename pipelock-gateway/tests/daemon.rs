@@ -235,3 +235,33 @@ fn kill_switch_is_flipped_by_signal_and_api_and_who_did_it_is_recorded() {
     assert_eq!(by.len(), 3, "{by:?}");
     assert!(by[0].contains("api caller 127.0.0.1") && by[1].contains("SIGUSR1") && by[2].contains("false"), "{by:?}");
 }
+
+#[test]
+fn the_scan_api_answers_on_its_own_port_and_asks_for_a_token() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = "scan_api:\n  listen: 127.0.0.1:0\n  auth: {bearer_tokens: [correct-horse]}\n";
+    let daemon = Daemon::with_config(text, folder.path());
+    let said = daemon.wait_for("Scan API on ");
+    let address: SocketAddr = said.rsplit(' ').next().unwrap().parse().unwrap();
+    let ask = |token: &str| {
+        let mut stream = TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(DEADLINE)).unwrap();
+        let body = r#"{"kind":"dlp","input":{"text":"an ordinary sentence"}}"#;
+        let head =
+            format!("POST /api/v1/scan HTTP/1.1\r\nhost: a\r\nauthorization: Bearer {token}\r\nconnection: close\r\n");
+        stream.write_all(format!("{head}content-length: {}\r\n\r\n{body}", body.len()).as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    };
+    let answer = ask("correct-horse");
+    assert!(answer.starts_with("HTTP/1.1 200") && answer.contains(r#""decision":"allow""#), "{answer}");
+    assert!(ask("wrong").starts_with("HTTP/1.1 401"));
+    assert!(daemon.get("/metrics").contains("pipelock_scan_api_requests_total"));
+    let (code, said) = fails(&["run", "-c", &{
+        let path = folder.path().join("no-token.yaml");
+        std::fs::write(&path, "scan_api:\n  listen: 127.0.0.1:0\n").unwrap();
+        path.display().to_string()
+    }]);
+    assert!(code == 2 && said.contains("no-token.yaml:2:3: scan_api: listen needs auth.bearer_tokens"), "{said}");
+}

@@ -181,12 +181,16 @@ async fn serve(prepared: Prepared) -> anyhow::Result<()> {
     serve::watch_sentinel(&mut loops, &gateway, &shutdown);
     serve::keep_names(&mut loops, &gateway, &shutdown);
     let api = serve::open_control_api(&mut loops, &gateway, &config, &shutdown)?;
+    let scan_api = serve::open_scan_api(&mut loops, &gateway, &config, &shutdown)?;
     let mode = config.effective_mode();
     let reload = serve::follow(&mut loops, &gateway, &admin, config, from, &shutdown);
     admin.enter(Phase::Ready);
     say(&format!("ready: proxy, /health, /ready and /metrics on {listening}, mode {mode}"));
     if let Some(api) = api {
         say(&format!("kill switch and sessions on {api}"));
+    }
+    if let Some(api) = scan_api {
+        say(&format!("Scan API on {api}"));
     }
     if let Some(inherited) = inherited {
         // One that has ended meanwhile need not be told.

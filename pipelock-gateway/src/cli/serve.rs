@@ -195,6 +195,29 @@ pub(super) fn watch_sentinel(loops: &mut Loops, gateway: &Arc<Gateway>, shutdown
     });
 }
 
+/// Opens the Scan API, where the configuration asks for it; returns where.
+pub(super) fn open_scan_api(
+    loops: &mut Loops,
+    gateway: &Arc<Gateway>,
+    config: &Config,
+    shutdown: &CancellationToken,
+) -> anyhow::Result<Option<SocketAddr>> {
+    let Some(settings) = &config.scan_api else { return Ok(None) };
+    let address = settings.listen;
+    let listener =
+        std::net::TcpListener::bind(address).with_context(|| format!("scan_api.listen: listening on {address}"))?;
+    listener.set_nonblocking(true).context("preparing the listener of the Scan API")?;
+    let address = listener.local_addr().context("reading the Scan API's address")?;
+    gateway.add_own_listener(address);
+    let listener = TcpListener::from_std(listener).context("watching the listener of the Scan API")?;
+    let (api, shutdown) = (gateway.scan_api(settings.clone()), shutdown.clone());
+    loops.spawn(async move {
+        api.serve(listener, shutdown).await;
+        Ok(())
+    });
+    Ok(Some(address))
+}
+
 /// Opens the API of the kill switch and of sessions, where the configuration asks for it; returns where.
 pub(super) fn open_control_api(
     loops: &mut Loops,

@@ -96,6 +96,7 @@ impl Config {
             ("emit", self.emit != before.emit),
             ("flight_recorder", self.flight_recorder != before.flight_recorder),
             ("logging", self.logging != before.logging),
+            ("scan_api", self.scan_api != before.scan_api),
         ];
         differs.into_iter().filter_map(|(key, differs)| differs.then_some(key)).collect()
     }

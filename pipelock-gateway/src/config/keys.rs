@@ -4,8 +4,8 @@
 use super::schema::{HOSTS, Key, Kind, NETWORKS};
 use super::{
     accepted, canary_tokens, capture, credential_binding, cross_request, dlp, emit, fetch_proxy, flight_recorder,
-    forward_proxy, kill_switch, logging, mcp, names, no_proxy, request_body, response_scanning, sessions, suppress,
-    tls_interception, websocket_proxy,
+    forward_proxy, kill_switch, logging, mcp, names, no_proxy, request_body, response_scanning, scan_api, sessions,
+    suppress, tls_interception, websocket_proxy,
 };
 
 /// The top level of the file.
@@ -117,7 +117,12 @@ pub(super) const TOP_LEVEL: &[Key] = &[
         "Signed receipts of every decision, each chained to the one before.",
     ),
     Key::new("emit", Kind::Map(emit::KEYS), "", "Events for other systems."),
-    accepted::SCAN_API,
+    Key::new(
+        "scan_api",
+        Kind::Map(scan_api::KEYS),
+        "",
+        "A port on which other programs have messages judged by the rules in force.",
+    ),
     accepted::REVERSE_PROXY,
     accepted::HEALTH_WATCHDOG,
     Key::new("metrics_listen", Kind::Listen, "", "A port of its own for /metrics.")

@@ -6,7 +6,7 @@
 
 use serde_json::Value;
 
-use super::{Redirect, Rule, RuleAction};
+use super::{Redirect, Rule, RuleAction, Settings};
 
 /// Words of the arguments that are paired (detections.md (d)).
 const MAX_WORDS: usize = 64;
@@ -35,6 +35,11 @@ pub(super) fn outcome<'a>(matched: &[&'a Rule]) -> Outcome<'a> {
         }
     }
     outcome
+}
+
+/// The rules of the port that match a call, for who asks about one without sending it.
+pub(crate) fn matching<'a>(settings: &'a Settings, tool: &str, arguments: &Value) -> Vec<&'a Rule> {
+    judge(&settings.rules, tool, arguments)
 }
 
 /// The rules that match a call.

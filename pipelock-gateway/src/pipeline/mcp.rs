@@ -81,6 +81,11 @@ impl McpPolicy {
         }
     }
 
+    /// What the port is set to.
+    pub(super) fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
     fn input(&self, verdict: Verdict) -> Verdict {
         soften(verdict, self.warn_input)
     }

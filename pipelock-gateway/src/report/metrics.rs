@@ -359,6 +359,27 @@ impl Metrics {
         }
     }
 
+    /// Counts a question to the Scan API as being answered until the guard is dropped.
+    pub fn scan_api_asked(&self) -> OpenGauge {
+        OpenGauge::enter(self.0.scan_api_inflight.clone())
+    }
+
+    /// Counts an answer of the Scan API; all words come from closed sets.
+    pub fn scan_api_answered(&self, kind: &'static str, decision: &'static str, status: &str, took: Duration) {
+        self.0.scan_api_requests.with_label_values(&[kind, decision, status]).inc();
+        self.0.scan_api_duration.with_label_values(&[kind]).observe(took.as_secs_f64());
+    }
+
+    /// Counts something found in a question to the Scan API.
+    pub fn scan_api_found(&self, kind: &'static str, scanner: &'static str, severity: &'static str) {
+        self.0.scan_api_findings.with_label_values(&[kind, scanner, severity]).inc();
+    }
+
+    /// Counts a question to the Scan API that was not judged.
+    pub fn scan_api_failed(&self, kind: &'static str, code: &'static str) {
+        self.0.scan_api_errors.with_label_values(&[kind, code]).inc();
+    }
+
     /// Counts a task that panicked.
     pub fn panicked(&self) {
         self.0.panics.inc();

@@ -13,6 +13,8 @@
 //!
 //! It does not choose what is a secret ([`super::environment`]) and reads no files. Next: findings go to the verdict.
 
+mod spread;
+
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::collections::hash_map::RandomState;
@@ -20,12 +22,12 @@ use std::fmt;
 use std::hash::BuildHasher as _;
 use std::sync::{Arc, OnceLock};
 
-use super::wiped::Wiped;
-
 use super::evidence::evidence;
 use super::forms::{self, Form};
 use super::stream::Progress;
+use super::wiped::Wiped;
 use crate::model::{Family, Finding, Severity, Surface, View};
+use spread::{Spread, SpreadScan};
 
 /// Bytes of a form that are looked at first.
 const WINDOW: usize = 6;
@@ -54,7 +56,7 @@ pub struct Literal<'a> {
     pub rule: Arc<str>,
     /// The value. Shorter ones than 8 bytes are not looked for.
     pub value: Cow<'a, [u8]>,
-    /// Whether letters may have changed their case.
+    /// Whether letters may have changed their case, and other bytes stand between them.
     pub caseless: bool,
 }
 
@@ -74,6 +76,8 @@ pub struct Literals {
     forms: usize,
     longest: usize,
     dropped: usize,
+    /// Those whose letters may stand apart.
+    spread: Spread,
 }
 
 impl fmt::Debug for Literals {
@@ -124,6 +128,7 @@ impl Literals {
             compiled.add(&value);
         }
         compiled.make_bitmap();
+        compiled.spread.finish();
         compiled
     }
 
@@ -132,6 +137,9 @@ impl Literals {
     pub fn joined(&self, other: &Self) -> Self {
         let mut joined = Self { bitmap: Box::default(), ..self.clone() };
         joined.dropped += other.dropped;
+        if joined.spread.is_empty() {
+            joined.spread = other.spread.clone();
+        }
         for (window, candidates) in &other.candidates {
             for candidate in candidates {
                 let Some(rule) = other.rules.get(usize::from(candidate.rule)).and_then(|rule| joined.rule(rule)) else {
@@ -192,6 +200,8 @@ impl Literals {
             covered: 0,
             checks: 0,
             ended: false,
+            spread: SpreadScan::default(),
+            told: Vec::new(),
             found: Vec::new(),
         }
     }
@@ -205,6 +215,9 @@ impl Literals {
             self.dropped += 1;
             return;
         };
+        if literal.caseless {
+            self.spread.add(literal);
+        }
         let (hasher, multiplier) = keys();
         forms::each(middle(&literal.value), literal.caseless, |Form { bytes, view }| {
             let Ok(length) = u16::try_from(bytes.len()) else { return };
@@ -290,6 +303,9 @@ pub struct LiteralScan {
     covered: u64,
     checks: u64,
     ended: bool,
+    spread: SpreadScan,
+    /// What that one has told: the same place is not told twice.
+    told: Vec<(Arc<str>, std::ops::Range<u64>)>,
     found: Vec<Finding>,
 }
 
@@ -302,6 +318,7 @@ impl fmt::Debug for LiteralScan {
 impl LiteralScan {
     /// Shows the next bytes.
     pub fn push(&mut self, bytes: &[u8]) -> Progress {
+        let apart = self.look_apart(bytes);
         for slice in bytes.chunks(SLICE) {
             if self.ended {
                 break;
@@ -312,9 +329,26 @@ impl LiteralScan {
         }
         let undecided = self.end().saturating_sub(self.next.saturating_sub(STRIDE as u64));
         Progress {
-            hold: usize::try_from(undecided).unwrap_or(usize::MAX).min(self.kept.len()),
+            hold: usize::try_from(undecided).unwrap_or(usize::MAX).min(self.kept.len()).max(apart),
             found: self.found.len(),
         }
+    }
+
+    /// Looks for tokens whose letters stand apart; how many of the last bytes may belong to one.
+    fn look_apart(&mut self, bytes: &[u8]) -> usize {
+        if self.set.spread.is_empty() || self.told.len() >= MAX_FINDINGS {
+            return 0;
+        }
+        let (set, told) = (Arc::clone(&self.set), &mut self.told);
+        let before = told.len();
+        let hold = self.spread.push(&set.spread, bytes, |rule, span| told.push((Arc::clone(rule), span)));
+        for (rule, span) in self.told.iter().skip(before).take(MAX_FINDINGS) {
+            let evidence = evidence(rule.as_bytes());
+            let (rule, span, surface) = (Arc::clone(rule), span.clone(), self.surface);
+            let (family, severity, view) = (Family::Dlp, Severity::Critical, View::Squashed);
+            self.found.push(Finding { rule, family, severity, surface, view, span, evidence });
+        }
+        usize::try_from(hold).unwrap_or(usize::MAX)
     }
 
     /// What has been found so far.
@@ -388,6 +422,13 @@ impl LiteralScan {
             if keys().0.hash_one(bytes) == candidate.hash {
                 self.checks -= 1;
                 let Some(rule) = set.rules.get(usize::from(candidate.rule)) else { continue };
+                if self
+                    .told
+                    .iter()
+                    .any(|(told, place)| told == rule && place.start < span.end && span.start < place.end)
+                {
+                    continue;
+                }
                 let evidence = evidence(bytes);
                 self.report(Arc::clone(rule), Family::Dlp, Severity::Critical, candidate.view, span, evidence);
             } else if self.checks > CHECKS + span.end / BYTES_PER_CHECK {

@@ -8,4 +8,5 @@ mod explicit;
 mod reload;
 mod reload_load;
 mod rig;
+mod scan_api;
 mod unopened;

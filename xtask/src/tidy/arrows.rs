@@ -35,6 +35,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("forward", &["model", "names", "http", "report"]),
     // It has no listener: it answers what forward hands it.
     ("admin", &["model", "report", "forward"]),
+    // Its bounds are the section as it was checked; the judge is a trait of its own.
+    ("scan_api", &["model", "config", "report"]),
     (
         "pipeline",
         &[
@@ -54,6 +56,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "mcp",
             "forward",
             "admin",
+            "scan_api",
         ],
     ),
     ("cli", EVERYTHING),
@@ -80,6 +83,7 @@ const EVERYTHING: &[&str] = &[
     "mcp",
     "forward",
     "admin",
+    "scan_api",
     "pipeline",
 ];
 

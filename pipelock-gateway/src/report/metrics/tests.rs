@@ -54,6 +54,10 @@ fn touch_all(metrics: &Metrics) {
         Verdict { action: Action::Warn, reason: None, findings: vec![header.clone(), header], ..Verdict::default() };
     metrics.request(&warned);
     metrics.config_reloaded(true);
+    drop(metrics.scan_api_asked());
+    metrics.scan_api_answered("dlp", "deny", "200", Duration::from_millis(2));
+    metrics.scan_api_found("dlp", "dlp", "critical");
+    metrics.scan_api_failed("unknown", "unauthorized");
     metrics.request(&conversation(1, 3));
     drop(metrics.websocket_opened());
     metrics.upstream_connected(Duration::from_micros(400));

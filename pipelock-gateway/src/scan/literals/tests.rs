@@ -118,6 +118,32 @@ fn canaries_are_found_in_either_case_and_long_values_by_their_middle() {
 }
 
 #[test]
+fn canaries_are_found_whatever_their_case_and_whatever_stands_between_their_letters() {
+    let table = Arc::new(Literals::compile([Literal {
+        rule: "Canary Token (t)".into(),
+        value: b"Trap-7Rq2Vx-Lm9Tz0".as_slice().into(),
+        caseless: true,
+    }]));
+    for text in [
+        "tRaP-7rQ2vX-lM9tZ0",
+        "Trap7Rq2VxLm9Tz0",
+        "T.r.a.p.7.R.q.2.V.x.L.m.9.T.z.0",
+        "trap 7rq2 vx\r\n lm9tz0",
+        "x=tRaP--7rQ2vX__lM9tZ0&y",
+    ] {
+        assert_eq!(found(&table, text.as_bytes()).len(), 1, "{text}");
+        let mut pieces = table.stream(Surface::RequestBody);
+        for piece in text.as_bytes().chunks(3) {
+            pieces.push(piece);
+        }
+        assert_eq!(pieces.finish().len(), 1, "in pieces: {text}");
+    }
+    for text in ["Trap-7Rq2Vx-Lm9Tz1", "Trap-7Rq2Vx, and much later Lm9Tz0"] {
+        assert_eq!(found(&table, text.as_bytes()), [], "{text}");
+    }
+}
+
+#[test]
 fn joined_tables_find_what_each_finds() {
     let (a, b) = (table(&["hT4x9Qz1mK"]), table(&["zz9x8c7v6b", "hT4x9Qz1mK"]));
     let joined = Arc::new(a.joined(&b));
