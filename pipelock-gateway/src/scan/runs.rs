@@ -11,7 +11,7 @@ mod masks;
 
 use std::ops::Range;
 
-pub(super) use self::masks::Classes;
+pub(super) use self::masks::{Classes, Digits};
 use self::masks::{Masks, classify};
 use super::candidates::{self, Run};
 use super::deep::{self, NumberWords, Way};
@@ -79,9 +79,9 @@ pub(super) fn letters(text: &[u8]) -> u64 {
     classify(text).letters
 }
 
-/// Which of the first 64 bytes are digits.
-pub(super) fn digits(text: &[u8]) -> u64 {
-    classify(text).digits
+/// What of the first 64 bytes numbers of characters are made of.
+pub(super) fn number_digits(text: &[u8]) -> Digits {
+    masks::number_digits(text)
 }
 
 /// What of the first 64 bytes tells pieces of a token from words.

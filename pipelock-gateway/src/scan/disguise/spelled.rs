@@ -10,12 +10,14 @@ use std::ops::Range;
 use crate::scan::wiped::Wiped;
 
 use super::{Kept, LONGEST};
-use crate::scan::runs;
+use crate::scan::runs::{self, Digits};
 
 /// Bytes that are looked at together.
 const BLOCK: usize = 64;
-/// Numbers that begin in a block before it is looked at closely: a call for each character has seven of them.
-const MANY: u32 = 6;
+/// Numbers of one kind in a block before it is looked at closely: a call for each character has six or seven of them.
+const MANY: u32 = 5;
+/// The same for numbers that ordinary text does not have.
+const SOME: u32 = 3;
 /// Fewest characters spelled as numbers, and fewest of a token that was put together.
 const LEAST: usize = 12;
 /// Most bytes between two numbers: `)+String.fromCharCode(`.
@@ -78,11 +80,11 @@ impl Spelled {
             if block.is_empty() || block.len() < BLOCK && !text.last {
                 return;
             }
-            let digits = runs::digits(block);
-            self.codes = if (digits & !(digits << 1)).count_ones() < MANY {
+            let mut radices = radices(runs::number_digits(block)).peekable();
+            self.codes = if radices.peek().is_none() {
                 self.codes + block.len() as u64
             } else {
-                let Some((end, found)) = codes_around(text, from) else { return };
+                let Some((end, found)) = codes_around(text, from, radices) else { return };
                 found.into_iter().for_each(&mut *report);
                 text.first + end.max(from + block.len()) as u64
             };
@@ -154,11 +156,39 @@ enum Radix {
     Decimal,
 }
 
-const RADICES: [Radix; 5] = [Radix::Marked, Radix::Octal, Radix::Binary, Radix::Hex, Radix::Decimal];
+/// The ways in which a block of 64 bytes may spell characters.
+///
+/// A number of a character is a whole run of letters and digits and of few lengths; dates, hashes and identifiers have longer
+/// ones. Runs that an edge of the block cuts count whatever they may be.
+fn radices(digits: Digits) -> impl Iterator<Item = Radix> {
+    let Digits { alphanumeric, decimal, hexadecimal, marks, backslashes } = digits;
+    // Codes of printable characters begin with a digit in every radix.
+    let starts = alphanumeric & !(alphanumeric << 1) & decimal;
+    let behind = |mask: u64, distance: u32| mask >> distance | !(u64::MAX >> distance);
+    let ends = |distance: u32| !(alphanumeric >> distance);
+    let two = starts & behind(hexadecimal, 1) & ends(2);
+    let three = starts & behind(decimal, 1) & behind(decimal, 2) & ends(3);
+    let marked = starts & behind(marks, 1) & behind(hexadecimal, 2) & behind(hexadecimal, 3) & ends(4);
+    let binary = (1..7).fold(starts, |starts, distance| starts & behind(decimal, distance)) & (ends(7) | ends(8));
+    let decimal = two & behind(decimal, 1) | three;
+    let octal = three & (backslashes << 1 | 1);
+    let kinds = [
+        (Radix::Marked, marked, SOME),
+        (Radix::Octal, octal, SOME),
+        (Radix::Binary, binary, SOME),
+        (Radix::Hex, two, MANY),
+        (Radix::Decimal, decimal, MANY),
+    ];
+    kinds.into_iter().filter(|(_, starts, least)| starts.count_ones() >= *least).map(|(radix, ..)| radix)
+}
 
-/// Reads what is spelled as numbers in and around the block at `from`: it may have begun in the block before. Answers where it
+/// Reads what is spelled as numbers of some kinds in and around the block at `from`: it may have begun in the block before. Answers where it
 /// ends, and nothing when that is behind what is here.
-fn codes_around(text: Kept<'_>, from: usize) -> Option<(usize, Vec<Joined>)> {
+fn codes_around(
+    text: Kept<'_>,
+    from: usize,
+    radices: impl Iterator<Item = Radix>,
+) -> Option<(usize, Vec<Joined>)> {
     let bound = from + LONGEST;
     let bytes = text.get(0..text.bytes.len().min(bound));
     let is_open = |at: usize| !text.last && bytes.len() < bound && at + BETWEEN >= bytes.len();
@@ -166,7 +196,7 @@ fn codes_around(text: Kept<'_>, from: usize) -> Option<(usize, Vec<Joined>)> {
         return None;
     }
     let (mut end, mut found) = (from, Vec::new());
-    for radix in RADICES {
+    for radix in radices {
         let mut at = from.saturating_sub(BLOCK);
         while let Some(begin) = (at..bytes.len().min(from + BLOCK)).find(|&at| code(bytes, at, radix).is_some()) {
             let (stop, spelled) = codes(bytes, begin, radix);
@@ -270,12 +300,12 @@ fn literals_around(text: Kept<'_>, quote: usize) -> Read {
     let before = text.get(quote.saturating_sub(LITERAL)..quote);
     let Some(length) = memchr::memrchr(mark, before).map(|open| before.len() - open - 1) else { return nothing };
     let first = quote - length;
-    let mut joined = Wiped::with_capacity(LONGEST);
     if !literal(text.get(first..quote)) {
         return nothing;
     }
-    joined.extend_from_slice(text.get(first..quote));
-    let (mut end, mut pieces, mut is_list) = (quote + 1, 1, false);
+    // Only the places: nearly all of what stands in a row is no token, and needs no copy.
+    let mut row = vec![first..quote];
+    let (mut end, mut total, mut is_list) = (quote + 1, length, false);
     let mut longest = length;
     while let Some(&mark) = bytes.get(next) {
         let rest = bytes.get(next + 1..).unwrap_or_default();
@@ -286,12 +316,12 @@ fn literals_around(text: Kept<'_>, quote: usize) -> Read {
             break;
         };
         let piece = rest.get(..length).unwrap_or_default();
-        if !literal(piece) || joined.len() + length > LONGEST {
+        if !literal(piece) || total + length > LONGEST {
             break;
         }
-        joined.extend_from_slice(piece);
+        row.push(next + 1..next + 1 + length);
+        total += length;
         is_list |= joint == Joint::Comma;
-        pieces += 1;
         longest = longest.max(length);
         end = next + 1 + length + 1;
         if is_open && end + JOINT.max(CALL) >= bytes.len() {
@@ -303,12 +333,14 @@ fn literals_around(text: Kept<'_>, quote: usize) -> Read {
         }
     }
     let begin = first - 1;
-    let worth = pieces > 1 && joined.len() >= LEAST && joined.iter().any(u8::is_ascii_digit);
+    let parts = || row.iter().map(|piece| text.get(piece.clone()));
+    let worth = row.len() > 1 && total >= LEAST && parts().any(|piece| piece.iter().any(u8::is_ascii_digit));
     // A list of characters is a token in any case.
     if !worth || is_list && longest > 1 && !is_joined(text, begin..end) {
-        return Read::Ended(if pieces > 2 { end } else { quote + 1 }, None);
+        return Read::Ended(if row.len() > 2 { end } else { quote + 1 }, None);
     }
-    Read::Ended(end, Some(Joined { place: begin..end, bytes: joined }))
+    let bytes = Wiped::collect(total, parts().flatten().copied());
+    Read::Ended(end, Some(Joined { place: begin..end, bytes }))
 }
 
 /// Where the next literal begins when what stands at `at`, behind one, joins the two.

@@ -111,6 +111,46 @@ pub(super) fn classes(bytes: &[u8]) -> Classes {
     classes
 }
 
+/// What numbers of characters are made of, one bit a byte.
+#[derive(Clone, Copy, Debug, Default)]
+pub(in crate::scan) struct Digits {
+    /// `0-9A-Za-z`.
+    pub(in crate::scan) alphanumeric: u64,
+    /// `0-9`.
+    pub(in crate::scan) decimal: u64,
+    /// `0-9A-Fa-f`.
+    pub(in crate::scan) hexadecimal: u64,
+    /// `x` and `X`.
+    pub(in crate::scan) marks: u64,
+    /// Backslashes.
+    pub(in crate::scan) backslashes: u64,
+}
+
+/// Classifies up to 64 bytes; those that are missing are nothing.
+#[inline]
+pub(super) fn number_digits(bytes: &[u8]) -> Digits {
+    let mut padded = [0; 64];
+    let block = bytes.first_chunk::<64>().unwrap_or_else(|| {
+        for (place, byte) in padded.iter_mut().zip(bytes) {
+            *place = *byte;
+        }
+        &padded
+    });
+    let mut digits = Digits::default();
+    for (place, bytes) in block.as_chunks::<16>().0.iter().enumerate() {
+        let bytes = u8x16::new(*bytes);
+        let small = bytes | u8x16::splat(0x20);
+        let mask = |bytes: u8x16| u64::from(bytes.to_bitmask()) << (16 * place);
+        let decimal = within(bytes, b'0', 10);
+        digits.decimal |= mask(decimal);
+        digits.alphanumeric |= mask(decimal | within(small, b'a', 26));
+        digits.hexadecimal |= mask(decimal | within(small, b'a', 6));
+        digits.marks |= mask(is(small, b'x'));
+        digits.backslashes |= mask(is(bytes, b'\\'));
+    }
+    digits
+}
+
 #[inline]
 fn is(bytes: u8x16, byte: u8) -> u8x16 {
     bytes.simd_eq(u8x16::splat(byte))
