@@ -79,6 +79,12 @@ pub(super) fn letters(text: &[u8]) -> u64 {
     classify(text).letters
 }
 
+/// How many groups of digits begin in the first 64 bytes; `None` when there are fewer bytes.
+pub(super) fn groups_of_digits(text: &[u8]) -> Option<u32> {
+    let digits = masks::digits(text.first_chunk::<64>()?);
+    Some((digits & !(digits << 1)).count_ones())
+}
+
 /// What of the first 64 bytes numbers of characters are made of.
 pub(super) fn number_digits(text: &[u8]) -> Digits {
     masks::number_digits(text)

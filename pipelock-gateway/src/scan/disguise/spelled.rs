@@ -80,6 +80,11 @@ impl Spelled {
             if block.is_empty() || block.len() < BLOCK && !text.last {
                 return;
             }
+            // Nearly all text has fewer numbers than that.
+            if runs::groups_of_digits(block).is_some_and(|groups| groups < SOME) {
+                self.codes += block.len() as u64;
+                continue;
+            }
             let mut radices = radices(runs::number_digits(block)).peekable();
             self.codes = if radices.peek().is_none() {
                 self.codes + block.len() as u64

@@ -72,6 +72,16 @@ pub(super) fn letters(block: &[u8; 64]) -> u64 {
     mask
 }
 
+/// Which of 64 bytes are digits.
+#[inline]
+pub(super) fn digits(block: &[u8; 64]) -> u64 {
+    let mut mask = 0;
+    for (place, bytes) in block.as_chunks::<16>().0.iter().enumerate() {
+        mask |= u64::from(within(u8x16::new(*bytes), b'0', 10).to_bitmask()) << (16 * place);
+    }
+    mask
+}
+
 /// What tells pieces of a token from words, one bit a byte.
 #[derive(Clone, Copy, Debug, Default)]
 pub(in crate::scan) struct Classes {
