@@ -189,11 +189,7 @@ fn radices(digits: Digits) -> impl Iterator<Item = Radix> {
 
 /// Reads what is spelled as numbers of some kinds in and around the block at `from`: it may have begun in the block before. Answers where it
 /// ends, and nothing when that is behind what is here.
-fn codes_around(
-    text: Kept<'_>,
-    from: usize,
-    radices: impl Iterator<Item = Radix>,
-) -> Option<(usize, Vec<Joined>)> {
+fn codes_around(text: Kept<'_>, from: usize, radices: impl Iterator<Item = Radix>) -> Option<(usize, Vec<Joined>)> {
     let bound = from + LONGEST;
     let bytes = text.get(0..text.bytes.len().min(bound));
     let is_open = |at: usize| !text.last && bytes.len() < bound && at + BETWEEN >= bytes.len();
