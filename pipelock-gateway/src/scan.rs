@@ -58,7 +58,7 @@ pub use literals::{Literal, LiteralScan, Literals};
 pub use members::Syntax;
 pub use message::{Message, Payload};
 pub use stream::{Encoding, Progress, StreamOptions, StreamScan};
-pub use tools::{Inventory, ToolFacts, ToolSession};
+pub use tools::{Inventory, ToolChains, ToolFacts, ToolSession};
 
 #[cfg(test)]
 mod tests;

@@ -4,13 +4,16 @@
 //! Unlike in the reference they are all on where they are absent: they cost nothing while no MCP port is open, and an open one
 //! without them would be a door without a lock. `action: block` lets severity and mode decide, as everywhere here.
 
+mod chains;
 mod listener;
 mod policy;
 
 use super::error::Error;
 use super::reader::{Section, Value};
-use super::schema::{COUNT, Key, Kind, POSITIVE, TEXTS, WARN_BLOCK};
+use super::schema::{Key, Kind, TEXTS, WARN_BLOCK};
 
+pub(super) use chains::TOOL_CHAIN_DETECTION;
+pub use chains::ToolChainDetection;
 pub(super) use listener::MCP_LISTENER;
 pub use listener::{McpListener, McpState, RedisUrl};
 pub(super) use policy::MCP_TOOL_POLICY;
@@ -72,37 +75,6 @@ const BINDING_KEYS: &[Key] = &[
     ),
     Key::new("unknown_tool_action", WARN_BLOCK, "warn", "What becomes of a call of a tool that was not listed."),
     Key::new("no_baseline_action", WARN_BLOCK, "warn", "What becomes of a call before any list."),
-];
-
-pub(super) const TOOL_CHAIN_DETECTION: Key =
-    Key::new("tool_chain_detection", Kind::Map(CHAIN_KEYS), "", "Tool calls that do damage in their order.");
-
-const CHAIN_KEYS: &[Key] = &[
-    Key::new(
-        "enabled",
-        Kind::Bool,
-        "true",
-        "Whether calls are judged by their order. The reference's default is false.",
-    ),
-    Key::new("action", WARN_BLOCK, "block", "As in `mcp_input_scanning`."),
-    Key::new("window_size", POSITIVE, "20", "Calls that are looked back at.").not_yet("it is 20"),
-    Key::new("window_seconds", POSITIVE, "60", "How far back.").not_yet("it is 60"),
-    Key::new("max_gap", COUNT, "3", "Calls that may stand in between.").not_yet("it is 3"),
-    Key::new("tool_categories", Kind::Named(&TEXTS), "", "Tools of a category.").not_yet("names and arguments say it"),
-    Key::new("pattern_overrides", Kind::Named(&WARN_BLOCK), "", "Actions of built-in patterns.")
-        .not_yet("severity and mode decide"),
-    Key::new(
-        "custom_patterns",
-        Kind::List(&Kind::Map(&[
-            Key::new("name", Kind::Text, "", "What findings are called. Required."),
-            Key::new("sequence", TEXTS, "", "Two categories or more, in order. Required."),
-            Key::new("severity", Kind::Words(&["medium", "high", "critical"]), "", "How bad it is."),
-            Key::new("action", WARN_BLOCK, "", "What becomes of the call that completes it."),
-        ])),
-        "[]",
-        "Patterns of your own.",
-    )
-    .not_yet("only the built-in patterns are looked for"),
 ];
 
 /// Everything the MCP port asks the configuration.
@@ -175,21 +147,6 @@ impl Default for McpSessionBinding {
     }
 }
 
-/// `tool_chain_detection`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ToolChainDetection {
-    /// Whether calls in a row are looked at.
-    pub enabled: bool,
-    /// `action: warn`.
-    pub warn_only: bool,
-}
-
-impl Default for ToolChainDetection {
-    fn default() -> Self {
-        Self { enabled: true, warn_only: false }
-    }
-}
-
 impl Mcp {
     pub(super) fn read(top: &Section<'_>) -> Result<Self, Error> {
         Ok(Self {
@@ -197,7 +154,7 @@ impl Mcp {
             tools: top.read("mcp_tool_scanning", McpToolScanning::default(), read_tools)?,
             rules: top.read("mcp_tool_policy", Vec::new(), policy::read)?,
             binding: top.read("mcp_session_binding", McpSessionBinding::default(), read_binding)?,
-            chains: top.read("tool_chain_detection", ToolChainDetection::default(), read_chains)?,
+            chains: top.read("tool_chain_detection", ToolChainDetection::default(), chains::read)?,
             listener: top.read("mcp_listener", McpListener::default(), McpListener::read)?,
         })
     }
@@ -245,9 +202,4 @@ fn read_binding(value: &Value<'_>) -> Result<McpSessionBinding, Error> {
         block_unknown_tools: blocks("unknown_tool_action")?,
         block_without_baseline: blocks("no_baseline_action")?,
     })
-}
-
-fn read_chains(value: &Value<'_>) -> Result<ToolChainDetection, Error> {
-    let section = value.section(CHAIN_KEYS)?;
-    Ok(ToolChainDetection { enabled: section.read("enabled", true, Value::boolean)?, warn_only: warns(&section)? })
 }

@@ -8,7 +8,7 @@ use insta::assert_snapshot;
 use proptest::prelude::*;
 
 use super::*;
-use crate::model::{OriginalDst, PeerName, ServerName, Severity};
+use crate::model::{OriginalDst, PeerName, ServerName, Severity, ToolCategory};
 
 /// Checks a text as if it were `pipelock.yaml` in a folder without other files.
 fn parse(text: &str) -> Result<(Config, Vec<Warning>), Error> {
@@ -602,6 +602,53 @@ fn a_full_file_is_read_as_written() {
     assert_eq!(config.logging.output, LogOutput::File(std::env::current_dir().unwrap().join("logs/audit.log")));
     assert_eq!((config.logging.format, config.logging.include_allowed), (LogFormat::Text, false));
     assert_eq!(config.fetch_proxy.listen.to_string(), "127.0.0.1:9999");
+}
+
+#[test]
+fn patterns_of_tool_calls_are_read_with_their_categories_and_bounds() {
+    let config = accepted(
+        "tool_chain_detection:\n  window_size: 10\n  window_seconds: 30\n  max_gap: 0\n  \
+         tool_categories: {ledger: [post_entry], read: [peek], exec: ['job_*']}\n  \
+         pattern_overrides: {read-then-exec: warn, Shell Burst: block}\n  \
+         custom_patterns:\n  - {name: A, sequence: [read, ledger]}\n  - {name: B, sequence: [ledger, ledger], severity: medium, action: warn}\n",
+    );
+    let chains = config.mcp.chains;
+    assert_eq!(
+        (chains.rules.window_calls, chains.rules.window, chains.rules.max_gap),
+        (10, Duration::from_secs(30), 0)
+    );
+    let ledger = ToolCategory::named("ledger");
+    let categories: Vec<&ToolCategory> = chains.rules.categories.iter().map(|(category, _)| category).collect();
+    assert_eq!(categories, [&ToolCategory::Execute, &ToolCategory::Read, &ledger], "in the order in which they count");
+    let actions = [("Read Then Execute", false), ("Shell Burst", true), ("B", false)];
+    assert_eq!(chains.actions, actions.map(|(name, blocks)| (name.to_owned(), blocks)));
+    let [first, second] = chains.rules.patterns.as_slice() else { panic!("{:?}", chains.rules) };
+    assert_eq!((first.severity, second.severity), (Severity::High, Severity::Medium));
+    assert_eq!(first.steps, [ToolCategory::Read, ledger]);
+
+    assert_snapshot!(refusals(&[
+        "tool_chain_detection: {window_size: 0}\n",
+        "tool_chain_detection: {max_gap: 201}\n",
+        "tool_chain_detection: {pattern_overrides: {read-exec: block}}\n",
+        "tool_chain_detection: {pattern_overrides: {shell-burst: allow}}\n",
+        "tool_chain_detection: {custom_patterns: [{sequence: [read, exec]}]}\n",
+        "tool_chain_detection: {custom_patterns: [{name: A, sequence: [read]}]}\n",
+        "tool_chain_detection: {custom_patterns: [{name: A, sequence: [read, ledger]}]}\n",
+        "tool_chain_detection: {custom_patterns: [{name: A, sequence: [read, exec], severity: low}]}\n",
+        "tool_chain_detection: {custom_patterns: [{name: shell-burst, sequence: [read, exec]}]}\n",
+        "tool_chain_detection: {tool_categories: {'': [a]}}\n",
+    ]), @r#"
+    pipelock.yaml:1:37: tool_chain_detection.window_size: "0" is outside of what makes sense; write a number from 1 to 200
+    pipelock.yaml:1:33: tool_chain_detection.max_gap: "201" is outside of what makes sense; write a number from 0 to 200
+    pipelock.yaml:1:55: tool_chain_detection.pattern_overrides.read-exec: there is no such pattern; write one of read-then-exec, read-write-send, env-then-network, directory-scan, write-execute, write-chmod-execute, read-sensitive-write, shell-burst, write-persist, persist-callback, read-sensitive-send, send-delete, read-private-publish
+    pipelock.yaml:1:57: tool_chain_detection.pattern_overrides.shell-burst: "allow" is not accepted; write one of warn, block
+    pipelock.yaml:1:42: tool_chain_detection.custom_patterns[0]: name is missing; add it to the pattern
+    pipelock.yaml:1:62: tool_chain_detection.custom_patterns[0].sequence: needs from two to 20 categories, in their order
+    pipelock.yaml:1:69: tool_chain_detection.custom_patterns[0].sequence[1]: "ledger" is no category; write one of exec, persist, env, network, delete, write, read, list, or list its tools in tool_categories
+    pipelock.yaml:1:86: tool_chain_detection.custom_patterns[0].severity: "low" is not accepted; write one of medium, high, critical
+    pipelock.yaml:1:49: tool_chain_detection.custom_patterns[0].name: "shell-burst" is the name of another pattern; choose one of its own
+    pipelock.yaml:1:41: tool_chain_detection.tool_categories: a category has no name; write one before the colon
+    "#);
 }
 
 #[test]

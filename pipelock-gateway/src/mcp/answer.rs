@@ -26,9 +26,8 @@ impl Refusal {
     pub(super) fn of_sent(verdict: &Verdict) -> Self {
         let chain = verdict.findings.iter().find(|finding| finding.family == Family::ToolChain);
         match (verdict.reason, chain) {
-            (Some(BlockReason::ToolPolicy), Some(chain))
-                if !verdict.findings.iter().any(|finding| finding.family == Family::ToolCall) =>
-            {
+            // Chains are looked at last, and not at all when the call is refused for itself.
+            (Some(BlockReason::ToolPolicy), Some(chain)) => {
                 Self::new(-32004, format!("tool call blocked: chain pattern \"{}\" detected", chain.rule))
             }
             (Some(BlockReason::ToolPolicy), _) => Self::new(-32002, "pipelock: request blocked by tool call policy"),

@@ -72,8 +72,11 @@ pub trait Judge: Send + Sync + 'static {
 
 /// The recent calls of one session.
 pub trait Chain: Send {
-    /// Takes a call into account that was made at `at` and says what it completes.
+    /// Takes a call into account that was made at `at`, by the rules in force, and says what it completes.
     fn observe(&mut self, at: Duration, message: &Value) -> Vec<Finding>;
+
+    /// The last call was refused: it was not made.
+    fn take_back(&mut self);
 }
 
 /// What is remembered of one tool: never its text.

@@ -252,8 +252,7 @@ impl Exchange {
                     verdict.join(self.binding(tool, known).await);
                 }
                 if self.settings.chains && !verdict.is_block() {
-                    let found = self.shared.state.observe(self.caller.scope, &*self.shared.judge, &message.value);
-                    verdict.join(self.shared.judge.fold_chain(found));
+                    verdict.join(self.shared.state.observe(self.caller.scope, &*self.shared.judge, &message.value));
                 }
             }
             let outcome = if redirect.is_some() && !verdict.is_block() { "redirect" } else { verdict.action.as_str() };

@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use super::era::base64;
 use super::jsonrpc::Id;
 use super::{Chain, Endpoint, Judge, Key, Store};
-use crate::model::{Finding, Principal};
+use crate::model::{Principal, Verdict};
 
 /// Sessions whose calls are remembered (gateway.md §13.2), and for how long after the last one.
 const MAX_CHAINS: usize = 10_000;
@@ -80,8 +80,8 @@ impl State {
         Caller { principal, session, scope, baseline: key("baseline", &[self.server.as_bytes(), &bytes]) }
     }
 
-    /// Takes a call of a session into account.
-    pub(super) fn observe(&self, scope: Key, judge: &dyn Judge, message: &Value) -> Vec<Finding> {
+    /// Takes a call of a session into account, unless what it completes is to be refused.
+    pub(super) fn observe(&self, scope: Key, judge: &dyn Judge, message: &Value) -> Verdict {
         let mut chains = self.chains.lock().unwrap_or_else(PoisonError::into_inner);
         if chains.len() >= MAX_CHAINS && !chains.contains_key(&scope) {
             chains.retain(|_, (_, used)| used.elapsed() < CHAIN_IDLE);
@@ -94,7 +94,11 @@ impl State {
         }
         let (chain, used) = chains.entry(scope).or_insert_with(|| (judge.chain(), Instant::now()));
         *used = Instant::now();
-        chain.observe(self.begun.elapsed(), message)
+        let verdict = judge.fold_chain(chain.observe(self.begun.elapsed(), message));
+        if verdict.is_block() {
+            chain.take_back();
+        }
+        verdict
     }
 
     /// Forgets the calls of a session.

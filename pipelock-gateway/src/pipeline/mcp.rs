@@ -5,7 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use http::HeaderMap;
 use http::request::Parts;
@@ -22,11 +22,11 @@ use crate::control::{Refused, Session};
 use crate::http::{BodyBudget, Io, Redial, RequestIds};
 use crate::mcp::{self, Chain, Change, Definition, Endpoint, Judge, Note, RedisAddress, RedisStore, Settings};
 use crate::model::{
-    Action, Alpn, Family, Finding, FrontDoor, PeerName, Principal, RequestRecord, ServerName, SessionKey, Severity,
-    Surface, Verdict,
+    Action, Alpn, BlockReason, Family, Finding, FrontDoor, PeerName, Principal, RequestRecord, ServerName, SessionKey,
+    Severity, Surface, Verdict,
 };
 use crate::report::metrics::OpenGauge;
-use crate::scan::{Message, Payload, ToolFacts, ToolSession};
+use crate::scan::{Message, Payload, ToolChains, ToolFacts, ToolSession};
 use crate::tls::{self, Roots};
 use crate::verdict;
 
@@ -42,6 +42,9 @@ pub struct McpPolicy {
     warn_tools: bool,
     warn_answers: bool,
     warn_chains: bool,
+    chains: ToolChains,
+    /// Findings of chains whose outcome is fixed.
+    chain_actions: HashMap<String, Action>,
 }
 
 impl McpPolicy {
@@ -78,6 +81,8 @@ impl McpPolicy {
             warn_tools: tools.warn_only,
             warn_answers,
             warn_chains: chains.warn_only,
+            chains: ToolChains::new(&chains.rules),
+            chain_actions: chains.actions.iter().map(|(name, blocks)| (name.clone(), action(*blocks))).collect(),
         }
     }
 
@@ -132,6 +137,8 @@ const REMEMBERED_LISTS: usize = 64;
 /// Judges messages by the configuration in force.
 pub struct McpJudge {
     gateway: Arc<Gateway>,
+    /// The endpoint, as `suppress` names targets.
+    target: String,
     lists: Mutex<Lists>,
     /// Connections open now, for the gauge.
     open: Mutex<Vec<OpenGauge>>,
@@ -148,10 +155,19 @@ struct Lists {
 }
 
 impl McpJudge {
-    /// A judge by the rules of `gateway`.
+    /// A judge by the rules of `gateway`, for what goes to `endpoint` and comes from there.
     #[must_use]
-    pub fn new(gateway: Arc<Gateway>) -> Arc<Self> {
-        Arc::new(Self { gateway, lists: Mutex::default(), open: Mutex::default() })
+    pub fn new(gateway: Arc<Gateway>, endpoint: &Endpoint) -> Arc<Self> {
+        let target = format!("{}://{}{}", endpoint.scheme(), endpoint.authority, endpoint.path.path());
+        Arc::new(Self { gateway, target, lists: Mutex::default(), open: Mutex::default() })
+    }
+
+    /// One verdict on findings, without those that the operator knows to be harmless here.
+    fn verdict(&self, snapshot: &Snapshot, mut findings: Vec<Finding>) -> Verdict {
+        if !snapshot.suppressions.is_empty() && !findings.is_empty() {
+            snapshot.suppressions.retain(&mut findings, &self.target, SystemTime::now());
+        }
+        snapshot.fold(findings)
     }
 
     fn snapshot(&self) -> Arc<Snapshot> {
@@ -267,7 +283,7 @@ impl Judge for McpJudge {
         let block = fields(&head.headers);
         findings.extend(snapshot.engine.scan(Surface::RequestHeader, &block));
         findings.extend(snapshot.known_secrets.scan(Surface::RequestHeader, &block));
-        snapshot.mcp.input(snapshot.fold(findings))
+        snapshot.mcp.input(self.verdict(&snapshot, findings))
     }
 
     fn sent(&self, message: &Value, call: bool) -> Verdict {
@@ -276,12 +292,14 @@ impl Judge for McpJudge {
             return Verdict::allow();
         }
         let surface = if call { Surface::ToolCall } else { Surface::RequestBody };
-        snapshot.mcp.input(snapshot.fold(without_accounts(Self::examine(&snapshot, surface, message))))
+        snapshot.mcp.input(self.verdict(&snapshot, without_accounts(Self::examine(&snapshot, surface, message))))
     }
 
     fn sent_text(&self, bytes: &[u8]) -> Verdict {
         let snapshot = self.snapshot();
-        snapshot.mcp.input(snapshot.fold(without_accounts(Self::text(&snapshot, Surface::RequestBody, bytes))))
+        snapshot
+            .mcp
+            .input(self.verdict(&snapshot, without_accounts(Self::text(&snapshot, Surface::RequestBody, bytes))))
     }
 
     fn received(&self, _bytes: &[u8], message: &Value, definitions: bool) -> Verdict {
@@ -291,12 +309,12 @@ impl Judge for McpJudge {
                 return Verdict::allow();
             }
             let (findings, _) = self.list(&snapshot, message);
-            return snapshot.mcp.tools(snapshot.fold(findings));
+            return snapshot.mcp.tools(self.verdict(&snapshot, findings));
         }
         if !snapshot.responses.enabled {
             return Verdict::allow();
         }
-        snapshot.mcp.answer(snapshot.fold(Self::examine(&snapshot, Surface::ToolResult, message)))
+        snapshot.mcp.answer(self.verdict(&snapshot, Self::examine(&snapshot, Surface::ToolResult, message)))
     }
 
     fn received_text(&self, bytes: &[u8]) -> Verdict {
@@ -304,7 +322,7 @@ impl Judge for McpJudge {
         if !snapshot.responses.enabled {
             return Verdict::allow();
         }
-        snapshot.mcp.answer(snapshot.fold(Self::text(&snapshot, Surface::Response, bytes)))
+        snapshot.mcp.answer(self.verdict(&snapshot, Self::text(&snapshot, Surface::Response, bytes)))
     }
 
     fn definitions(&self, message: &Value) -> Vec<Definition> {
@@ -318,28 +336,45 @@ impl Judge for McpJudge {
     }
 
     fn chain(&self) -> Box<dyn Chain> {
-        Box::new(Calls(ToolSession::new()))
+        Box::new(Calls { session: ToolSession::new(), gateway: Arc::clone(&self.gateway) })
     }
 
     fn fold(&self, findings: Vec<Finding>) -> Verdict {
-        self.snapshot().fold(findings)
+        self.verdict(&self.snapshot(), findings)
     }
 
     fn fold_chain(&self, mut findings: Vec<Finding>) -> Verdict {
         let snapshot = self.snapshot();
+        if !snapshot.suppressions.is_empty() {
+            snapshot.suppressions.retain(&mut findings, &self.target, SystemTime::now());
+        }
+        let fixed = |finding: &Finding| snapshot.mcp.chain_actions.get(&*finding.rule).copied();
+        let (asked_for, mut others): (Vec<_>, Vec<_>) =
+            findings.into_iter().partition(|finding| fixed(finding).is_some());
         // The shape alone (a read, then a write) is what every agent does.
-        findings.retain(|finding| finding.severity > Severity::Low);
-        snapshot.mcp.chain(snapshot.fold(findings))
+        others.retain(|finding| finding.severity > Severity::Low);
+        let (blocks, warns): (Vec<_>, Vec<_>) =
+            asked_for.into_iter().partition(|finding| fixed(finding) == Some(Action::Block));
+        // What blocks stands first: the client is told its name.
+        let mut verdict = Verdict::allow();
+        if !blocks.is_empty() {
+            verdict.join(self.enforce(Verdict { findings: blocks, ..Verdict::block(BlockReason::ToolPolicy) }));
+        }
+        verdict.join(snapshot.mcp.chain(snapshot.fold(others)));
+        if !warns.is_empty() {
+            verdict.join(Verdict { action: Action::Warn, findings: warns, ..Verdict::default() });
+        }
+        verdict
     }
 
     fn fold_definitions(&self, findings: Vec<Finding>) -> Verdict {
         let snapshot = self.snapshot();
-        snapshot.mcp.tools(snapshot.fold(findings))
+        snapshot.mcp.tools(self.verdict(&snapshot, findings))
     }
 
     fn enforce(&self, mut verdict: Verdict) -> Verdict {
         // The one place that knows what audit mode is.
-        let allowed = verdict::uninspectable(self.snapshot().verdict, crate::model::BlockReason::ScanLimit).action;
+        let allowed = verdict::uninspectable(self.snapshot().verdict, BlockReason::ScanLimit).action;
         verdict.action = verdict.action.min(allowed);
         verdict
     }
@@ -390,12 +425,19 @@ fn without_accounts(mut findings: Vec<Finding>) -> Vec<Finding> {
     findings
 }
 
-/// The calls of a session as the scanner keeps them.
-struct Calls(ToolSession);
+/// The calls of a session as the scanner keeps them; they outlive the rules they are looked at by.
+struct Calls {
+    session: ToolSession,
+    gateway: Arc<Gateway>,
+}
 
 impl Chain for Calls {
     fn observe(&mut self, at: Duration, message: &Value) -> Vec<Finding> {
-        self.0.observe(at, message)
+        self.session.observe(&self.gateway.snapshot().mcp.chains, at, message)
+    }
+
+    fn take_back(&mut self) {
+        self.session.take_back();
     }
 }
 
@@ -443,7 +485,7 @@ impl Gateway {
         options: mcp::Options,
     ) -> Result<mcp::Door, McpError> {
         let dial = self.mcp_dial(&endpoint, roots)?;
-        let judge = McpJudge::new(Arc::clone(self));
+        let judge = McpJudge::new(Arc::clone(self), &endpoint);
         let warming = Arc::clone(&judge);
         // Half a second of expressions that are compiled when first used; the first client should not wait for them.
         tokio::task::spawn_blocking(move || warming.warm());

@@ -30,7 +30,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-pub use chain::ToolSession;
+pub use chain::{ToolChains, ToolSession};
 pub use drift::Inventory;
 pub use remembered::ToolFacts;
 
@@ -85,11 +85,11 @@ pub(super) fn judge_call(message: &Value) -> Vec<Finding> {
 pub(super) fn judge_chain(messages: &Value) -> Vec<Finding> {
     let single = std::slice::from_ref(messages);
     let messages = messages.as_array().map_or(single, Vec::as_slice);
-    let mut session = ToolSession::new();
+    let (mut session, rules) = (ToolSession::new(), ToolChains::default());
     let mut found = Vec::new();
     for (second, message) in (0..).zip(messages) {
         found.extend(judge_call(message));
-        found.extend(session.observe(Duration::from_secs(second), message));
+        found.extend(session.observe(&rules, Duration::from_secs(second), message));
     }
     found
 }

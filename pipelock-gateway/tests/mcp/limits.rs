@@ -45,6 +45,19 @@ async fn the_kill_switch_refuses_and_cuts() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_is_suppressed_at_the_endpoint_is_no_finding_there() {
+    let server = sessions::start().await;
+    let key = concat!("AKIA", "QYLPMN5HHHFPZAM2");
+    for (path, code) in [("/mcp", None), ("/other", Some(-32001))] {
+        let gateway =
+            Gateway::start(server, &format!("suppress:\n- {{rule: AWS Access ID, path: {path}, reason: a test}}\n"))
+                .await;
+        let answer = gateway.post(&call(9, "get_accounts", &json!({"x": key})), &[]).await;
+        assert_eq!(answer.code(), code, "{path}: {answer:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn records_say_method_tool_and_principal_and_never_a_secret() {
     let server = sessions::start().await;
     let gateway = Gateway::start(server, "").await;

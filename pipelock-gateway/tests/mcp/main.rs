@@ -3,6 +3,7 @@
 #![cfg(feature = "testing")]
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod chains;
 mod corpora;
 mod limits;
 mod oauth;

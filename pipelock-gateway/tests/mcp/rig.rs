@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::io::{BufRead, BufReader};
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
@@ -74,9 +75,7 @@ impl Gateway {
 
     fn spawn(upstream: SocketAddr, yaml: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let (config, audit) = (folder.path().join("pipelock.yaml"), folder.path().join("audit.jsonl"));
-        let logging = format!("logging:\n  output: file\n  file: {}\n  include_allowed: true\n", audit.display());
-        std::fs::write(&config, logging + yaml).unwrap();
+        let config = configure(folder.path(), yaml);
         let mut child = Command::new(env!("CARGO_BIN_EXE_pipelock"))
             .args(["run", "--listen", "127.0.0.1:0", "--mcp-listen", "127.0.0.1:0", "--mcp-upstream"])
             .arg(format!("http://{upstream}/mcp"))
@@ -112,6 +111,11 @@ impl Gateway {
         Self { child, mcp: mcp.unwrap(), admin: admin.unwrap(), folder }
     }
 
+    /// Writes another configuration, which the gateway follows by itself.
+    pub(crate) fn configure(&self, yaml: &str) {
+        configure(self.folder.path(), yaml);
+    }
+
     /// Posts a message to `/mcp`.
     pub(crate) async fn post(&self, body: &Value, headers: &[(&str, &str)]) -> Answer {
         post(self.mcp, body, headers).await
@@ -138,6 +142,13 @@ impl Gateway {
         .await
         .unwrap()
     }
+}
+
+fn configure(folder: &Path, yaml: &str) -> PathBuf {
+    let (config, audit) = (folder.join("pipelock.yaml"), folder.join("audit.jsonl"));
+    let logging = format!("logging:\n  output: file\n  file: {}\n  include_allowed: true\n", audit.display());
+    std::fs::write(&config, logging + yaml).unwrap();
+    config
 }
 
 impl Drop for Gateway {

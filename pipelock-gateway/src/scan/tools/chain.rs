@@ -2,7 +2,10 @@
 //!
 //! A chain is a subsequence of a session's recent calls. Nearly every agent reads, then writes, then runs, so the shape
 //! alone is only noted; it becomes a warning when something in it touched what it should not: credentials, persistence, a
-//! command that was itself worth a note. No clock is read: every call brings its time.
+//! command that was itself worth a note. No clock is read: every call brings its time. Which tools are what, how far is looked
+//! back, and patterns beside the built-in ones are in [`ToolChains`], which may change from one call to the next.
+
+mod rules;
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -14,13 +17,8 @@ use super::report::Report;
 use super::{commands, paths, words};
 use crate::model::Severity::{High, Low, Medium};
 use crate::model::{Family, Finding, Severity, Surface, View};
+pub use rules::ToolChains;
 
-/// Calls that are looked back on (detections.md (e)).
-const WINDOW_CALLS: usize = 20;
-/// Time that is looked back on (detections.md (e)).
-const WINDOW: Duration = Duration::from_mins(1);
-/// Other calls between two steps of a chain (detections.md (e)).
-const MAX_GAP: usize = 3;
 /// Command lines of a session that are judged together, in bytes.
 const MAX_SCRIPT: usize = 16 * 1024;
 
@@ -34,6 +32,8 @@ enum Kind {
     Environment,
     Persist,
     Delete,
+    /// A category of the operator's, by a hash of its name: the same after a change of configuration.
+    Own(u64),
 }
 
 /// A chain: its name, its steps, and its severity when nothing in it is worth a note, and otherwise.
@@ -81,12 +81,22 @@ struct Step {
     publishes: bool,
 }
 
-/// The recent calls of one session: at most 20, and 16 KiB of their command lines.
+/// The recent calls of one session: as many as the rules look back on, and 16 KiB of their command lines.
 #[derive(Debug, Default)]
 pub struct ToolSession {
     steps: VecDeque<Step>,
     script: String,
     /// Rules that fired already, so that one chain is reported once.
+    reported: Vec<(Box<str>, Severity)>,
+    /// What it was before the last call.
+    before: Before,
+}
+
+/// What a session was before a call.
+#[derive(Debug, Default)]
+struct Before {
+    steps: VecDeque<Step>,
+    script: usize,
     reported: Vec<(Box<str>, Severity)>,
 }
 
@@ -100,11 +110,14 @@ impl ToolSession {
     /// Takes a call into account (a JSON-RPC `tools/call`, or `{"tool","args"}`) that was made at `at`, counted from any fixed
     /// moment, and says which chains it completes. What its arguments do by themselves is not repeated. Messages that are no
     /// calls change nothing.
-    pub fn observe(&mut self, at: Duration, message: &Value) -> Vec<Finding> {
+    pub fn observe(&mut self, rules: &ToolChains, at: Duration, message: &Value) -> Vec<Finding> {
+        self.before.steps.clone_from(&self.steps);
+        self.before.reported.clone_from(&self.reported);
+        self.before.script = self.script.len();
         let mut report = Report::new(Surface::ToolChain, Family::ToolChain);
         let (calls, _) = arguments::calls(message);
         for call in &calls {
-            self.step(at, call, &mut report);
+            self.step(rules, at, call, &mut report);
         }
         let mut found = report.finish(0);
         found.retain(|finding| {
@@ -124,12 +137,22 @@ impl ToolSession {
         found
     }
 
-    fn step(&mut self, at: Duration, call: &Call<'_>, report: &mut Report) {
+    /// The last call that was observed was not made, because it was refused: it is no step of anything, and made again it is
+    /// reported again.
+    pub fn take_back(&mut self) {
+        self.steps.clone_from(&self.before.steps);
+        self.reported.clone_from(&self.before.reported);
+        if self.before.script <= self.script.len() {
+            self.script.truncate(self.script.floor_char_boundary(self.before.script));
+        }
+    }
+
+    fn step(&mut self, rules: &ToolChains, at: Duration, call: &Call<'_>, report: &mut Report) {
         let mut own = Report::new(Surface::ToolCall, Family::ToolCall);
         arguments::judge(call, &mut own);
         let worst = own.worst();
         let words = words::split(call.tool);
-        if let Some(kind) = kind(&words, call, &own) {
+        if let Some(kind) = kind(rules, &words, call, &own) {
             let sensitive = worst >= Some(Medium) || names_secrets(call);
             let messages = words
                 .iter()
@@ -138,19 +161,19 @@ impl ToolSession {
             let publishes = kind == Kind::Network && publishes(call);
             self.steps.push_back(Step { at, kind, sensitive, noted: worst.is_some(), messages, private, publishes });
         }
-        while self.steps.len() > WINDOW_CALLS
-            || self.steps.front().is_some_and(|first| at.checked_sub(first.at).is_some_and(|age| age > WINDOW))
+        while self.steps.len() > rules.window_calls
+            || self.steps.front().is_some_and(|first| at.checked_sub(first.at).is_some_and(|age| age > rules.window))
         {
             self.steps.pop_front();
         }
-        self.chains(report);
+        self.chains(rules, report);
         self.together(call, &own, report);
     }
 
     /// Which chains end in the last call.
-    fn chains(&self, report: &mut Report) {
+    fn chains(&self, rules: &ToolChains, report: &mut Report) {
         for chain in &CHAINS {
-            let Some(steps) = self.latest(chain.steps) else { continue };
+            let Some(steps) = self.latest(chain.steps, rules.max_gap) else { continue };
             let sensitive = steps.iter().any(|step| step.sensitive);
             let aggravated = match chain.name {
                 "Shell Burst" => {
@@ -175,6 +198,11 @@ impl ToolSession {
             let severity = if steps.iter().any(|step| step.noted) { severity } else { severity.min(Medium) };
             report.add(chain.name, severity, View::Text, chain.name);
         }
+        for pattern in &rules.patterns {
+            if self.latest(&pattern.steps, rules.max_gap).is_some() {
+                report.add(&pattern.name, pattern.severity, View::Text, &pattern.name);
+            }
+        }
         // What is sent is a secret by its own name, and something was read before.
         let sends = self.steps.back().filter(|last| last.kind == Kind::Network);
         let mut reads = self
@@ -182,28 +210,45 @@ impl ToolSession {
             .iter()
             .rev()
             .skip(1)
-            .take(MAX_GAP + 1)
+            .take(rules.max_gap.saturating_add(1))
             .filter(|step| matches!(step.kind, Kind::Read | Kind::List | Kind::Environment));
         if sends.is_some_and(|send| reads.any(|read| send.sensitive || read.sensitive)) {
             report.add("Sensitive Read Then Send", Medium, View::Text, "sent");
         }
     }
 
-    /// The steps of a chain that ends in the last call, found backwards with at most [`MAX_GAP`] other calls between two.
-    fn latest(&self, wanted: &[Kind]) -> Option<Vec<Step>> {
-        let mut wanted = wanted.iter().rev();
-        let mut steps = self.steps.iter().rev();
-        let last = steps.next()?;
-        if wanted.next() != Some(&last.kind) {
+    /// The steps of a chain that ends in the last call, with at most `max_gap` other calls between two. Of several ways to take
+    /// them, one that begins with what is sensitive, then one that holds it, then the nearest.
+    fn latest(&self, wanted: &[Kind], max_gap: usize) -> Option<Vec<Step>> {
+        let (end, last) = self.steps.iter().enumerate().next_back()?;
+        let (ends_in, before) = wanted.split_last()?;
+        if last.kind != *ends_in {
             return None;
         }
-        let mut found = vec![*last];
-        for kind in wanted {
-            let next = steps.by_ref().take(MAX_GAP + 1).find(|step| step.kind == *kind)?;
-            found.push(*next);
+        let weight = |way: &[Step]| {
+            let first = way.last().is_some_and(|step| step.sensitive);
+            (first, way.iter().any(|step| step.sensitive))
+        };
+        // The place of the first step that was taken, and the steps, last one first.
+        let mut ways = vec![(end, vec![*last])];
+        for kind in before.iter().rev() {
+            let mut longer: Vec<(usize, Vec<Step>)> = Vec::new();
+            let candidates = self.steps.iter().enumerate().take(end).rev().filter(|(_, step)| step.kind == *kind);
+            for (place, step) in candidates {
+                let within = |first: usize| first > place && first - place <= max_gap.saturating_add(1);
+                // The first of equals is the nearest.
+                let best = ways.iter().filter(|(first, _)| within(*first)).rev().max_by_key(|(_, way)| weight(way));
+                if let Some((_, way)) = best {
+                    let mut way = way.clone();
+                    way.push(*step);
+                    longer.push((place, way));
+                }
+            }
+            ways = longer;
         }
-        found.reverse();
-        Some(found)
+        let (_, mut way) = ways.into_iter().rev().max_by_key(|(_, way)| weight(way))?;
+        way.reverse();
+        Some(way)
     }
 
     /// The command lines of the session as one script: what was cut into several calls to look harmless.
@@ -228,59 +273,10 @@ impl ToolSession {
     }
 }
 
-/// What a call does, by the words of its name, in the catalogue's order of precedence, and by its arguments.
-fn kind(words: &[String], call: &Call<'_>, own: &Report) -> Option<Kind> {
-    let has = |wanted: &[&str]| words.iter().any(|word| wanted.contains(&word.as_str()));
-    let asks = has(&["status", "list", "show", "get", "check", "info"]);
-    let named = if has(&[
-        "shell",
-        "bash",
-        "run",
-        "execute",
-        "exec",
-        "cmd",
-        "spawn",
-        "eval",
-        "sh",
-        "zsh",
-        "powershell",
-        "terminal",
-        "command",
-    ]) {
-        Kind::Execute
-    } else if has(&["crontab", "cron", "systemctl", "systemd", "launchd", "launchctl", "autostart"]) && !asks {
-        Kind::Persist
-    } else if has(&[
-        "env",
-        "environ",
-        "getenv",
-        "secret",
-        "secrets",
-        "credential",
-        "credentials",
-        "password",
-        "passwords",
-        "keychain",
-        "vault",
-    ]) {
-        Kind::Environment
-    } else if has(&["delete", "remove", "trash", "erase", "purge"]) {
-        Kind::Delete
-    } else if has(&[
-        "fetch", "curl", "wget", "http", "request", "send", "post", "upload", "api", "webhook", "publish", "share",
-        "email", "reply", "forward",
-    ]) && !has(&["get", "read", "list", "search"])
-    {
-        Kind::Network
-    } else if has(&["write", "create", "save", "update", "edit", "modify", "put", "append", "insert", "add", "set"]) {
-        Kind::Write
-    } else if has(&["read", "get", "view", "cat", "head", "tail", "open", "load", "retrieve", "access", "download"]) {
-        Kind::Read
-    } else if has(&["list", "ls", "dir", "find", "glob", "search", "scan", "enumerate", "walk"]) {
-        Kind::List
-    } else {
-        return None;
-    };
+/// What a call does: by what the operator says of the tool, else by the words of its name, in the catalogue's order of
+/// precedence; and by its arguments.
+fn kind(rules: &ToolChains, words: &[String], call: &Call<'_>, own: &Report) -> Option<Kind> {
+    let named = rules.category(call.tool).or_else(|| by_words(words))?;
     let persists = [
         "Persistence Path Write",
         "Cron Job Persistence",
@@ -302,6 +298,65 @@ fn kind(words: &[String], call: &Call<'_>, own: &Report) -> Option<Kind> {
         });
     }
     Some(named)
+}
+
+/// What a tool does by the words of its name.
+fn by_words(words: &[String]) -> Option<Kind> {
+    let has = |wanted: &[&str]| words.iter().any(|word| wanted.contains(&word.as_str()));
+    let asks = has(&["status", "list", "show", "get", "check", "info"]);
+    Some(
+        if has(&[
+            "shell",
+            "bash",
+            "run",
+            "execute",
+            "exec",
+            "cmd",
+            "spawn",
+            "eval",
+            "sh",
+            "zsh",
+            "powershell",
+            "terminal",
+            "command",
+        ]) {
+            Kind::Execute
+        } else if has(&["crontab", "cron", "systemctl", "systemd", "launchd", "launchctl", "autostart"]) && !asks {
+            Kind::Persist
+        } else if has(&[
+            "env",
+            "environ",
+            "getenv",
+            "secret",
+            "secrets",
+            "credential",
+            "credentials",
+            "password",
+            "passwords",
+            "keychain",
+            "vault",
+        ]) {
+            Kind::Environment
+        } else if has(&["delete", "remove", "trash", "erase", "purge"]) {
+            Kind::Delete
+        } else if has(&[
+            "fetch", "curl", "wget", "http", "request", "send", "post", "upload", "api", "webhook", "publish", "share",
+            "email", "reply", "forward",
+        ]) && !has(&["get", "read", "list", "search"])
+        {
+            Kind::Network
+        } else if has(&["write", "create", "save", "update", "edit", "modify", "put", "append", "insert", "add", "set"])
+        {
+            Kind::Write
+        } else if has(&["read", "get", "view", "cat", "head", "tail", "open", "load", "retrieve", "access", "download"])
+        {
+            Kind::Read
+        } else if has(&["list", "ls", "dir", "find", "glob", "search", "scan", "enumerate", "walk"]) {
+            Kind::List
+        } else {
+            return None;
+        },
+    )
 }
 
 /// Words in the names of tools that read what people keep to themselves.

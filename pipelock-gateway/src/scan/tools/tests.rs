@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::model::Severity::{self, High, Low, Medium};
+use crate::model::{ChainPattern, ChainRules, ToolCategory};
 use crate::scan::{Engine, Message, Payload, RuleSpec};
 
 fn list(tools: &Value) -> Value {
@@ -297,19 +298,104 @@ fn a_session_forgets_after_a_minute_and_after_twenty_calls() {
     let read = call("read_file", &json!({"path": "config/credentials.yml.enc"}));
     let send = call("send_message", &json!({"to": "x"}));
     let quiet = call("get_time", &json!({}));
+    let rules = ToolChains::default();
     let mut session = ToolSession::new();
-    session.observe(Duration::ZERO, &read);
-    assert!(worst(&session.observe(Duration::from_secs(61), &send)) <= Some(Low));
+    session.observe(&rules, Duration::ZERO, &read);
+    assert!(worst(&session.observe(&rules, Duration::from_secs(61), &send)) <= Some(Low));
     let mut session = ToolSession::new();
-    session.observe(Duration::ZERO, &read);
+    session.observe(&rules, Duration::ZERO, &read);
     for second in 1..=4 {
-        session.observe(Duration::from_secs(second), &quiet);
+        session.observe(&rules, Duration::from_secs(second), &quiet);
     }
-    assert!(worst(&session.observe(Duration::from_secs(5), &send)) <= Some(Low), "more than three calls lie between");
+    assert!(
+        worst(&session.observe(&rules, Duration::from_secs(5), &send)) <= Some(Low),
+        "more than three calls lie between"
+    );
     let mut session = ToolSession::new();
-    session.observe(Duration::ZERO, &read);
-    assert_eq!(worst(&session.observe(Duration::from_secs(59), &send)), Some(High));
-    assert_eq!(session.observe(Duration::from_mins(1), &send), [], "a chain is reported once");
+    session.observe(&rules, Duration::ZERO, &read);
+    assert_eq!(worst(&session.observe(&rules, Duration::from_secs(59), &send)), Some(High));
+    assert_eq!(session.observe(&rules, Duration::from_mins(1), &send), [], "a chain is reported once");
+}
+
+/// What a session of bare tool names, a second apart, comes to.
+fn together(rules: &ToolChains, tools: &[&str]) -> Vec<String> {
+    let mut session = ToolSession::new();
+    let mut found = Vec::new();
+    for (second, tool) in (0..).zip(tools) {
+        let calls = session.observe(rules, Duration::from_secs(second), &call(tool, &json!({})));
+        found
+            .extend(calls.into_iter().filter(|finding| finding.severity > Low).map(|finding| finding.rule.to_string()));
+    }
+    found
+}
+
+#[test]
+fn patterns_of_the_operators_are_found_within_their_window_and_gap() {
+    let ledger = ToolCategory::named("ledger");
+    let mut rules = ChainRules {
+        categories: vec![
+            (ToolCategory::Network, vec!["wire_*".to_owned()]),
+            (ledger.clone(), vec!["post_entry".to_owned()]),
+        ],
+        patterns: vec![ChainPattern {
+            name: "Booked Then Wired".to_owned(),
+            steps: vec![ledger, ToolCategory::Network],
+            severity: High,
+        }],
+        ..ChainRules::default()
+    };
+    let found = |rules: &ChainRules, tools: &[&str]| together(&ToolChains::new(rules), tools);
+    let name = vec!["Booked Then Wired".to_owned()];
+    assert_eq!(found(&rules, &["post_entry", "wire_money"]), name);
+    assert_eq!(found(&rules, &["wire_money", "post_entry"]), Vec::<String>::new());
+    // Tools that nobody knows stand in nobody's way.
+    assert_eq!(found(&rules, &["post_entry", "zig", "zag", "zig", "zag", "wire_money"]), name);
+    let apart = ["post_entry", "get_a", "get_b", "get_c", "wire_money"];
+    assert_eq!(found(&rules, &apart), name);
+    rules.max_gap = 2;
+    assert_eq!(found(&rules, &apart), Vec::<String>::new());
+    rules.max_gap = 0;
+    assert_eq!(found(&rules, &["post_entry", "wire_money"]), name, "a gap of nothing is a gap");
+    rules.max_gap = 3;
+    rules.window_calls = 4;
+    assert_eq!(found(&rules, &apart), Vec::<String>::new());
+    rules.window_calls = 5;
+    rules.window = Duration::from_secs(3);
+    assert_eq!(found(&rules, &apart), Vec::<String>::new());
+}
+
+#[test]
+fn a_step_that_comes_twice_hides_no_chain() {
+    let step = |name: &str| ToolCategory::named(name);
+    let listed = |name: &str| (step(name), vec![name.to_owned()]);
+    let rules = ToolChains::new(&ChainRules {
+        max_gap: 1,
+        categories: vec![listed("one"), listed("two"), listed("three")],
+        patterns: vec![ChainPattern {
+            name: "Counted".to_owned(),
+            steps: vec![step("one"), step("two"), step("three")],
+            severity: High,
+        }],
+        ..ChainRules::default()
+    });
+    // The nearest `two` is too far from `one`; the other one is not.
+    assert_eq!(together(&rules, &["one", "get_a", "two", "two", "three"]), ["Counted"]);
+    assert_eq!(together(&rules, &["one", "get_a", "get_b", "two", "three"]), Vec::<String>::new());
+}
+
+#[test]
+fn a_refused_call_was_not_made_and_is_refused_again() {
+    let rules = ToolChains::default();
+    let read = call("read_file", &json!({"path": "config/credentials.yml.enc"}));
+    let send = call("send_message", &json!({"to": "x"}));
+    let mut session = ToolSession::new();
+    session.observe(&rules, Duration::ZERO, &read);
+    for second in 1..4 {
+        assert_eq!(worst(&session.observe(&rules, Duration::from_secs(second), &send)), Some(High), "{second}");
+        session.take_back();
+    }
+    let delete = call("delete_message", &json!({"id": 1}));
+    assert_eq!(session.observe(&rules, Duration::from_secs(4), &delete), [], "nothing was sent that could be deleted");
 }
 
 #[test]
