@@ -5,11 +5,8 @@
 //! the head) → `upload` (hold and judge the body) → `upstream`; the answer comes back through `download` (judge the body,
 //! held or on its way) and `body`, and `log` hands one record to the judge at the end.
 //!
-//! What a client can notice, because hyper's API ends there: informational responses other than 100 and 101 are dropped
-//! (103 too); `Content-Length` on 304 and `Transfer-Encoding` on an answer to HEAD are dropped; a close-delimited response reaches an HTTP/1.1 client chunked; a header
-//! field that occurs several times with others in between is regrouped; trailers of an HTTP/1 message pass only when
-//! `Trailer` declares them and, towards the client, `TE: trailers` asked for them; chunk extensions and boundaries are not
-//! kept; a client that has shut down its writing side is still answered, so one that left for good is noticed by writing.
+//! What both ends can notice is a table in `ARCHITECTURE.md`, which `tests/http/differential` holds this module to. Beside it,
+//! a client that has shut down its writing side is still answered, so one that left for good is noticed by writing.
 
 mod block;
 mod body;
