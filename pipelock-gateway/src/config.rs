@@ -35,6 +35,7 @@ mod flight_recorder;
 mod forward_proxy;
 mod keys;
 mod kill_switch;
+mod limits;
 mod logging;
 mod mcp;
 mod names;
@@ -47,6 +48,7 @@ pub mod schema;
 mod sessions;
 mod suppress;
 mod tls_interception;
+mod uninspectable;
 mod websocket_proxy;
 mod yaml;
 
@@ -66,6 +68,7 @@ pub use fetch_proxy::{FetchProxy, parse_listen};
 pub use flight_recorder::FlightRecorder;
 pub use forward_proxy::ForwardProxy;
 pub use kill_switch::KillSwitch;
+pub use limits::Limits;
 pub use logging::{LogFormat, LogOutput, Logging};
 pub use mcp::{
     Mcp, McpInputScanning, McpListener, McpRedirect, McpRule, McpRuleAction, McpSessionBinding, McpState,
@@ -76,6 +79,7 @@ pub use request_body::RequestBodyScanning;
 pub use response_scanning::{ResponseScanning, SseMode, SseStreaming};
 pub use scan_api::ScanApi;
 pub use tls_interception::{CaFiles, TlsInterception};
+pub use uninspectable::Uninspectable;
 pub use websocket_proxy::WebSocketProxy;
 pub use yaml::Mark;
 
@@ -136,6 +140,10 @@ pub struct Config {
     pub websocket_proxy: WebSocketProxy,
     /// What becomes of what is found in requests.
     pub request_bodies: RequestBodyScanning,
+    /// What becomes of what cannot be shown to a judge.
+    pub uninspectable: Uninspectable,
+    /// Bounds and patience.
+    pub limits: Limits,
     /// Findings that are known and harmless.
     pub suppressions: Vec<Suppression>,
     /// Refusing everything at once.
@@ -268,6 +276,8 @@ impl Config {
             response_scanning: ResponseScanning::default(),
             websocket_proxy: WebSocketProxy::default(),
             request_bodies: RequestBodyScanning::default(),
+            uninspectable: Uninspectable::default(),
+            limits: Limits::default(),
             suppressions: Vec::new(),
             kill_switch: KillSwitch::default(),
             sessions: SessionPolicy::default(),
@@ -311,6 +321,8 @@ impl Config {
                 RequestBodyScanning::default(),
                 RequestBodyScanning::read,
             )?,
+            uninspectable: top.read("uninspectable", Uninspectable::default(), Uninspectable::read)?,
+            limits: top.read("limits", Limits::default(), Limits::read)?,
             suppressions: top.read("suppress", Vec::new(), suppress::read)?,
             kill_switch: top.read("kill_switch", KillSwitch::default(), KillSwitch::read)?,
             sessions: read_sessions(top)?,

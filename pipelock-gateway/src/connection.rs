@@ -12,6 +12,7 @@ pub mod targets;
 
 use std::io;
 use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -21,7 +22,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 
 use crate::capture::{self, Datapath, FlowTuple, Steered};
-use crate::model::{ConnId, DenyReason, NetnsCookie, OriginalDst, Workload};
+use crate::model::{ConnId, DenyReason, Limit, NetnsCookie, OriginalDst, Workload};
 
 pub use dial::Dialer;
 pub use gate::{Gate, Permit};
@@ -142,6 +143,9 @@ pub trait Accepted: Send + Sync + 'static {
     /// Hears of a socket that was reset.
     fn refused(&self, refused: Refused);
 
+    /// Hears that a bound was reached.
+    fn limit_reached(&self, _limit: Limit) {}
+
     /// Hears of an address this process listens on from now on.
     fn listening(&self, _address: SocketAddr) {}
 }
@@ -168,6 +172,7 @@ impl Acceptor {
     pub async fn run(self, listener: TcpListener, shutdown: CancellationToken, turning: Turning) -> Result<(), Error> {
         let mut idle = tokio::time::interval(pulse::TURN);
         idle.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut reserve = Reserve::take();
         loop {
             turning.turn();
             let accepted = tokio::select! {
@@ -186,6 +191,14 @@ impl Acceptor {
                 }
                 Err(error) if is_out_of_resources(&error) => {
                     tracing::warn!(%error, "out of descriptors or memory; accepting again shortly");
+                    self.accepted.limit_reached(Limit::ReservedDescriptors);
+                    if reserve.spend() {
+                        // One that waits learns now that it waits in vain.
+                        if let Ok(Ok((stream, _))) = tokio::time::timeout(Duration::ZERO, listener.accept()).await {
+                            reset(stream);
+                        }
+                        reserve = Reserve::take();
+                    }
                     let _ = tokio::time::timeout(EMFILE_PAUSE, shutdown.cancelled()).await;
                 }
                 Err(source) => {
@@ -203,9 +216,13 @@ impl Acceptor {
             self.refuse(id, stream, peer, None, DenyReason::NotSteered);
             return;
         };
-        let Some(permit) = self.gate.enter(steered.workload.cgroup) else {
-            self.refuse(id, stream, peer, Some(steered), DenyReason::TooManyConnections);
-            return;
+        let permit = match self.gate.enter(steered.workload.cgroup) {
+            Ok(permit) => permit,
+            Err(limit) => {
+                self.accepted.limit_reached(limit);
+                self.refuse(id, stream, peer, Some(steered), DenyReason::TooManyConnections);
+                return;
+            }
         };
         // Small writes (TLS records, SSE events) must leave at once; a failure only costs latency.
         let _ = stream.set_nodelay(true);
@@ -228,6 +245,20 @@ impl Acceptor {
     fn refuse(&self, id: ConnId, stream: TcpStream, peer: SocketAddr, steered: Option<Steered>, reason: DenyReason) {
         reset(stream);
         self.accepted.refused(Refused { id, peer, steered, reason });
+    }
+}
+
+/// A descriptor that is given up when there is no other, so that a client can be told.
+struct Reserve(Option<OwnedFd>);
+
+impl Reserve {
+    fn take() -> Self {
+        Self(std::fs::File::open("/dev/null").ok().map(OwnedFd::from))
+    }
+
+    /// Whether there was one.
+    fn spend(&mut self) -> bool {
+        self.0.take().is_some()
     }
 }
 

@@ -67,6 +67,9 @@ pub struct Session {
     pub redial: Option<Redial>,
     /// When cancelled: finish what is open, accept nothing new (GOAWAY on HTTP/2). Dropping the future is the hard stop.
     pub shutdown: CancellationToken,
+    /// When cancelled: the rules in force forbid the connection. What is under way ends where it is; a connection on which
+    /// nothing is goes on, and the judge tells its next request.
+    pub forbidden: CancellationToken,
 }
 
 /// Bounds on one connection. The defaults are those of gateway-wide configuration.
@@ -85,6 +88,14 @@ pub struct Limits {
     pub budget_patience: Duration,
     /// How long a body may pause.
     pub body_idle: Duration,
+    /// Bytes a second that a body which is held must come to on average ...
+    pub body_rate: u32,
+    /// ... once it has taken so long.
+    pub slow_after: Duration,
+    /// Bytes of a head, and of an HTTP/1 read buffer.
+    pub head_bytes: usize,
+    /// Fields of an HTTP/1 head.
+    pub head_fields: usize,
     /// How long a head may take from its first byte.
     pub head: Duration,
     /// How long a connection may wait for its next request (HTTP/1).
@@ -93,8 +104,12 @@ pub struct Limits {
     pub rest: Duration,
     /// How long an upstream may think before its response head; language models take minutes.
     pub response_head: Duration,
+    /// How long nothing may move on either leg; a response head may take longer all the same.
+    pub stream_idle: Duration,
     /// HTTP/2 requests open at once.
     pub max_streams: u32,
+    /// HTTP/2 requests that may be reset within a minute before they are answered.
+    pub max_cancelled: u32,
     /// What holds for WebSocket connections.
     pub websocket: WebSocketLimits,
 }
@@ -108,11 +123,17 @@ impl Default for Limits {
             max_decode_ratio: 100,
             budget_patience: Duration::from_secs(10),
             body_idle: Duration::from_secs(30),
+            body_rate: 1024,
+            slow_after: Duration::from_mins(1),
+            head_bytes: 64 << 10,
+            head_fields: 128,
             head: Duration::from_secs(15),
             idle: Duration::from_secs(75),
             rest: Duration::from_millis(250),
             response_head: Duration::from_mins(10),
+            stream_idle: Duration::from_mins(10),
             max_streams: 200,
+            max_cancelled: 600,
             websocket: WebSocketLimits::default(),
         }
     }
@@ -157,6 +178,20 @@ pub struct Served {
 /// How a connection, or an exchange on it, ended other than it should.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// The workload resets HTTP/2 requests again and again before they are answered.
+    #[error("more requests were reset than may be within a minute")]
+    Cancelled,
+    /// Nothing has moved on either leg for too long.
+    #[error("nothing has moved for {after:?}")]
+    Stalled {
+        /// Who was to say or to take something next.
+        side: Side,
+        /// The limit.
+        after: Duration,
+    },
+    /// The rules that came into force meanwhile forbid what was under way.
+    #[error("the configuration now in force forbids it")]
+    Forbidden,
     /// The workload's connection failed or ended in the middle of a message.
     #[error("http with the workload")]
     Downstream(#[source] hyper::Error),
@@ -213,9 +248,12 @@ impl Error {
     #[must_use]
     pub fn side(&self) -> Side {
         match self {
-            Self::Downstream(_) | Self::Flood(_) | Self::BodyTimeout | Self::Target(_) => Side::Downstream,
+            Self::Downstream(_) | Self::Flood(_) | Self::Cancelled | Self::BodyTimeout | Self::Target(_) => {
+                Side::Downstream
+            }
             Self::Upstream(_) | Self::Redial(_) | Self::ResponseTimeout(_) => Side::Upstream,
-            Self::Stopped => Side::Gateway,
+            Self::Stopped | Self::Forbidden => Side::Gateway,
+            Self::Stalled { side, .. } => *side,
         }
     }
 }

@@ -10,6 +10,7 @@ mod decision;
 mod domain;
 mod error;
 mod finding;
+mod limit;
 mod mode;
 mod name;
 mod network;
@@ -31,6 +32,7 @@ pub use error::error_chain;
 pub use finding::{
     CANARY_RULE, ENVIRONMENT_RULE, Evidence, Family, Finding, KNOWN_SECRET_RULE, Severity, Surface, View,
 };
+pub use limit::Limit;
 pub use mode::{InvalidMode, Mode};
 pub use name::{BoundBy, InvalidName, PeerName, ServerName};
 pub use network::{InvalidNetwork, parse_network};

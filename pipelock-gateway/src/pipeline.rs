@@ -24,6 +24,7 @@ mod workloads;
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -33,13 +34,13 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::capture::Datapath;
-use crate::connection::{self, Accepted, ConnIds, Connection, Counted, Dialer, Refused, relay, reset};
+use crate::connection::{self, Accepted, ConnIds, Connection, Counted, Dialer, Gate, Refused, relay, reset};
 use crate::control::{Control, KillSource};
 use crate::forward::{Handed, Hatch};
 use crate::http::BodyBudget;
 use crate::model::{
-    ConnectionEnd, Decision, DenyReason, EventRecord, FrontDoor, InterceptReason, OriginalDst, PassthroughReason,
-    PeerName, Protocol, ServerName, Side, Workload,
+    ConnectionEnd, Decision, DenyReason, EventRecord, FrontDoor, InterceptReason, Limit, OriginalDst,
+    PassthroughReason, PeerName, Protocol, ServerName, Side, Workload,
 };
 use crate::names::{Names, SystemFiles};
 use crate::policy::{AddressDecision, Binding, NameInput};
@@ -51,7 +52,7 @@ pub(crate) use compiled::kept_rules;
 pub use compiled::{compiled_rules_directory, keep_compiled_rules};
 pub use door::Entrance;
 use draft::Draft;
-use first_bytes::{FirstBytes, first_bytes};
+use first_bytes::{FirstBytes, Patience, first_bytes};
 use heard::{Greeting, Heard};
 use intercept::Opening;
 use live::{Live, Named, Question};
@@ -61,9 +62,6 @@ use workloads::Workloads;
 
 /// The workload's side: always a socket, whichever door it came through.
 type Downstream = Counted<TcpStream>;
-
-/// A relayed connection on which nothing moves is closed after this (gateway.md §11).
-const RELAY_IDLE: Duration = Duration::from_mins(10);
 
 /// Everything connections share.
 pub struct Gateway {
@@ -76,23 +74,25 @@ pub struct Gateway {
     instance: u32,
     /// Addresses this process listens on; a destination among them is a loop.
     own_listeners: Mutex<Arc<[SocketAddr]>>,
+    /// Counts captured connections, where there are any.
+    gate: OnceLock<Arc<Gate>>,
     /// The explicit proxy port, for captured clients that mean to go there.
     door: OnceLock<(SocketAddr, Hatch)>,
     tasks: TaskTracker,
     drain: CancellationToken,
     budget: BodyBudget,
+    /// TLS handshakes under way.
+    handshakes: AtomicUsize,
     workloads: Arc<Workloads>,
     control: Arc<Control>,
 }
-
-/// Request bytes that all connections together may hold while they are judged (gateway.md §11).
-const BODY_BUDGET_BYTES: usize = 256 << 20;
 
 impl Gateway {
     /// A gateway that serves nothing yet; give it to acceptors and doors.
     #[must_use]
     pub fn new(datapath: Arc<dyn Datapath>, snapshot: Snapshot, report: Report, instance: u32) -> Arc<Self> {
         let killed = snapshot.kill_switch.enabled;
+        let budget = BodyBudget::new(snapshot.bounds.held_bytes);
         report.metrics().snapshot_replaced(1, 0);
         if let Some(opener) = &snapshot.tls {
             report.metrics().ca_in_force(opener.ca.not_after(), true);
@@ -106,10 +106,12 @@ impl Gateway {
             ids: Arc::default(),
             instance,
             own_listeners: Mutex::new(Arc::new([])),
+            gate: OnceLock::new(),
             door: OnceLock::new(),
             tasks: TaskTracker::new(),
             drain: CancellationToken::new(),
-            budget: BodyBudget::new(BODY_BUDGET_BYTES),
+            budget,
+            handshakes: AtomicUsize::new(0),
             control: Arc::default(),
         });
         gateway.flip(KillSource::Config, killed, "kill_switch.enabled");
@@ -131,6 +133,12 @@ impl Gateway {
     pub fn add_own_listener(&self, address: SocketAddr) {
         let mut own = self.own_listeners.lock().unwrap_or_else(PoisonError::into_inner);
         *own = own.iter().copied().chain([address]).collect();
+    }
+
+    /// Tells the gateway what counts captured connections, so that its limits follow the configuration. A second call has no
+    /// effect.
+    pub fn set_gate(&self, gate: Arc<Gate>) {
+        let _ = self.gate.set(gate);
     }
 
     /// Tells the gateway where its explicit proxy is: captured connections that mean to go there are handed over, so that what
@@ -223,6 +231,9 @@ impl Gateway {
         }
         self.flip(KillSource::Config, snapshot.kill_switch.enabled, "kill_switch.enabled");
         self.names.configure(&snapshot.names);
+        if let Some(gate) = self.gate.get() {
+            gate.set(snapshot.bounds.connections, snapshot.bounds.connections_per_workload);
+        }
         let (epoch, cut) = self.live.replace(snapshot, &self.own_listeners());
         self.metrics().snapshot_replaced(epoch, cut);
         cut
@@ -300,13 +311,14 @@ impl Gateway {
     /// Connects to an upstream, and counts how that went.
     async fn dial(&self, address: SocketAddr) -> Result<TcpStream, connection::Error> {
         let begun = Instant::now();
-        let dialled = self.dialer.connect(address).await;
+        let dialled = self.dialer.connect(address, self.live.pin().bounds.connect_timeout).await;
         match &dialled {
             Ok(_) => self.report.metrics().upstream_connected(begun.elapsed()),
             Err(connection::Error::Connect { source, .. }) => {
                 self.report.metrics().upstream_error(UpstreamError::of(source));
             }
             Err(connection::Error::ConnectTimeout { .. }) => {
+                self.report.metrics().limit_reached(Limit::ConnectTimeout);
                 self.report.metrics().upstream_error(UpstreamError::Timeout);
             }
             Err(_) => self.report.metrics().upstream_error(UpstreamError::Other),
@@ -322,8 +334,10 @@ impl Gateway {
         parties: Parties,
     ) -> ConnectionEnd {
         let Parties { dst, connect_host, mut downstream, read, mut upstream } = parties;
+        let bounds = &snapshot.bounds;
+        let patience = Patience { greeting: bounds.greeting_timeout, silence: bounds.silence_timeout };
         let first = tokio::select! {
-            first = first_bytes(&mut downstream, &mut upstream, read) => first,
+            first = first_bytes(&mut downstream, &mut upstream, read, patience) => first,
             () = self.drain.cancelled() => {
                 reset(downstream.into_inner());
                 return ConnectionEnd::Closed;
@@ -332,6 +346,11 @@ impl Gateway {
         let FirstBytes { spoken, from_downstream, from_upstream } = match first {
             Ok(first) => first,
             Err((side, error)) => {
+                if error.kind() == io::ErrorKind::TimedOut {
+                    let silent = draft.counts().up() == 0;
+                    let limit = if silent { Limit::SilenceTimeout } else { Limit::GreetingTimeout };
+                    self.report.metrics().limit_reached(limit);
+                }
                 reset(downstream.into_inner());
                 return failed(side, &error);
             }
@@ -444,12 +463,18 @@ impl Gateway {
         U: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
     {
         let watched = self.live.watch(question, &self.own_listeners());
+        let idle = self.live.pin().bounds.relay_idle_timeout;
         let ended = tokio::select! {
             biased;
             () = watched.cut() => None,
             () = self.control.kill.activated() => None,
-            ended = relay(&mut downstream, upstream, RELAY_IDLE) => Some(ended),
+            ended = relay(&mut downstream, upstream, idle) => Some(ended),
         };
+        if let Some(Err((Side::Gateway, error))) = &ended
+            && error.kind() == io::ErrorKind::TimedOut
+        {
+            self.report.metrics().limit_reached(Limit::RelayIdleTimeout);
+        }
         match ended {
             Some(Ok(())) => ConnectionEnd::Closed,
             Some(Err((side, error))) => failed(side, &error),
@@ -493,6 +518,10 @@ impl Accepted for Arc<Gateway> {
             gateway.captured(connection).await;
             drop(open);
         });
+    }
+
+    fn limit_reached(&self, limit: Limit) {
+        self.report.metrics().limit_reached(limit);
     }
 
     fn listening(&self, address: SocketAddr) {

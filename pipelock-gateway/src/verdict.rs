@@ -130,13 +130,17 @@ pub fn escalate(policy: Policy, mut verdict: Verdict) -> Verdict {
 /// A refusal for a reason beside content; a warning where nothing is enforced.
 #[must_use]
 pub fn refuse(policy: Policy, reason: BlockReason) -> Verdict {
-    uninspectable(policy, reason)
+    uninspectable(policy, Action::Block, reason)
 }
 
 /// The verdict on a message part that could not be shown to the scanner: too large, an unknown coding, a broken encoding.
+/// `configured` is what the configuration has for this reason.
 #[must_use]
-pub fn uninspectable(policy: Policy, reason: BlockReason) -> Verdict {
-    let action = if policy.blocks() { Action::Block } else { Action::Warn };
+pub fn uninspectable(policy: Policy, configured: Action, reason: BlockReason) -> Verdict {
+    let action = if policy.blocks() { configured } else { configured.min(Action::Warn) };
+    if action == Action::Allow {
+        return Verdict::allow();
+    }
     Verdict { action, reason: Some(reason), findings: Vec::new(), ..Verdict::default() }
 }
 
@@ -189,7 +193,7 @@ mod tests {
         for policy in policies().into_iter().filter(|policy| !policy.enforce || policy.mode == Mode::Audit) {
             let verdict = fold(policy, vec![finding(Family::Dlp, Severity::Critical, 0)]);
             assert_eq!((verdict.action, verdict.reason), (Action::Warn, Some(BlockReason::Secret)), "{policy:?}");
-            let verdict = uninspectable(policy, BlockReason::BodyTooLarge);
+            let verdict = uninspectable(policy, Action::Block, BlockReason::BodyTooLarge);
             assert_eq!((verdict.action, verdict.reason), (Action::Warn, Some(BlockReason::BodyTooLarge)), "{policy:?}");
         }
     }
@@ -198,7 +202,7 @@ mod tests {
     fn what_could_not_be_judged_is_blocked() {
         for mode in [Mode::Strict, Mode::Balanced] {
             let policy = Policy { mode, enforce: true };
-            assert!(uninspectable(policy, BlockReason::BodyUndecodable).is_block());
+            assert!(uninspectable(policy, Action::Block, BlockReason::BodyUndecodable).is_block());
             let verdict = fold(policy, vec![finding(Family::Limit, Severity::Low, 0)]);
             assert_eq!((verdict.action, verdict.reason), (Action::Block, Some(BlockReason::ScanLimit)));
         }

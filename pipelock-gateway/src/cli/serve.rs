@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use rustix::process::{Resource, getrlimit};
 use tokio::net::TcpListener;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::MissedTickBehavior;
@@ -21,7 +22,7 @@ use crate::config::Config;
 use crate::connection::targets::TargetStatus;
 use crate::connection::{Gate, Targets};
 use crate::control::KillSource;
-use crate::forward::{self, AnswerLocal, Door};
+use crate::forward::{AnswerLocal, Door};
 use crate::names::Resolve;
 use crate::pipeline::{Entrance, Gateway};
 use crate::report::Report;
@@ -29,8 +30,8 @@ use crate::report::metrics::TargetSample;
 
 /// How often the sentinel file of the kill switch is looked for.
 const SENTINEL: Duration = Duration::from_millis(500);
-/// gateway.md §11: connections in total, and for one workload.
-const CONNECTIONS: (usize, usize) = (16_384, 2_048);
+/// Descriptors that a captured connection takes: its own socket and the upstream's.
+const DESCRIPTORS: usize = 2;
 
 /// Tasks that go on for as long as the gateway serves.
 pub(super) type Loops = JoinSet<anyhow::Result<()>>;
@@ -46,7 +47,18 @@ pub(super) fn complain_about(ended: Result<anyhow::Result<()>, JoinError>) {
 
 /// The captured targets of this gateway, none yet; all share one bound on connections.
 pub(super) fn targets(gateway: &Arc<Gateway>, datapath: &Arc<dyn Datapath>) -> Arc<Targets> {
-    let gate = Gate::new(CONNECTIONS.0, CONNECTIONS.1);
+    let bounds = &gateway.snapshot().bounds;
+    let descriptors =
+        getrlimit(Resource::Nofile).current.map_or(usize::MAX, |most| usize::try_from(most).unwrap_or(usize::MAX));
+    let room = (descriptors.saturating_sub(bounds.reserved_descriptors) / DESCRIPTORS).max(1);
+    if room < bounds.connections {
+        say(&format!(
+            "warning: descriptors for {room} captured connections only (limits.connections: {}); raise LimitNOFILE or ulimit -n",
+            bounds.connections
+        ));
+    }
+    let gate = Gate::with_room(bounds.connections, bounds.connections_per_workload, room);
+    gateway.set_gate(Arc::clone(&gate));
     let accepted = Arc::new(Arc::clone(gateway));
     Arc::new(Targets::new(Arc::clone(datapath), gate, gateway.ids(), accepted))
 }
@@ -71,7 +83,7 @@ pub(super) fn open_door(
     let entrance = Entrance::new(Arc::clone(gateway));
     let listener = TcpListener::from_std(listener).context("watching the admin listener")?;
     let door = Door::new(
-        forward::Options::default(),
+        entrance.options(),
         entrance.clone(),
         Arc::clone(gateway.names()) as Arc<dyn Resolve>,
         Arc::new(entrance),

@@ -4,8 +4,8 @@
 use super::schema::{HOSTS, Key, Kind, NETWORKS};
 use super::{
     accepted, canary_tokens, capture, credential_binding, cross_request, dlp, emit, fetch_proxy, flight_recorder,
-    forward_proxy, kill_switch, logging, mcp, names, no_proxy, request_body, response_scanning, scan_api, sessions,
-    suppress, tls_interception, websocket_proxy,
+    forward_proxy, kill_switch, limits, logging, mcp, names, no_proxy, request_body, response_scanning, scan_api,
+    sessions, suppress, tls_interception, uninspectable, websocket_proxy,
 };
 
 /// The top level of the file.
@@ -89,6 +89,13 @@ pub(super) const TOP_LEVEL: &[Key] = &[
     Key::new("ssrf", Kind::Map(forward_proxy::ssrf::KEYS), "", "Exceptions from what names may resolve to."),
     accepted::SEED_PHRASES,
     accepted::REDACTION,
+    Key::new(
+        "uninspectable",
+        Kind::Map(uninspectable::KEYS),
+        "",
+        "What becomes of what cannot be shown to a judge, cause by cause. A section of ours.",
+    ),
+    Key::new("limits", Kind::Map(limits::KEYS), "", "Bounds and patience of the whole gateway. A section of ours."),
     Key::new("websocket_proxy", Kind::Map(websocket_proxy::KEYS), "", "WebSocket connections of captured processes."),
     mcp::MCP_LISTENER,
     mcp::MCP_INPUT_SCANNING,

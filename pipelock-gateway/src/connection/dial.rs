@@ -12,9 +12,6 @@ use tokio::net::{TcpSocket, TcpStream};
 use super::Error;
 use crate::capture::Datapath;
 
-/// gateway.md §11: longer than three SYN retransmissions (1 + 2 + 4 s).
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-
 /// Opens upstream connections.
 #[derive(Clone)]
 pub struct Dialer {
@@ -28,15 +25,15 @@ impl Dialer {
         Self { datapath }
     }
 
-    /// Connects to an address; `TCP_NODELAY` is set. Dropping the future closes the socket.
+    /// Connects to an address within `timeout`; `TCP_NODELAY` is set. Dropping the future closes the socket.
     ///
     /// # Errors
     /// [`Error::Connect`] and [`Error::ConnectTimeout`] are the upstream's; the others are ours.
-    pub async fn connect(&self, address: SocketAddr) -> Result<TcpStream, Error> {
+    pub async fn connect(&self, address: SocketAddr, timeout: Duration) -> Result<TcpStream, Error> {
         let socket = self.socket(address)?;
-        let stream = tokio::time::timeout(CONNECT_TIMEOUT, socket.connect(address))
+        let stream = tokio::time::timeout(timeout, socket.connect(address))
             .await
-            .map_err(|_| Error::ConnectTimeout { address, timeout: CONNECT_TIMEOUT })?
+            .map_err(|_| Error::ConnectTimeout { address, timeout })?
             .map_err(|source| Error::Connect { address, source })?;
         let _ = stream.set_nodelay(true);
         Ok(stream)

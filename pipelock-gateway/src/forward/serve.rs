@@ -29,7 +29,7 @@ use super::refusal::{Answer, Failure, plain};
 use super::route::{self, Route};
 use super::target::{self, Target};
 use super::{AnswerLocal, ConnectRequest, Opened, Options, RefusedConnect, Rules, Tunnel, Tunnelled};
-use crate::model::{DenyReason, PeerName, ServerName, Workload, error_chain};
+use crate::model::{DenyReason, Limit, PeerName, ServerName, Workload, error_chain};
 use crate::names::Resolve;
 use crate::report::Metrics;
 use crate::report::metrics::{ExplicitKind, ExplicitOutcome, OpenGauge, UpstreamError};
@@ -193,6 +193,7 @@ impl<T: Tunnel> Shared<T> {
     /// Resets a connection beyond the limit; an answer would cost what there is none of.
     fn turn_away(&self, stream: &TcpStream) {
         self.metrics.explicit_request(ExplicitKind::Unparsed, ExplicitOutcome::Overloaded);
+        self.metrics.limit_reached(Limit::ProxyConnections);
         let _ = socket2::SockRef::from(stream).set_linger(Some(Duration::ZERO));
     }
 
@@ -407,9 +408,10 @@ impl<T: Tunnel> Shared<T> {
             return Err(Failure::Denied(DenyReason::PortNotAllowed));
         }
         self.rules.admit(host, *port).map_err(Failure::Denied)?;
-        let permit = Arc::clone(&self.tunnels)
-            .try_acquire_owned()
-            .map_err(|_| Failure::Denied(DenyReason::TooManyConnections))?;
+        let permit = Arc::clone(&self.tunnels).try_acquire_owned().map_err(|_| {
+            self.metrics.limit_reached(Limit::ProxyTunnels);
+            Failure::Denied(DenyReason::TooManyConnections)
+        })?;
         let addresses = match host {
             PeerName::Ip(ip) => vec![*ip],
             PeerName::Dns(name) => self.resolve(name).await?,

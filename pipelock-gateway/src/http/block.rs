@@ -137,6 +137,9 @@ pub(super) fn status(reason: BlockReason) -> StatusCode {
         | BlockReason::ToolPolicy
         | BlockReason::UrlShape
         | BlockReason::BodyUndecodable
+        | BlockReason::CodingUnknown
+        | BlockReason::DecodeLimit
+        | BlockReason::MultipartBroken
         | BlockReason::ScanLimit
         | BlockReason::UpgradeUninspectable
         | BlockReason::NotInAllowlist
@@ -153,7 +156,10 @@ fn explanation(reason: BlockReason) -> &'static str {
         BlockReason::ToolPolicy => "tool call would do damage",
         BlockReason::UrlShape => "request target hides something in its shape",
         BlockReason::BodyTooLarge => "body is larger than can be inspected",
-        BlockReason::BodyUndecodable => "body has a content coding that cannot be inspected",
+        BlockReason::BodyUndecodable => "body is not what its content coding says",
+        BlockReason::CodingUnknown => "body has a content coding that cannot be inspected",
+        BlockReason::DecodeLimit => "body becomes too large when it is decoded",
+        BlockReason::MultipartBroken => "body cannot be taken apart into its parts",
         BlockReason::ScanLimit => "inspection reached a limit",
         BlockReason::AuthorityMismatch => "host differs from the name the connection was opened for",
         BlockReason::NotInAllowlist => "host is not in the allowlist",

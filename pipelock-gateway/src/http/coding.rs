@@ -15,6 +15,8 @@ use zstd::stream::raw::{DParameter, Operation as _};
 
 use aws_chunked::AwsChunked;
 
+use crate::model::{BlockReason, Limit};
+
 /// Output is shown in pieces of this size.
 const OUTPUT_BYTES: usize = 16 * 1024;
 /// More layers than this are never sent in earnest and multiply the work.
@@ -22,9 +24,35 @@ const MAX_LAYERS: usize = 2;
 /// The ratio is judged only beyond this much output: a kilobyte of zeros is small either way.
 const RATIO_FREE_BYTES: u64 = 1024 * 1024;
 
-/// The body cannot be turned into what the upstream will read.
+/// Why a body cannot be turned into what the upstream will read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Undecodable;
+pub(crate) enum Undecodable {
+    /// A coding that is not known here, or too many of them.
+    Unknown,
+    /// It is not what its coding says, or goes on behind its end.
+    Broken,
+    /// It becomes too large.
+    TooLarge(Limit),
+}
+
+impl Undecodable {
+    /// What its message is refused for.
+    pub(crate) fn reason(self) -> BlockReason {
+        match self {
+            Self::Unknown => BlockReason::CodingUnknown,
+            Self::Broken => BlockReason::BodyUndecodable,
+            Self::TooLarge(_) => BlockReason::DecodeLimit,
+        }
+    }
+
+    /// The bound that was reached, if it was one.
+    pub(crate) fn limit(self) -> Option<Limit> {
+        match self {
+            Self::TooLarge(limit) => Some(limit),
+            Self::Unknown | Self::Broken => None,
+        }
+    }
+}
 
 /// Receives decoded bytes; `Break` means that no more are wanted.
 pub(crate) type Sink<'a> = &'a mut dyn FnMut(&[u8]) -> ControlFlow<()>;
@@ -74,12 +102,12 @@ impl Decoder {
     ) -> Result<Option<Self>, Undecodable> {
         let mut layers = Vec::new();
         for value in headers.get_all(header::CONTENT_ENCODING) {
-            for coding in value.to_str().map_err(|_| Undecodable)?.split(',').map(str::trim) {
+            for coding in value.to_str().map_err(|_| Undecodable::Unknown)?.split(',').map(str::trim) {
                 if coding.is_empty() || coding.eq_ignore_ascii_case("identity") {
                     continue;
                 }
                 if layers.len() == MAX_LAYERS {
-                    return Err(Undecodable);
+                    return Err(Undecodable::Unknown);
                 }
                 layers.push(named(coding)?);
             }
@@ -96,7 +124,11 @@ impl Decoder {
         let Self { layers, input_bytes, output_bytes, max_output_bytes, max_ratio } = self;
         *input_bytes += bytes.len() as u64;
         let ratio_bound = input_bytes.saturating_mul(*max_ratio).max(RATIO_FREE_BYTES);
-        let bound = ratio_bound.min(*max_output_bytes);
+        let (bound, limit) = if ratio_bound < *max_output_bytes {
+            (ratio_bound, Limit::DecodeRatio)
+        } else {
+            (*max_output_bytes, Limit::DecodedBytes)
+        };
         let mut exceeded = false;
         let flow = feed(layers, bytes, &mut |decoded| {
             *output_bytes += decoded.len() as u64;
@@ -106,13 +138,13 @@ impl Decoder {
             }
             sink(decoded)
         })?;
-        if exceeded { Err(Undecodable) } else { Ok(flow) }
+        if exceeded { Err(Undecodable::TooLarge(limit)) } else { Ok(flow) }
     }
 
     /// The body is complete: every layer must be, too.
     pub(crate) fn finish(&self) -> Result<(), Undecodable> {
         let complete = self.input_bytes == 0 || self.layers.iter().all(Layer::is_complete);
-        complete.then_some(()).ok_or(Undecodable)
+        complete.then_some(()).ok_or(Undecodable::Broken)
     }
 }
 
@@ -151,7 +183,7 @@ impl Layer {
         } else if coding.eq_ignore_ascii_case("aws-chunked") {
             Ok(Self::AwsChunked(AwsChunked::new()))
         } else {
-            Err(Undecodable)
+            Err(Undecodable::Unknown)
         }
     }
 
@@ -201,10 +233,11 @@ impl Inflater {
         loop {
             let (in_before, out_before) = (self.raw.total_in(), self.raw.total_out());
             let rest = bytes.get(consumed..).unwrap_or_default();
-            let status = self.raw.decompress(rest, &mut self.output, FlushDecompress::None).map_err(|_| Undecodable)?;
+            let status =
+                self.raw.decompress(rest, &mut self.output, FlushDecompress::None).map_err(|_| Undecodable::Broken)?;
             // Both differences are bounded by the slices just passed, so they fit.
-            let read = usize::try_from(self.raw.total_in() - in_before).map_err(|_| Undecodable)?;
-            let written = usize::try_from(self.raw.total_out() - out_before).map_err(|_| Undecodable)?;
+            let read = usize::try_from(self.raw.total_in() - in_before).map_err(|_| Undecodable::Broken)?;
+            let written = usize::try_from(self.raw.total_out() - out_before).map_err(|_| Undecodable::Broken)?;
             consumed += read;
             let decoded = self.output.get(..written).unwrap_or_default();
             if !decoded.is_empty() && sink(decoded).is_break() {
@@ -217,7 +250,7 @@ impl Inflater {
                 return Ok(Inflated { consumed, ended, flow: ControlFlow::Continue(()) });
             }
             if read == 0 && written == 0 {
-                return Err(Undecodable);
+                return Err(Undecodable::Broken);
             }
         }
     }
@@ -255,13 +288,13 @@ impl Deflate {
                     *self = Self::Done;
                     // Most readers ignore what follows the end; it would travel unjudged.
                     if step.consumed < bytes.len() {
-                        return Err(Undecodable);
+                        return Err(Undecodable::Broken);
                     }
                 }
                 Ok(step.flow)
             }
             Self::Done if bytes.is_empty() => Ok(ControlFlow::Continue(())),
-            Self::Done => Err(Undecodable),
+            Self::Done => Err(Undecodable::Broken),
         }
     }
 }
@@ -301,11 +334,11 @@ impl Brotli {
                 BrotliResult::ResultSuccess => self.done = true,
                 BrotliResult::NeedsMoreOutput => {}
                 BrotliResult::NeedsMoreInput => return Ok(ControlFlow::Continue(())),
-                BrotliResult::ResultFailure => return Err(Undecodable),
+                BrotliResult::ResultFailure => return Err(Undecodable::Broken),
             }
         }
         // Most readers ignore what follows the end; it would travel unjudged.
-        if available_in > 0 { Err(Undecodable) } else { Ok(ControlFlow::Continue(())) }
+        if available_in > 0 { Err(Undecodable::Broken) } else { Ok(ControlFlow::Continue(())) }
     }
 }
 
@@ -324,8 +357,8 @@ impl Zstd {
     const MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 
     fn new() -> Result<Self, Undecodable> {
-        let mut raw = zstd::stream::raw::Decoder::new().map_err(|_| Undecodable)?;
-        raw.set_parameter(DParameter::WindowLogMax(Self::MAX_WINDOW_LOG)).map_err(|_| Undecodable)?;
+        let mut raw = zstd::stream::raw::Decoder::new().map_err(|_| Undecodable::Broken)?;
+        raw.set_parameter(DParameter::WindowLogMax(Self::MAX_WINDOW_LOG)).map_err(|_| Undecodable::Broken)?;
         Ok(Self { raw, output: vec![0; OUTPUT_BYTES].into_boxed_slice(), at_frame_end: false, magic: 0 })
     }
 
@@ -335,11 +368,11 @@ impl Zstd {
         while more || !bytes.is_empty() {
             for byte in bytes.iter().take(Self::MAGIC.len() - self.magic) {
                 if Self::MAGIC.get(self.magic) != Some(byte) {
-                    return Err(Undecodable);
+                    return Err(Undecodable::Broken);
                 }
                 self.magic += 1;
             }
-            let status = self.raw.run_on_buffers(bytes, &mut self.output).map_err(|_| Undecodable)?;
+            let status = self.raw.run_on_buffers(bytes, &mut self.output).map_err(|_| Undecodable::Broken)?;
             bytes = bytes.get(status.bytes_read..).unwrap_or_default();
             more = status.bytes_written == self.output.len();
             if status.bytes_read > 0 || status.bytes_written > 0 {
@@ -348,7 +381,7 @@ impl Zstd {
                     self.magic = 0;
                 }
             } else if !bytes.is_empty() {
-                return Err(Undecodable);
+                return Err(Undecodable::Broken);
             }
             let decoded = self.output.get(..status.bytes_written).unwrap_or_default();
             if !decoded.is_empty() && sink(decoded).is_break() {
@@ -443,7 +476,7 @@ impl Gzip {
     fn fixed(&mut self, bytes: &mut &[u8]) -> Result<ControlFlow<()>, Undecodable> {
         if let Some([id1, id2, method, flags, ..]) = self.gather::<10>(bytes) {
             if (id1, id2, method) != (0x1f, 0x8b, 8) || flags & Self::RESERVED != 0 {
-                return Err(Undecodable);
+                return Err(Undecodable::Broken);
             }
             self.flags = flags;
             self.after(0);
@@ -479,7 +512,7 @@ impl Gzip {
         if let Some([a, b, c, d, e, f, g, h]) = self.gather::<8>(bytes) {
             let (sum, size) = (u32::from_le_bytes([a, b, c, d]), u32::from_le_bytes([e, f, g, h]));
             if (sum, size) != (self.crc.sum(), self.crc.amount()) {
-                return Err(Undecodable);
+                return Err(Undecodable::Broken);
             }
             *self = Self { at: GzipAt::Between, ..Self::new() };
         }

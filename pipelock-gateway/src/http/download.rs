@@ -19,7 +19,7 @@ use super::coding::Decoder;
 use super::exchange::Running;
 use super::judged::{Ahead, Direction, JudgedStream, Progress};
 use super::upload::declared_length;
-use crate::model::{BlockReason, Verdict};
+use crate::model::{BlockReason, Limit, Verdict};
 
 /// How much of an answer of unknown length is read before its head is passed on ...
 const AHEAD_BYTES: usize = 256 * 1024;
@@ -51,10 +51,12 @@ impl Running {
         let Some(judge) = self.log.timed(open) else { return Ok(relayed(body)) };
         let limits = &connection.limits;
         // What is decoded is looked at and forgotten, so that only the ratio needs a bound.
-        let Ok(decoder) = Decoder::for_answer(&head.headers, u64::MAX, limits.max_decode_ratio) else {
-            let (exchange, reason) = (&connection.exchange, BlockReason::BodyUndecodable);
-            let verdict = connection.inspect.uninspectable_answer(exchange, self.id, reason);
-            return if self.log.judged(verdict).is_block() { Err(Withheld) } else { Ok(relayed(body)) };
+        let decoder = match Decoder::for_answer(&head.headers, u64::MAX, limits.max_decode_ratio) {
+            Ok(decoder) => decoder,
+            Err(error) => {
+                let verdict = connection.inspect.uninspectable_answer(&connection.exchange, self.id, error.reason());
+                return if self.log.judged(verdict).is_block() { Err(Withheld) } else { Ok(relayed(body)) };
+            }
         };
         let release = judge.release();
         let mut stream = Box::new(JudgedStream {
@@ -85,6 +87,7 @@ impl Running {
         match stream.read_ahead(bytes, patience, limits).await {
             Ok(Ahead::Ended | Ahead::More) => Ok(ToWorkload::Judged { stream, failed: None }),
             Ok(Ahead::Overloaded) => {
+                self.reached(Limit::HeldBytes);
                 self.log.judged(Verdict::block(BlockReason::Overloaded));
                 Err(Withheld)
             }

@@ -26,7 +26,7 @@ use super::log::{ExchangeLog, Tally};
 use super::tasks::Tasks;
 use super::upstream::Upstream;
 use super::{BodyBudget, Error, Exchange, Inspect, Limits, RequestIds, framing, upgrade, upload, websocket};
-use crate::model::{BlockReason, HttpVersion, RequestId, Side, Verdict};
+use crate::model::{BlockReason, HttpVersion, Limit, RequestId, Side, Verdict};
 
 /// How much of a refused HTTP/2 body is read: the window a client may fill before it hears anything (RFC 9113 §6.9.2).
 const READ_OUT_BYTES: usize = 65_535;
@@ -46,6 +46,8 @@ pub(super) struct Connection {
     pub(super) tasks: Tasks,
     /// When cancelled, long conversations are to end.
     pub(super) shutdown: CancellationToken,
+    /// When cancelled, whatever is under way ends.
+    pub(super) forbidden: CancellationToken,
     /// Whose fault it was that a request got no answer; hyper only says that the service failed.
     pub(super) broken: OnceLock<Side>,
 }
@@ -63,11 +65,27 @@ pub(super) async fn serve(
     let id = connection.ids.next();
     let log = ExchangeLog::open(&connection.inspect, &connection.exchange, &connection.tally, id, &head);
     let request = Running { method: head.method.clone(), grpc: is_grpc(&head.headers), connection, id, log };
+    let unanswered = Unanswered { connection: &request.connection };
     let outcome = request.run(head, body, downstream_switch).await;
+    std::mem::forget(unanswered);
     if let Err(error) = &outcome {
         let _ = request.connection.broken.set(error.side());
     }
     outcome
+}
+
+/// Dropped when a request is given up before its answer has begun: the workload has reset the stream.
+struct Unanswered<'a> {
+    connection: &'a Connection,
+}
+
+impl Drop for Unanswered<'_> {
+    fn drop(&mut self) {
+        let connection = self.connection;
+        if connection.exchange.version == HttpVersion::Http2 {
+            connection.tally.cancelled(connection.limits.max_cancelled);
+        }
+    }
 }
 
 /// One request being served.
@@ -187,6 +205,11 @@ impl Running {
         self.log.judged(verdict).is_block()
     }
 
+    /// A bound of the configuration was reached.
+    pub(super) fn reached(&self, limit: Limit) {
+        self.connection.inspect.limit_reached(limit);
+    }
+
     fn asks_to_switch(&self, head: &Parts) -> Option<Switch> {
         let headers = &head.headers;
         if !self.is_http1() || !headers.contains_key(header::UPGRADE) || hygiene::upgrade_is_h2c_only(headers) {
@@ -228,7 +251,10 @@ impl Running {
             None => send.await,
             Some(stopped) => stopped.run_until_cancelled(send).await.ok_or(Error::Stopped)?,
         };
-        sent.map_err(|_| Error::ResponseTimeout(response_head))?
+        sent.map_err(|_| {
+            self.reached(Limit::ResponseTimeout);
+            Error::ResponseTimeout(response_head)
+        })?
     }
 
     async fn relay(
@@ -243,7 +269,7 @@ impl Running {
         }
         let (response, body) = match (switched, switching) {
             (true, Some(Switching { downstream, handshake: None })) => {
-                let response = upgrade::relay(&self.connection.tasks, response, downstream, &self.log);
+                let response = upgrade::relay(&self.connection, response, downstream, &self.log);
                 (response, ToWorkload::Switched)
             }
             (true, Some(Switching { downstream, handshake: Some(request) }))

@@ -8,7 +8,7 @@ use http::request::Parts;
 
 use super::sse::deltas::Dialect;
 use crate::model::{
-    BlockReason, FrontDoor, HttpVersion, OriginalDst, PeerName, RequestId, RequestRecord, Verdict, Workload,
+    BlockReason, FrontDoor, HttpVersion, Limit, OriginalDst, PeerName, RequestId, RequestRecord, Verdict, Workload,
 };
 
 /// What the judge may know about the connection an exchange belongs to. One a connection, shared by its requests.
@@ -58,6 +58,9 @@ pub trait Inspect: Send + Sync + 'static {
     fn websocket_opened(&self) -> Box<dyn Send> {
         Box::new(())
     }
+
+    /// Hears that a bound was reached.
+    fn limit_reached(&self, _limit: Limit) {}
 
     /// Takes the record of a finished exchange: exactly one for each request, also for one whose head could not be parsed
     /// (no method, no path) or whose client vanished. Called while values are dropped, so it must neither block nor panic:
@@ -144,6 +147,10 @@ impl<T: Inspect + ?Sized> Inspect for Arc<T> {
 
     fn websocket_opened(&self) -> Box<dyn Send> {
         (**self).websocket_opened()
+    }
+
+    fn limit_reached(&self, limit: Limit) {
+        (**self).limit_reached(limit);
     }
 
     fn exchange_done(&self, record: RequestRecord) {

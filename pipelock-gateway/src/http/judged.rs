@@ -30,7 +30,7 @@ use super::inspect::{BodyInspect, Exchange, Inspect, Release, Step};
 use super::log::ExchangeLog;
 use super::sse::deltas::Dialect;
 use super::{Error, Limits, block};
-use crate::model::{Action, BlockReason, RequestId, Verdict};
+use crate::model::{Action, BlockReason, Limit, RequestId, Verdict};
 
 /// Which way a body goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -135,6 +135,7 @@ impl JudgedStream {
             return Ok(false);
         }
         if self.direction == Direction::Request {
+            self.inspect.limit_reached(Limit::BodyPauseTimeout);
             return Err(Error::BodyTimeout);
         }
         let hold = self.judge.as_mut().map_or(0, |judge| judge.lapsed());
@@ -238,10 +239,14 @@ impl JudgedStream {
             Ok(ControlFlow::Continue(()))
                 if self.progress.withheld() > self.max_held as u64 || self.progress.received > self.max_bytes =>
             {
+                self.inspect.limit_reached(Limit::StreamedBodyBytes);
                 self.give_up(BlockReason::BodyTooLarge)
             }
             Ok(ControlFlow::Continue(())) => Ok(()),
-            Err(Undecodable) => self.give_up(BlockReason::BodyUndecodable),
+            Err(error) => {
+                error.limit().into_iter().for_each(|limit| self.inspect.limit_reached(limit));
+                self.give_up(error.reason())
+            }
         }
     }
 

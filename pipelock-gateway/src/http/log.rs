@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 
 use http::StatusCode;
 use http::request::Parts;
+use tokio::sync::Notify;
+use tokio::time::interval;
 
 use super::inspect::{Exchange, Inspect};
 use crate::model::{Action, BlockReason, PeerName, RequestId, RequestRecord, Surface, Verdict, WebSocketRecord};
@@ -25,6 +27,52 @@ pub(super) struct Tally {
     pub(super) awaiting_head: AtomicBool,
     /// HTTP/1 only: part of a head has been read.
     pub(super) in_head: AtomicBool,
+    /// Exchanges that have not ended.
+    pub(super) open: AtomicU32,
+    /// Counts whatever is read or written on either leg.
+    pub(super) moved: AtomicU32,
+    pub(super) resets: Mutex<Resets>,
+    /// Rung when too many requests were reset.
+    pub(super) calm: Notify,
+}
+
+/// Requests that were reset before they were answered, within a minute.
+#[derive(Debug, Default)]
+pub(super) struct Resets {
+    since: Option<Instant>,
+    count: u32,
+}
+
+/// What the bound on resets is counted over.
+const RESETS_WITHIN: Duration = Duration::from_mins(1);
+
+impl Tally {
+    /// A request was reset before it was answered; `most` of them may be within a minute.
+    pub(super) fn cancelled(&self, most: u32) {
+        let mut resets = self.resets.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        if resets.since.is_none_or(|since| now.duration_since(since) > RESETS_WITHIN) {
+            *resets = Resets { since: Some(now), count: 0 };
+        }
+        resets.count = resets.count.saturating_add(1);
+        if resets.count > most {
+            self.calm.notify_one();
+        }
+    }
+
+    /// Completes when nothing has been read or written for `period`, at the latest when it has not for two.
+    pub(super) async fn stalled(&self, period: Duration) {
+        let mut ticks = interval(period);
+        ticks.tick().await;
+        let mut seen = self.moved.load(Relaxed);
+        loop {
+            ticks.tick().await;
+            let now = self.moved.load(Relaxed);
+            if std::mem::replace(&mut seen, now) == now {
+                return;
+            }
+        }
+    }
 }
 
 /// One exchange being logged.
@@ -82,6 +130,7 @@ impl ExchangeLog {
         path: String,
     ) -> Self {
         tally.requests.fetch_add(1, Relaxed);
+        tally.open.fetch_add(1, Relaxed);
         let host = match (&exchange.name, exchange.original_dst) {
             (Some(PeerName::Dns(name)), _) => name.to_string(),
             (Some(PeerName::Ip(ip)), _) => ip.to_string(),
@@ -179,6 +228,7 @@ impl Drop for ExchangeLog {
             self.tally.blocked.fetch_add(1, Relaxed);
         }
         self.tally.awaiting_head.store(true, Relaxed);
+        self.tally.open.fetch_sub(1, Relaxed);
         // A record holds no secret: what was found in the request line may be in it, and what nobody has judged may hold
         // anything.
         let found = verdict.conceals_target || verdict.findings.iter().any(|finding| finding.surface == Surface::Url);

@@ -27,7 +27,10 @@ use super::rest::Unsettled;
 use super::tasks::Tasks;
 use super::upstream::{Io, Upstream};
 use super::{Error, Served, Session, settings};
-use crate::model::{HttpVersion, Side};
+use crate::model::{HttpVersion, Limit, Side};
+
+/// How long the last words on an HTTP/2 connection that is ended may take.
+const PARTING: Duration = Duration::from_secs(1);
 
 /// Serves a workload's connection until it ends, each request judged before anything of it reaches `upstream`.
 ///
@@ -42,13 +45,13 @@ pub async fn serve(
     upstream: impl Io + 'static,
     session: Session,
 ) -> Result<Served, Error> {
-    let Session { exchange, inspect, limits, budget, ids, redial, shutdown } = session;
+    let Session { exchange, inspect, limits, budget, ids, redial, shutdown, forbidden } = session;
     let version = exchange.version;
     let tally = Arc::new(Tally { awaiting_head: AtomicBool::new(true), ..Tally::default() });
     let unread = Arc::new(Unread::default());
     let (tasks, _end_with_this_future) = Tasks::new();
     let connection = Arc::new(Connection {
-        upstream: Upstream::open(upstream, version, redial).await?,
+        upstream: Upstream::open(upstream, version, redial, (limits, Arc::clone(&tally))).await?,
         broken: OnceLock::new(),
         exchange,
         inspect,
@@ -58,13 +61,14 @@ pub async fn serve(
         tasks: tasks.clone(),
         tally: Arc::clone(&tally),
         shutdown: shutdown.clone(),
+        forbidden,
         unread: Arc::clone(&unread),
     });
     let head_timeout = (version == HttpVersion::Http1).then_some(limits.head);
     let io = Downstream::new(downstream, Arc::clone(&tally), unread, head_timeout);
     let ended = match version {
         HttpVersion::Http1 => serve_http1(io, &connection, &shutdown).await?,
-        HttpVersion::Http2 => serve_http2(TokioIo::new(io), &connection, &shutdown).await,
+        HttpVersion::Http2 => serve_http2(TokioIo::new(io), &connection, &shutdown).await?,
     };
     // A protocol switch: what is left of the upstream's leg gives its stream away.
     let finished = tasks.finished();
@@ -84,6 +88,8 @@ enum Pause {
     Ended(hyper::Result<()>),
     /// Nothing is under way on either leg.
     Idle,
+    /// It must not go on.
+    Broken(Error),
 }
 
 /// HTTP/1: both legs are driven here, in turns with times in which hyper has neither.
@@ -99,9 +105,9 @@ async fn serve_http1<I: Io + 'static>(
         .header_read_timeout(None)
         .preserve_header_case(true)
         .auto_date_header(false)
-        .max_headers(settings::MAX_HEADERS)
-        .max_header_size(settings::MAX_HEAD_BYTES)
-        .max_buf_size(settings::MAX_HEAD_BYTES)
+        .max_headers(connection.limits.head_fields)
+        .max_header_size(connection.limits.head_bytes)
+        .max_buf_size(connection.limits.head_bytes)
         .half_close(true);
     loop {
         let shared = Arc::clone(connection);
@@ -109,8 +115,10 @@ async fn serve_http1<I: Io + 'static>(
         let service = service_fn(move |request| Box::pin(exchange::serve(Arc::clone(&shared), request)));
         let unsettled = io.unsettled();
         let mut server = Box::new(builder.serve_connection(TokioIo::new(io), service).with_upgrades());
-        if let Pause::Ended(ended) = drive(server.as_mut(), connection, &unsettled, shutdown).await {
-            return Ok(ended);
+        match drive(server.as_mut(), connection, &unsettled, shutdown).await {
+            Pause::Ended(ended) => return Ok(ended),
+            Pause::Broken(error) => return Err(error),
+            Pause::Idle => {}
         }
         let Some(parts) = server.into_parts() else { return Ok(Ok(())) };
         io = parts.io.into_inner();
@@ -140,13 +148,26 @@ where
     let mut tick = interval_at(Instant::now() + every, every);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut stop = pin!(shutdown.cancelled());
-    let (mut draining, mut served) = (false, None);
+    let mut forbidden = pin!(connection.forbidden.cancelled());
+    let (mut draining, mut served, mut is_forbidden) = (false, None, false);
+    let mut still = Still::new(connection);
     poll_fn(|cx| {
+        if !is_forbidden && forbidden.as_mut().poll(cx).is_ready() {
+            is_forbidden = true;
+            if connection.tally.open.load(Relaxed) > 0 {
+                return Poll::Ready(Pause::Broken(Error::Forbidden));
+            }
+        }
         if let Poll::Ready(ended) = Pin::new(&mut *server).poll(cx) {
             return Poll::Ready(Pause::Ended(ended));
         }
         let gone = connection.upstream.poll_drive(cx).is_ready();
         if draining {
+            while tick.poll_tick(cx).is_ready() {
+                if let Some(error) = still.broken(unsettled) {
+                    return Poll::Ready(Pause::Broken(error));
+                }
+            }
             return Poll::Pending;
         }
         if gone || stop.as_mut().poll(cx).is_ready() {
@@ -164,10 +185,37 @@ where
             if idle && connection.upstream.rest() {
                 return Poll::Ready(Pause::Idle);
             }
+            if let Some(error) = still.broken(unsettled) {
+                return Poll::Ready(Pause::Broken(error));
+            }
         }
         Poll::Pending
     })
     .await
+}
+
+/// Since when nothing has moved.
+struct Still<'a> {
+    connection: &'a Connection,
+    moved: u32,
+    since: Instant,
+}
+
+impl<'a> Still<'a> {
+    fn new(connection: &'a Connection) -> Self {
+        Self { connection, moved: connection.tally.moved.load(Relaxed), since: Instant::now() }
+    }
+
+    /// Looks again: an error once that has been for too long.
+    fn broken(&mut self, unsettled: &Unsettled) -> Option<Error> {
+        let moved = self.connection.tally.moved.load(Relaxed);
+        if std::mem::replace(&mut self.moved, moved) != moved {
+            self.since = Instant::now();
+            return None;
+        }
+        let after = self.connection.longest_silence();
+        (self.since.elapsed() >= after).then(|| self.connection.stalled(unsettled.is_set()))
+    }
 }
 
 /// Waits until one of two legs that hyper does not have says something; `false` when the connection is to end instead.
@@ -185,7 +233,10 @@ async fn rest<I: Io>(io: &mut Downstream<I>, connection: &Connection, shutdown: 
             () = shutdown.cancelled() => false,
         }
     };
-    timeout(idle, stirred).await.unwrap_or(false)
+    timeout(idle, stirred).await.unwrap_or_else(|_| {
+        connection.inspect.limit_reached(Limit::KeepaliveTimeout);
+        false
+    })
 }
 
 /// A server connection of hyper's.
@@ -212,7 +263,7 @@ async fn serve_http2<I: Io + 'static>(
     io: TokioIo<Downstream<I>>,
     connection: &Arc<Connection>,
     shutdown: &CancellationToken,
-) -> hyper::Result<()> {
+) -> Result<hyper::Result<()>, Error> {
     let shared = Arc::clone(connection);
     let service = service_fn(move |request| Box::pin(exchange::serve(Arc::clone(&shared), request)));
     let upstream_streams = u32::try_from(connection.upstream.max_streams().await).unwrap_or(u32::MAX);
@@ -222,35 +273,93 @@ async fn serve_http2<I: Io + 'static>(
         .initial_stream_window_size(settings::STREAM_WINDOW_BYTES)
         .initial_connection_window_size(settings::CONNECTION_WINDOW_BYTES)
         .max_concurrent_streams(connection.limits.max_streams.min(upstream_streams).max(1))
-        .max_header_list_size(settings::MAX_HEAD_BYTES_H2)
+        .max_header_list_size(settings::header_list_bytes(&connection.limits))
         .max_pending_accept_reset_streams(settings::MAX_PENDING_RESETS)
         .max_local_error_reset_streams(settings::MAX_LOCAL_RESETS)
         .serve_connection(io, service);
     tokio::pin!(server);
-    tokio::select! {
-        ended = &mut server => ended,
+    let broken = broken_http2(connection);
+    tokio::pin!(broken);
+    let error = tokio::select! {
+        ended = &mut server => return Ok(ended),
+        error = &mut broken => error,
         () = async { tokio::select! {
             () = connection.upstream.gone() => {}
             () = shutdown.cancelled() => {}
         }} => {
             server.as_mut().graceful_shutdown();
-            server.await
+            tokio::select! {
+                ended = &mut server => return Ok(ended),
+                error = &mut broken => error,
+            }
+        }
+    };
+    // What is said last is GOAWAY, as far as it gets.
+    server.as_mut().graceful_shutdown();
+    let parting = timeout(PARTING, server).await;
+    match error {
+        // Nothing was under way.
+        None => Ok(parting.unwrap_or(Ok(()))),
+        Some(error) => Err(error),
+    }
+}
+
+/// Completes when an HTTP/2 connection must not go on: with why, or without an error when nothing was under way.
+async fn broken_http2(connection: &Connection) -> Option<Error> {
+    let tally = &connection.tally;
+    let stalled = tally.stalled(connection.longest_silence());
+    tokio::pin!(stalled);
+    let mut forbidden = false;
+    loop {
+        tokio::select! {
+            () = tally.calm.notified() => {
+                connection.inspect.limit_reached(Limit::CancelledRequests);
+                return Some(Error::Cancelled);
+            }
+            () = &mut stalled => {
+                let error = connection.stalled(false);
+                return (tally.open.load(Relaxed) > 0).then_some(error);
+            }
+            () = connection.forbidden.cancelled(), if !forbidden => {
+                forbidden = true;
+                if tally.open.load(Relaxed) > 0 {
+                    return Some(Error::Forbidden);
+                }
+            }
         }
     }
 }
 
 impl Connection {
+    /// How long nothing may move. A response head may take its own time.
+    fn longest_silence(&self) -> Duration {
+        self.limits.stream_idle.max(self.limits.response_head)
+    }
+
+    /// Nothing has moved for as long as it may not.
+    fn stalled(&self, unsettled: bool) -> Error {
+        self.inspect.limit_reached(Limit::StreamIdleTimeout);
+        let side = if unsettled { Side::Downstream } else { Side::Upstream };
+        Error::Stalled { side, after: self.longest_silence() }
+    }
+
     /// Tells a broken connection from one that ended as connections do.
     fn classify(&self, error: hyper::Error) -> Result<(), Error> {
         if error.is_parse() {
             // hyper has answered by itself and no service was called; the evidence must not miss it.
             let too_large = error.is_parse_too_large();
             let status = if too_large { StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE } else { StatusCode::BAD_REQUEST };
+            if too_large {
+                self.inspect.limit_reached(Limit::HeadBytes);
+            }
             ExchangeLog::unreadable(&self.inspect, &self.exchange, &self.tally, self.ids.next(), status);
             return Ok(());
         }
         if error.is_timeout() {
             return Ok(());
+        }
+        if self.tally.in_head.load(Relaxed) && is_late(&error) {
+            self.inspect.limit_reached(Limit::HeadTimeout);
         }
         if Error::is_flood(&error) {
             return Err(Error::Flood(error));
@@ -261,4 +370,10 @@ impl Connection {
             Some(Side::Downstream) | None => Error::Downstream(error),
         })
     }
+}
+
+/// Whether a head took too long, as `Downstream` says it.
+fn is_late(error: &hyper::Error) -> bool {
+    let cause = std::error::Error::source(error).and_then(|cause| cause.downcast_ref::<std::io::Error>());
+    cause.is_some_and(|cause| cause.kind() == std::io::ErrorKind::TimedOut)
 }

@@ -20,17 +20,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::Error;
 use super::body::{Held, ToUpstream};
-use super::coding::{Decoder, Undecodable};
+use super::coding::Decoder;
 use super::envelopes::Envelopes;
 use super::exchange::{Running, Upload};
 use super::inspect::{BodyInspect, Release};
 use super::judged::{Direction, JudgedStream, Progress};
-use crate::model::{Action, BlockReason, Verdict};
-
-/// A body slower than this on average ...
-const MIN_BYTES_PER_SECOND: u64 = 1024;
-/// ... after this long only serves to occupy the budget.
-const SLOW_AFTER: Duration = Duration::from_mins(1);
+use crate::model::{Action, BlockReason, Limit, Verdict};
 
 /// How taking in one frame ended, when it ended the body.
 #[derive(Clone, Copy)]
@@ -38,7 +33,7 @@ enum Halt {
     /// The judge has seen enough.
     Stopped,
     /// It cannot be shown.
-    Unshowable(BlockReason),
+    Unshowable(BlockReason, Option<Limit>),
     /// More than can be held has come.
     Full,
     /// No room for it.
@@ -64,11 +59,12 @@ impl Running {
             return Ok(self.judge_on_the_way(head, body));
         }
         if declared_length(&head.headers).is_some_and(|length| length > self.most_bytes()) {
+            self.reached(Limit::StreamedBodyBytes);
             return Ok(self.give_up(BlockReason::BodyTooLarge, None, self.nothing_held(), Some(body)));
         }
         match Decoder::for_head(&head.headers, limits.max_decoded_bytes, limits.max_decode_ratio) {
             Ok(decoder) => self.hold(head, body, decoder).await,
-            Err(Undecodable) => Ok(self.give_up(BlockReason::BodyUndecodable, None, self.nothing_held(), Some(body))),
+            Err(error) => Ok(self.give_up(error.reason(), None, self.nothing_held(), Some(body))),
         }
     }
 
@@ -79,7 +75,10 @@ impl Running {
         let mut reading = Reading { judge: self.open_judge(head), decoder, held: self.nothing_held(), progress };
         loop {
             let frame = match timeout(self.connection.limits.body_idle, body.frame()).await {
-                Err(_) => return Err(Error::BodyTimeout),
+                Err(_) => {
+                    self.reached(Limit::BodyPauseTimeout);
+                    return Err(Error::BodyTimeout);
+                }
                 Ok(None) => return Ok(self.conclude(reading)),
                 Ok(Some(Err(error))) if is_malformed(&error) => {
                     self.log.judged(Verdict::block(BlockReason::Framing));
@@ -91,7 +90,8 @@ impl Running {
             if let Err(halt) = self.take_in(&mut reading, frame).await {
                 return Ok(self.halt(halt, reading, body));
             }
-            if is_too_slow(reading.held.bytes(), started.elapsed()) {
+            if self.is_too_slow(reading.held.bytes(), started.elapsed()) {
+                self.reached(Limit::BodyBytesPerSecond);
                 return Err(Error::BodyTimeout);
             }
         }
@@ -115,7 +115,7 @@ impl Running {
         let full = total > limits.max_body_bytes;
         if full && self.most_bytes() <= limits.max_body_bytes as u64 {
             held.push(data);
-            return Err(Halt::Unshowable(BlockReason::BodyTooLarge));
+            return Err(Halt::Unshowable(BlockReason::BodyTooLarge, Some(Limit::StreamedBodyBytes)));
         }
         if !held.lease.cover(total, limits.budget_patience).await {
             return Err(Halt::Overloaded);
@@ -126,7 +126,7 @@ impl Running {
             Ok(ControlFlow::Continue(())) if full => Err(Halt::Full),
             Ok(ControlFlow::Continue(())) => Ok(()),
             Ok(ControlFlow::Break(())) => Err(Halt::Stopped),
-            Err(Undecodable) => Err(Halt::Unshowable(BlockReason::BodyUndecodable)),
+            Err(error) => Err(Halt::Unshowable(error.reason(), error.limit())),
         }
     }
 
@@ -145,9 +145,13 @@ impl Running {
 
     fn halt(&self, halt: Halt, reading: Reading, rest: Incoming) -> Upload {
         match halt {
-            Halt::Unshowable(reason) => self.give_up(reason, Some(reading.judge), reading.held, Some(rest)),
+            Halt::Unshowable(reason, limit) => {
+                limit.into_iter().for_each(|limit| self.reached(limit));
+                self.give_up(reason, Some(reading.judge), reading.held, Some(rest))
+            }
             Halt::Full => self.stream_on(reading, rest),
             Halt::Overloaded => {
+                self.reached(Limit::HeldBytes);
                 self.log.judged(Verdict::block(BlockReason::Overloaded));
                 Upload::Refused { unread: true }
             }
@@ -194,7 +198,7 @@ impl Running {
 
     fn judge_on_the_way(&self, head: &Parts, body: Incoming) -> Upload {
         if is_compressed_stream(&head.headers) {
-            return self.give_up(BlockReason::BodyUndecodable, None, self.nothing_held(), Some(body));
+            return self.give_up(BlockReason::CodingUnknown, None, self.nothing_held(), Some(body));
         }
         let (judge, held) = (self.open_judge(head), self.nothing_held());
         let reading = Reading { judge, decoder: None, held, progress: Progress::default() };
@@ -246,6 +250,13 @@ impl Running {
         Upload::Forward { body: ToUpstream::Judged(Box::new(stream)), stopped: Some(stopped) }
     }
 
+    /// Whether a body has taken so long that it only serves to occupy the budget.
+    fn is_too_slow(&self, bytes: usize, elapsed: Duration) -> bool {
+        let limits = &self.connection.limits;
+        let least = elapsed.as_secs_f64() * f64::from(limits.body_rate);
+        elapsed > limits.slow_after && (bytes as f64) < least
+    }
+
     fn open_judge(&self, head: &Parts) -> Box<dyn BodyInspect> {
         self.log.timed(|| self.connection.inspect.request_body(&self.connection.exchange, self.id, head))
     }
@@ -273,10 +284,6 @@ fn is_compressed_stream(headers: &HeaderMap) -> bool {
 
 pub(super) fn declared_length(headers: &HeaderMap) -> Option<u64> {
     headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
-}
-
-fn is_too_slow(bytes: usize, elapsed: Duration) -> bool {
-    elapsed > SLOW_AFTER && (bytes as u64) < elapsed.as_secs().saturating_mul(MIN_BYTES_PER_SECOND)
 }
 
 /// Whether a body ended in bytes that are no chunk, rather than because the workload left.

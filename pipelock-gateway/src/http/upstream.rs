@@ -22,10 +22,11 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{Mutex, Notify};
 use tokio_util::task::AbortOnDropHandle;
 
-use super::Error;
 use super::body::ToUpstream;
+use super::downstream::Moving;
+use super::log::Tally;
 use super::rest::{Restful, Unsettled};
-use super::settings;
+use super::{Error, Limits, settings};
 use crate::model::HttpVersion;
 
 /// A stream of either kind, TCP or TLS.
@@ -47,6 +48,8 @@ pub(super) struct Upstream {
     switching: AtomicBool,
     /// Rung when an HTTP/2 connection has ended.
     ended: Arc<Notify>,
+    limits: Limits,
+    tally: Arc<Tally>,
 }
 
 type Stream = TokioIo<Restful<Box<dyn Io>>>;
@@ -83,11 +86,12 @@ impl Upstream {
         io: impl Io + 'static,
         version: HttpVersion,
         redial: Option<Redial>,
+        (limits, tally): (Limits, Arc<Tally>),
     ) -> Result<Self, Error> {
         let ended = Arc::new(Notify::new());
-        let (leg, line) = open(Box::new(io), version, &ended).await?;
+        let (leg, line) = open(Box::new(Moving::new(io, Arc::clone(&tally))), version, &ended, &limits).await?;
         let (leg, line) = (Mutex::new(leg), StdMutex::new(line));
-        Ok(Self { version, leg, line, redial, switching: AtomicBool::new(false), ended })
+        Ok(Self { version, leg, line, redial, switching: AtomicBool::new(false), ended, limits, tally })
     }
 
     /// Drives an HTTP/1 connection; ready when it has ended, so that the workload's can follow.
@@ -165,7 +169,7 @@ impl Upstream {
                 }
             }
         };
-        let (sender, line) = open_http1(resting).await?;
+        let (sender, line) = open_http1(resting, &self.limits).await?;
         leg.sender = Sender::Http1(sender);
         *self.line() = line;
         Ok(())
@@ -181,7 +185,8 @@ impl Upstream {
         match (returned.take_message(), &self.redial) {
             (Some(request), Some(redial)) => {
                 let io = redial().await.map_err(Error::Redial)?;
-                let (leg, line) = open(io, self.version, &self.ended).await?;
+                let io = Box::new(Moving::new(io, Arc::clone(&self.tally)));
+                let (leg, line) = open(io, self.version, &self.ended, &self.limits).await?;
                 *self.leg.lock().await = leg;
                 *self.line() = line;
                 self.try_send(request).await.map_err(|error| Error::upstream(error.into_error()))
@@ -212,34 +217,42 @@ impl Upstream {
     }
 }
 
-async fn open(io: Box<dyn Io>, version: HttpVersion, ended: &Arc<Notify>) -> Result<(Leg, Line), Error> {
+async fn open(
+    io: Box<dyn Io>,
+    version: HttpVersion,
+    ended: &Arc<Notify>,
+    limits: &Limits,
+) -> Result<(Leg, Line), Error> {
     match version {
         HttpVersion::Http1 => {
-            let (sender, line) = open_http1(Restful::new(io)).await?;
+            let (sender, line) = open_http1(Restful::new(io), limits).await?;
             Ok((Leg { sender: Sender::Http1(sender), max_streams: 1, _driver: None }, line))
         }
-        HttpVersion::Http2 => Ok((open_http2(io, Arc::clone(ended)).await?, Line::Ended)),
+        HttpVersion::Http2 => Ok((open_http2(io, Arc::clone(ended), limits).await?, Line::Ended)),
     }
 }
 
-async fn open_http1(io: Restful<Box<dyn Io>>) -> Result<(http1::SendRequest<ToUpstream>, Line), Error> {
+async fn open_http1(
+    io: Restful<Box<dyn Io>>,
+    limits: &Limits,
+) -> Result<(http1::SendRequest<ToUpstream>, Line), Error> {
     let unsettled = io.unsettled();
     let (sender, connection) = http1::Builder::new()
         .preserve_header_case(true)
-        .max_headers(settings::MAX_HEADERS)
-        .max_buf_size(settings::MAX_HEAD_BYTES)
+        .max_headers(limits.head_fields)
+        .max_buf_size(limits.head_bytes)
         .handshake(TokioIo::new(io))
         .await
         .map_err(Error::upstream)?;
     Ok((sender, Line::Open(Box::new(connection), unsettled)))
 }
 
-async fn open_http2(io: Box<dyn Io>, ended: Arc<Notify>) -> Result<Leg, Error> {
+async fn open_http2(io: Box<dyn Io>, ended: Arc<Notify>, limits: &Limits) -> Result<Leg, Error> {
     let (sender, connection) = http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())
         .initial_stream_window_size(settings::STREAM_WINDOW_BYTES)
         .initial_connection_window_size(settings::CONNECTION_WINDOW_BYTES)
-        .max_header_list_size(settings::MAX_HEAD_BYTES_H2)
+        .max_header_list_size(settings::header_list_bytes(limits))
         .max_pending_accept_reset_streams(settings::MAX_PENDING_RESETS)
         .max_local_error_reset_streams(settings::MAX_LOCAL_RESETS)
         .handshake(TokioIo::new(io))

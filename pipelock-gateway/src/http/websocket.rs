@@ -80,14 +80,15 @@ impl Running {
         let (answer, _) = response.into_parts();
         let conversation = Conversation::new(self, request, &answer);
         let active = self.connection.inspect.websocket_opened();
-        let (shutdown, log) = (self.connection.shutdown.clone(), Arc::clone(&self.log));
+        let ends = (self.connection.shutdown.clone(), self.connection.forbidden.clone());
+        let log = Arc::clone(&self.log);
         self.connection.tasks.start(async move {
             let _active = active;
             let _until_the_end = log;
             // An error is one side being gone before the switch; the other is closed by dropping it.
             if let (Ok(downstream), Ok(upstream)) = tokio::join!(downstream, upstream) {
                 // Boxed: both directions with their buffers, which no other task of a connection has.
-                Box::pin(conversation.run(TokioIo::new(downstream), TokioIo::new(upstream), shutdown)).await;
+                Box::pin(conversation.run(TokioIo::new(downstream), TokioIo::new(upstream), ends)).await;
             }
         });
         Response::from_parts(answer, ())

@@ -39,8 +39,14 @@ pub enum BlockReason {
     UrlShape,
     /// The body is larger than can be judged.
     BodyTooLarge,
-    /// The body has a content-coding that cannot be undone, or undoing it broke a limit.
+    /// The body is not what its content-coding says.
     BodyUndecodable,
+    /// The body has a content-coding that is not known, or too many of them.
+    CodingUnknown,
+    /// The body becomes too large when its content-coding is undone.
+    DecodeLimit,
+    /// The body is said to have parts, and cannot be taken apart.
+    MultipartBroken,
     /// A bound of the scanner was reached.
     ScanLimit,
     /// `Host` or `:authority` differs from the name the TLS session was opened for.
@@ -83,10 +89,14 @@ impl BlockReason {
     pub fn setting(self) -> Option<&'static str> {
         match self {
             Self::Secret | Self::Injection | Self::ToolPolicy | Self::UrlShape => Some("suppress"),
-            Self::BodyTooLarge => Some("request_body_scanning.max_body_bytes"),
+            Self::BodyTooLarge => Some("limits.streamed_body_bytes"),
+            Self::BodyUndecodable => Some("uninspectable.broken_coding"),
+            Self::CodingUnknown => Some("uninspectable.unknown_coding"),
+            Self::DecodeLimit => Some("limits.decode_ratio"),
+            Self::MultipartBroken => Some("uninspectable.multipart"),
             Self::NotInAllowlist => Some("api_allowlist"),
             Self::DestinationDenied => Some("trusted_domains"),
-            Self::UpgradeUninspectable | Self::BodyUndecodable => Some("no_proxy.list"),
+            Self::UpgradeUninspectable => Some("uninspectable.upgrade"),
             Self::UpstreamTls => Some("tls_interception.upstream_ca_files"),
             Self::UpstreamClientCertificate => Some("tls_interception.client_certificate_domains"),
             Self::UpstreamLegacyTls => Some("tls_interception.legacy_tls_domains"),
@@ -114,6 +124,9 @@ impl BlockReason {
             Self::UrlShape => "url_shape",
             Self::BodyTooLarge => "body_too_large",
             Self::BodyUndecodable => "body_undecodable",
+            Self::CodingUnknown => "coding_unknown",
+            Self::DecodeLimit => "decode_limit",
+            Self::MultipartBroken => "multipart_broken",
             Self::ScanLimit => "scan_limit",
             Self::AuthorityMismatch => "authority_mismatch",
             Self::NotInAllowlist => "not_in_allowlist",

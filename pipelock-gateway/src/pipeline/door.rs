@@ -11,7 +11,9 @@ use super::intercept::Scheme;
 use super::live::{Named, Question};
 use super::{Gateway, Parties, Snapshot, failed};
 use crate::connection::{self, Counted};
-use crate::forward::{Access, ConnectRequest, Leg, Opened, RefusedConnect, Rules, Tunnel, TunnelError, Tunnelled};
+use crate::forward::{
+    Access, ConnectRequest, Leg, Opened, Options, RefusedConnect, Rules, Tunnel, TunnelError, Tunnelled,
+};
 use crate::http::RequestIds;
 use crate::model::{
     Alpn, ConnectionEnd, Decision, DenyReason, FrontDoor, InterceptReason, OriginalDst, PeerName, Protocol, Side,
@@ -19,8 +21,12 @@ use crate::model::{
 use crate::policy::{AddressDecision, Binding};
 use crate::report::metrics::UpstreamError;
 
-/// For all addresses of a name together; shorter than the door's own patience, so that the failure is told as what it is.
-const DIAL_ALL: Duration = Duration::from_secs(12);
+/// For all addresses of a name together, beyond what one may take; shorter than the door's own patience, so that the failure is
+/// told as what it is.
+const DIAL_MORE: Duration = Duration::from_secs(2);
+
+/// What the door waits longer than a connect may take, so that the pipeline tells what happened.
+const OPEN_MORE: Duration = Duration::from_secs(5);
 
 /// Bytes on their way between the door and the pipeline, each way.
 const LEG_BYTES: usize = 64 * 1024;
@@ -47,6 +53,19 @@ impl Entrance {
         Self(gateway)
     }
 
+    /// Bounds of the door, as the configuration in force has them.
+    #[must_use]
+    pub fn options(&self) -> Options {
+        let snapshot = self.0.live.pin();
+        let bounds = &snapshot.bounds;
+        Options {
+            max_connections: bounds.proxy_connections,
+            max_tunnels: bounds.proxy_tunnels,
+            header_timeout: bounds.head_timeout,
+            open_timeout: bounds.connect_timeout.saturating_add(OPEN_MORE),
+        }
+    }
+
     fn draft(&self, peer: SocketAddr) -> Draft {
         Draft::new(self.0.report.clone(), self.0.ids.next(), FrontDoor::Explicit, peer, Instant::now())
     }
@@ -60,7 +79,8 @@ impl Entrance {
         draft.asked_for(host.clone());
         draft.asked_by(workload);
         let mut last = None;
-        let give_up = Instant::now() + DIAL_ALL;
+        let dial_all = snapshot.bounds.connect_timeout.saturating_add(DIAL_MORE);
+        let give_up = Instant::now() + dial_all;
         for address in addrs {
             let dst = OriginalDst::new(address);
             draft.dialled(dst);
@@ -71,7 +91,7 @@ impl Entrance {
                 return Err(TunnelError::Denied(reason));
             }
             let dialled = tokio::time::timeout_at(give_up.into(), self.0.dial(address)).await;
-            match dialled.unwrap_or(Err(connection::Error::ConnectTimeout { address, timeout: DIAL_ALL })) {
+            match dialled.unwrap_or(Err(connection::Error::ConnectTimeout { address, timeout: dial_all })) {
                 Ok(upstream) => {
                     let relay_unopened = match decision {
                         AddressDecision::Passthrough(reason) => {

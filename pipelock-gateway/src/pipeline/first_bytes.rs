@@ -14,10 +14,14 @@ use tokio::time::Instant;
 use crate::model::Side;
 use crate::sniff::{self, HostHint, MAX_HEAD_BYTES, Sniff, http1_host};
 
-/// A started greeting must be complete after this (gateway.md §11).
-const GREETING_TIMEOUT: Duration = Duration::from_secs(30);
-/// Connections on which nobody says anything are closed after this (gateway.md §11, stream idle).
-const SILENCE_TIMEOUT: Duration = Duration::from_mins(10);
+/// How long the first words may take.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Patience {
+    /// A greeting that has begun must be complete after this.
+    pub(super) greeting: Duration,
+    /// Connections on which nobody says anything are closed after this.
+    pub(super) silence: Duration,
+}
 
 /// What was said before the connection's protocol was certain. Both buffers must be replayed.
 #[derive(Debug)]
@@ -50,6 +54,7 @@ pub(super) async fn first_bytes<D, U>(
     downstream: &mut D,
     upstream: &mut U,
     read: Bytes,
+    patience: Patience,
 ) -> Result<FirstBytes, (Side, io::Error)>
 where
     D: AsyncRead + Unpin,
@@ -57,7 +62,7 @@ where
 {
     let mut greeting = Greeting { bytes: BytesMut::from(read.as_ref()), head_ends: HeadEnd::default() };
     let mut from_upstream = BytesMut::new();
-    let mut deadline = Instant::now() + SILENCE_TIMEOUT;
+    let mut deadline = Instant::now() + patience.silence;
     let mut upstream_spoke = false;
     loop {
         let spoken = greeting.spoken(false);
@@ -65,7 +70,7 @@ where
             return Ok(greeting.done(spoken, from_upstream));
         }
         if !greeting.bytes.is_empty() {
-            deadline = deadline.min(Instant::now() + GREETING_TIMEOUT);
+            deadline = deadline.min(Instant::now() + patience.greeting);
         }
         tokio::select! {
             biased;
@@ -135,12 +140,14 @@ mod tests {
 
     use super::*;
 
+    const PATIENCE: Patience = Patience { greeting: Duration::from_secs(30), silence: Duration::from_mins(10) };
+
     #[tokio::test]
     async fn an_early_answer_does_not_make_a_half_said_greeting_opaque() {
         let (mut client, mut downstream) = tokio::io::duplex(1024);
         let (mut server, mut upstream) = tokio::io::duplex(1024);
         let classified = tokio::spawn(async move {
-            first_bytes(&mut downstream, &mut upstream, Bytes::new())
+            first_bytes(&mut downstream, &mut upstream, Bytes::new(), PATIENCE)
                 .await
                 .map(|first| (first.spoken, first.from_upstream))
         });
@@ -157,7 +164,7 @@ mod tests {
         let (_client, mut downstream) = tokio::io::duplex(16);
         let (_server, mut upstream) = tokio::io::duplex(16);
         let request = [b"POST / HTTP/1.1\r\nHost: a.test\r\n\r\n".as_slice(), &[b'x'; 10_000]].concat();
-        let first = first_bytes(&mut downstream, &mut upstream, Bytes::from(request.clone())).await.unwrap();
+        let first = first_bytes(&mut downstream, &mut upstream, Bytes::from(request.clone()), PATIENCE).await.unwrap();
         assert_eq!(first.from_downstream, request);
     }
 
@@ -166,7 +173,7 @@ mod tests {
         let (_client, mut downstream) = tokio::io::duplex(16);
         let (mut server, mut upstream) = tokio::io::duplex(16);
         server.write_all(b"220 ready\r\n").await.unwrap();
-        let first = first_bytes(&mut downstream, &mut upstream, Bytes::new()).await.unwrap();
+        let first = first_bytes(&mut downstream, &mut upstream, Bytes::new(), PATIENCE).await.unwrap();
         assert!(matches!(first.spoken, Spoken::ServerFirst));
         assert_eq!(first.from_upstream.as_ref(), b"220 ready\r\n");
     }

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::net::TcpStream;
@@ -16,7 +17,8 @@ use crate::connection::{Counted, reset};
 use crate::control::Session;
 use crate::http::{self, BodyBudget, Exchange, Inspect, Io, Redial, RequestIds, Session as HttpSession};
 use crate::model::{
-    Alpn, BlockReason, ConnectionEnd, Decision, HttpVersion, OriginalDst, PassthroughReason, PeerName, SessionKey, Side,
+    Alpn, BlockReason, ConnectionEnd, Decision, HttpVersion, Limit, OriginalDst, PassthroughReason, PeerName,
+    SessionKey, Side,
 };
 use crate::policy::{Binding, Fallback};
 use crate::report::metrics::{TlsIntercept, UpstreamError};
@@ -67,6 +69,10 @@ impl Gateway {
                 &io::Error::other("interception was decided without a certificate authority"),
             );
         };
+        let Some(handshaking) = self.handshaking(snapshot.bounds.tls_handshakes) else {
+            reset(downstream.into_parts().1.into_inner());
+            return failed(Side::Gateway, &io::Error::other("more TLS handshakes than limits.tls_handshakes allows"));
+        };
         let (offer, requester) = (hello.http_alpn(), draft.requester());
         let key_kind = tls::KeyKind::for_client(hello.accepts_ecdsa());
         let begun = Instant::now();
@@ -93,6 +99,7 @@ impl Gateway {
                 (None, Some(error))
             }
             Some(Err(error)) => {
+                self.note_timeout(&error);
                 metrics.upstream_error(UpstreamError::Tls);
                 if error.wants_client_certificate() {
                     metrics.client_certificate_requested();
@@ -111,7 +118,7 @@ impl Gateway {
         // Without an upstream there is nothing to mirror; the workload's own first choice carries the 502.
         let alpn = leg.as_ref().map_or_else(|| offer.first().copied(), |leg| leg.alpn);
         let (begun, minted) = (Instant::now(), opener.leaves.minted());
-        let leaf = match opener.leaves.leaf(&name, key_kind).await {
+        let leaf = match opener.leaves.leaf_for(requester, &name, key_kind).await {
             Ok(leaf) => {
                 if opener.leaves.minted() > minted {
                     metrics.leaf_minted(begun.elapsed());
@@ -120,8 +127,11 @@ impl Gateway {
                 leaf
             }
             Err(error) => {
+                if matches!(error, tls::Error::MintRate { .. }) {
+                    metrics.limit_reached(Limit::NewCertificates);
+                }
                 reset(downstream.into_parts().1.into_inner());
-                return failed(Side::Gateway, &error);
+                return failed(error.side(), &error);
             }
         };
         let begun = Instant::now();
@@ -135,10 +145,12 @@ impl Gateway {
                 return ConnectionEnd::DownstreamRejectedCertificate { detail };
             }
             Err(error) => {
+                self.note_timeout(&error);
                 metrics.tls_intercept(TlsIntercept::HandshakeError);
                 return failed(Side::Downstream, &error);
             }
         };
+        drop(handshaking);
         let version = if alpn == Some(Alpn::H2) { HttpVersion::Http2 } else { HttpVersion::Http1 };
         metrics.tls_intercept(TlsIntercept::Intercepted);
         match (leg, upstream_error) {
@@ -159,6 +171,22 @@ impl Gateway {
                 self.refuse_all(draft, reason, session, downstream).await;
                 error.map_or(ConnectionEnd::Closed, |error| failed(Side::Upstream, &error))
             }
+        }
+    }
+
+    /// A place among the TLS handshakes under way; `None` when there is none.
+    fn handshaking(&self, most: usize) -> Option<Handshaking<'_>> {
+        let taken = Handshaking(&self.handshakes);
+        if self.handshakes.fetch_add(1, Ordering::AcqRel) < most {
+            return Some(taken);
+        }
+        self.report.metrics().limit_reached(Limit::TlsHandshakes);
+        None
+    }
+
+    fn note_timeout(&self, error: &tls::Error) {
+        if matches!(error, tls::Error::Timeout { .. }) {
+            self.report.metrics().limit_reached(Limit::HandshakeTimeout);
         }
     }
 
@@ -257,9 +285,10 @@ impl Gateway {
     ) -> ConnectionEnd {
         let sender = self.sender(snapshot, draft).await;
         let asked = (question, self.own_listeners());
+        let watched = self.live.watch_opened(asked.0.clone(), &asked.1);
         let judge = LiveJudge::new(Arc::clone(&self.live), snapshot, asked, sender, self.report.clone());
         let judge = Arc::new(judge);
-        let session = session.before(Arc::clone(&judge) as _, snapshot.limits);
+        let session = session.before(Arc::clone(&judge) as _, snapshot.limits, watched.token());
         // Boxed: the HTTP state machines are tens of KiB that a relayed or refused connection must not carry.
         let served = tokio::select! {
             biased;
@@ -271,7 +300,7 @@ impl Gateway {
         match served {
             Some(Ok(_)) => ConnectionEnd::Closed,
             Some(Err(error)) => {
-                if matches!(error, http::Error::Flood(_)) {
+                if matches!(error, http::Error::Flood(_) | http::Error::Cancelled) {
                     self.report.metrics().http2_flood();
                 }
                 failed(error.side(), &error)
@@ -311,7 +340,7 @@ impl Gateway {
     /// Answers every request with a block: the upstream cannot be trusted, and a reset would only make clients retry.
     async fn refuse_all(&self, draft: &mut Draft, reason: BlockReason, session: Opened, downstream: impl Io + 'static) {
         let judge = Arc::new(RefuseAll::new(reason, self.report.clone()));
-        let session = session.before(Arc::clone(&judge) as _, http::Limits::default());
+        let session = session.before(Arc::clone(&judge) as _, http::Limits::default(), CancellationToken::new());
         // Nothing is ever sent on it: the judge refuses each head. Kept open so that it does not look like a failure.
         let (upstream, _held) = tokio::io::duplex(64 * 1024);
         let serving = Box::pin(http::serve(downstream, upstream, session));
@@ -346,11 +375,11 @@ impl Gateway {
 
     /// Another cleartext connection to the same address.
     fn redial_tcp(&self, dst: OriginalDst) -> Redial {
-        let dialer = self.dialer.clone();
+        let (dialer, patience) = (self.dialer.clone(), self.live.pin().bounds.connect_timeout);
         Arc::new(move || {
             let dialer = dialer.clone();
             Box::pin(async move {
-                let stream = dialer.connect(dst.socket_addr()).await.map_err(io::Error::other)?;
+                let stream = dialer.connect(dst.socket_addr(), patience).await.map_err(io::Error::other)?;
                 Ok(Box::new(stream) as Box<dyn Io>)
             })
         })
@@ -370,7 +399,8 @@ impl Gateway {
             let (dialer, snapshot, name) = (dialer.clone(), Arc::clone(&snapshot), name.clone());
             Box::pin(async move {
                 let opener = snapshot.tls.as_ref().ok_or(io::ErrorKind::Unsupported)?;
-                let stream = dialer.connect(dst.socket_addr()).await.map_err(io::Error::other)?;
+                let stream = dialer.connect(dst.socket_addr(), snapshot.bounds.connect_timeout).await;
+                let stream = stream.map_err(io::Error::other)?;
                 let upstream = opener.upstream.for_requester(requester);
                 let leg = upstream.connect(stream, &name, alpn.as_slice()).await.map_err(io::Error::other)?;
                 if leg.alpn != alpn {
@@ -379,6 +409,15 @@ impl Gateway {
                 Ok(Box::new(leg.stream) as Box<dyn Io>)
             })
         })
+    }
+}
+
+/// Counts as a handshake under way until dropped.
+struct Handshaking<'a>(&'a AtomicUsize);
+
+impl Drop for Handshaking<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
     }
 }
 
@@ -415,8 +454,8 @@ struct Opened {
 }
 
 impl Opened {
-    fn before(self, inspect: Arc<dyn Inspect>, limits: http::Limits) -> HttpSession {
+    fn before(self, inspect: Arc<dyn Inspect>, limits: http::Limits, forbidden: CancellationToken) -> HttpSession {
         let Self { exchange, budget, ids, redial, shutdown } = self;
-        HttpSession { exchange, inspect, limits, budget, ids, redial, shutdown }
+        HttpSession { exchange, inspect, limits, budget, ids, redial, shutdown, forbidden }
     }
 }

@@ -17,7 +17,8 @@ use super::workloads::Sender;
 use crate::control::{Refused, Session};
 use crate::http::{BodyInspect, Exchange, Inspect, Step};
 use crate::model::{
-    Action, BlockReason, EventRecord, Finding, PeerName, RequestId, RequestRecord, SessionPolicy, Surface, Verdict,
+    Action, BlockReason, EventRecord, Finding, Limit, PeerName, RequestId, RequestRecord, SessionPolicy, Surface,
+    Verdict,
 };
 use crate::report::Report;
 use crate::scan::{Encoding, Fields, LiteralScan, Literals, Piece, Pieces, StreamOptions, StreamScan, Syntax};
@@ -95,7 +96,11 @@ impl Scanner {
     }
 
     fn cannot_show_answer(&self, reason: BlockReason) -> Verdict {
-        self.soften_answer(verdict::uninspectable(self.0.verdict, reason))
+        self.soften_answer(self.cannot_show(reason))
+    }
+
+    fn cannot_show(&self, reason: BlockReason) -> Verdict {
+        verdict::uninspectable(self.0.verdict, self.0.uninspectable.action(reason), reason)
     }
 
     fn soften_answer(&self, mut verdict: Verdict) -> Verdict {
@@ -252,7 +257,7 @@ impl Inspect for Judge {
     }
 
     fn uninspectable(&self, _exchange: &Exchange, _id: RequestId, reason: BlockReason) -> Verdict {
-        verdict::uninspectable(self.scanner.0.verdict, reason)
+        self.scanner.cannot_show(reason)
     }
 
     fn uninspectable_answer(&self, _exchange: &Exchange, _id: RequestId, reason: BlockReason) -> Verdict {
@@ -261,6 +266,10 @@ impl Inspect for Judge {
 
     fn websocket_opened(&self) -> Box<dyn Send> {
         Box::new(self.report.metrics().websocket_opened())
+    }
+
+    fn limit_reached(&self, limit: Limit) {
+        self.report.metrics().limit_reached(limit);
     }
 
     fn exchange_done(&self, record: RequestRecord) {
@@ -421,6 +430,10 @@ impl Inspect for RefuseAll {
 
     fn uninspectable(&self, _exchange: &Exchange, _id: RequestId, reason: BlockReason) -> Verdict {
         Verdict::block(reason)
+    }
+
+    fn limit_reached(&self, limit: Limit) {
+        self.report.metrics().limit_reached(limit);
     }
 
     fn exchange_done(&self, record: RequestRecord) {

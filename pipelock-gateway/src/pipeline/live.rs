@@ -19,7 +19,7 @@ use super::snapshot::Snapshot;
 use super::workloads::Sender;
 use crate::http::{BodyInspect, Exchange, Inspect};
 use crate::model::{
-    BlockReason, Decision, DenyReason, FrontDoor, InterceptReason, OriginalDst, PeerName, Protocol, RequestId,
+    BlockReason, Decision, DenyReason, FrontDoor, InterceptReason, Limit, OriginalDst, PeerName, Protocol, RequestId,
     RequestRecord, Verdict,
 };
 use crate::policy::{AddressDecision, Binding, Fallback, NameInput, Rules};
@@ -35,7 +35,19 @@ pub(super) struct Live {
 
 struct Relay {
     question: Question,
+    /// It is opened: it may go on as long as it is not refused.
+    opened: bool,
     cut: CancellationToken,
+}
+
+impl Relay {
+    fn goes_on(&self, rules: &Rules, own_listeners: &[SocketAddr]) -> bool {
+        match self.question.ask(rules, own_listeners) {
+            Decision::Passthrough(_) => true,
+            Decision::Intercept(_) => self.opened,
+            Decision::Deny(_) => false,
+        }
+    }
 }
 
 /// A place among the relayed connections; given back when dropped.
@@ -73,24 +85,39 @@ impl Live {
         let snapshot = Arc::new(snapshot);
         self.current.store(Arc::clone(&snapshot));
         let epoch = self.epoch.fetch_add(1, Ordering::AcqRel) + 1;
-        let forbidden = relays.values().filter(|relay| !relay.question.still_relays(&snapshot.rules, own_listeners));
+        let forbidden = relays.values().filter(|relay| !relay.goes_on(&snapshot.rules, own_listeners));
         (epoch, forbidden.inspect(|relay| relay.cut.cancel()).count())
     }
 
     /// Registers a connection that is about to be relayed unopened.
     pub(super) fn watch(&self, question: Question, own_listeners: &[SocketAddr]) -> Watched<'_> {
+        self.register(question, false, own_listeners)
+    }
+
+    /// Registers a connection that is opened: what is under way on it ends when the rules come to refuse it.
+    pub(super) fn watch_opened(&self, question: Question, own_listeners: &[SocketAddr]) -> Watched<'_> {
+        self.register(question, true, own_listeners)
+    }
+
+    fn register(&self, question: Question, opened: bool, own_listeners: &[SocketAddr]) -> Watched<'_> {
         let (id, cut) = (self.last_relay.fetch_add(1, Ordering::Relaxed), CancellationToken::new());
         let mut relays = self.relays.lock().unwrap_or_else(PoisonError::into_inner);
         // It was decided under a snapshot that may have gone since.
-        if !question.still_relays(&self.current.load().rules, own_listeners) {
+        let relay = Relay { question, opened, cut: cut.clone() };
+        if !relay.goes_on(&self.current.load().rules, own_listeners) {
             cut.cancel();
         }
-        relays.insert(id, Relay { question, cut: cut.clone() });
+        relays.insert(id, relay);
         Watched { live: self, id, cut }
     }
 }
 
 impl Watched<'_> {
+    /// Cancelled when the connection must end.
+    pub(super) fn token(&self) -> CancellationToken {
+        self.cut.clone()
+    }
+
     /// Completes when the connection must end.
     pub(super) async fn cut(&self) {
         self.cut.cancelled().await;
@@ -157,10 +184,6 @@ impl Question {
             ech: heard.ech,
             connect_host: self.connect_host.as_ref(),
         }
-    }
-
-    fn still_relays(&self, rules: &Rules, own_listeners: &[SocketAddr]) -> bool {
-        matches!(self.ask(rules, own_listeners), Decision::Passthrough(_))
     }
 }
 
@@ -259,6 +282,10 @@ impl Inspect for LiveJudge {
 
     fn websocket_opened(&self) -> Box<dyn Send> {
         self.first.websocket_opened()
+    }
+
+    fn limit_reached(&self, limit: Limit) {
+        self.report.metrics().limit_reached(limit);
     }
 
     fn exchange_done(&self, record: RequestRecord) {

@@ -374,7 +374,7 @@ impl Judge for McpJudge {
 
     fn enforce(&self, mut verdict: Verdict) -> Verdict {
         // The one place that knows what audit mode is.
-        let allowed = verdict::uninspectable(self.snapshot().verdict, BlockReason::ScanLimit).action;
+        let allowed = verdict::uninspectable(self.snapshot().verdict, Action::Block, BlockReason::ScanLimit).action;
         verdict.action = verdict.action.min(allowed);
         verdict
     }
@@ -518,11 +518,11 @@ impl Gateway {
             Err(_) => ServerName::parse(&host).map(PeerName::Dns).map_err(|_| McpError::Host(host.clone()))?,
         };
         let tls = tls.then(|| tls::Upstream::new(roots)).transpose().map_err(McpError::Tls)?.map(Arc::new);
-        let dialer = self.dialer.clone();
+        let (dialer, patience) = (self.dialer.clone(), self.live.pin().bounds.connect_timeout);
         Ok(Arc::new(move || {
             let (dialer, host, name, tls) = (dialer.clone(), host.clone(), name.clone(), tls.clone());
             Box::pin(async move {
-                let stream = dial_any(&dialer, &host, port).await?;
+                let stream = dial_any(&dialer, &host, port, patience).await?;
                 let Some(tls) = tls else { return Ok(Box::new(stream) as Box<dyn Io>) };
                 let leg = tls.connect(stream, &name, &[Alpn::Http11]).await.map_err(io::Error::other)?;
                 Ok(Box::new(leg.stream) as Box<dyn Io>)
@@ -532,10 +532,10 @@ impl Gateway {
 }
 
 /// The operator named the upstream, so none of its addresses is refused; the first that answers is taken.
-async fn dial_any(dialer: &Dialer, host: &str, port: u16) -> io::Result<tokio::net::TcpStream> {
+async fn dial_any(dialer: &Dialer, host: &str, port: u16, patience: Duration) -> io::Result<tokio::net::TcpStream> {
     let mut last = io::Error::from(io::ErrorKind::NotFound);
     for address in lookup_host((host, port)).await? {
-        match dialer.connect(address).await {
+        match dialer.connect(address, patience).await {
             Ok(stream) => return Ok(stream),
             Err(error) => last = io::Error::other(error),
         }

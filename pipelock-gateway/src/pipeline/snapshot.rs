@@ -10,8 +10,8 @@ use zeroize::Zeroizing;
 
 use super::compiled::kept_rules;
 use crate::config::{
-    Config, CredentialBindings, CrossRequest, DlpPattern, ForwardProxy, KillSwitch, RequestBodyScanning,
-    ResponseScanning,
+    Config, CredentialBindings, CrossRequest, DlpPattern, ForwardProxy, KillSwitch, Limits, RequestBodyScanning,
+    ResponseScanning, Uninspectable,
 };
 use crate::forward::{Access, Credentials};
 use crate::model::{
@@ -43,6 +43,10 @@ pub struct Snapshot {
     pub responses: ResponseScanning,
     /// Bounds on opened connections.
     pub limits: http::Limits,
+    /// Bounds and patience beyond those.
+    pub bounds: Limits,
+    /// What becomes of what cannot be shown.
+    pub uninspectable: Uninspectable,
     /// Who may use the explicit proxy.
     pub access: Arc<Access>,
     /// What the MCP port asks.
@@ -233,6 +237,8 @@ impl Snapshot {
             cross_request: config.cross_request,
             responses: config.response_scanning.clone(),
             limits: limits(config),
+            bounds: config.limits.clone(),
+            uninspectable: config.uninspectable,
             access: Arc::new(access(&config.forward_proxy, config.explain_blocks)?),
             mcp: super::McpPolicy::new(&config.mcp, config.response_scanning.warn_only),
             requests: config.request_bodies,
@@ -271,7 +277,12 @@ impl Opener {
             (None, Some(before)) if before.made_here => Arc::clone(&before.ca),
             (None, _) => Arc::new(tls::CertificateAuthority::generate(options.now)?),
         };
-        let leaf_settings = tls::LeafSettings { ttl: settings.cert_ttl, capacity: settings.cert_cache_size.get() };
+        let leaf_settings = tls::LeafSettings {
+            ttl: settings.cert_ttl,
+            capacity: settings.cert_cache_size.get(),
+            per_second: config.limits.new_certificates_per_second,
+            at_once: config.limits.new_certificates_at_once,
+        };
         let roots = tls::Roots::load(&options.roots, &settings.upstream_ca_files, &ca)?;
         let same = |before: &&Self| before.ca.is_same(&ca) && before.leaf_settings == leaf_settings;
         Ok(Self {
@@ -279,9 +290,11 @@ impl Opener {
                 Some(before) => Arc::clone(&before.leaves),
                 None => Arc::new(tls::Leaves::with_settings(Arc::clone(&ca), leaf_settings)),
             },
-            upstream: tls::Upstream::new(&roots)?,
+            upstream: tls::Upstream::new(&roots)?.with_handshake_timeout(config.limits.handshake_timeout),
             // Tickets name no authority: a session that was opened under the last one goes on.
-            downstream: before.map_or_else(tls::Downstream::new, |before| Ok(before.downstream.clone()))?,
+            downstream: before
+                .map_or_else(tls::Downstream::new, |before| Ok(before.downstream.clone()))?
+                .with_handshake_timeout(config.limits.handshake_timeout),
             made_here: settings.ca.is_none(),
             leaf_settings,
             ca,
@@ -301,7 +314,22 @@ fn limits(config: &Config) -> http::Limits {
             max_age: websocket.max_connection,
         },
         max_body_bytes: config.request_bodies.max_body_bytes,
-        ..http::Limits::default()
+        max_streamed_bytes: config.limits.streamed_body_bytes,
+        max_decoded_bytes: config.limits.decoded_bytes,
+        max_decode_ratio: config.limits.decode_ratio,
+        budget_patience: config.limits.held_patience,
+        body_idle: config.limits.body_pause_timeout,
+        body_rate: config.limits.body_bytes_per_second,
+        slow_after: config.limits.slow_body_after,
+        head_bytes: config.limits.head_bytes,
+        head_fields: config.limits.head_fields,
+        head: config.limits.head_timeout,
+        idle: config.limits.keepalive_timeout,
+        rest: http::Limits::default().rest,
+        response_head: config.limits.response_timeout,
+        stream_idle: config.limits.stream_idle_timeout,
+        max_streams: config.limits.streams_per_connection,
+        max_cancelled: config.limits.cancelled_requests_per_minute,
     }
 }
 

@@ -19,7 +19,7 @@ use prometheus::core::Collector;
 use prometheus::{IntGauge, TextEncoder};
 
 use crate::model::{
-    BlockReason, BoundBy, ConnectionEnd, ConnectionRecord, Decision, DenyReason, Family, Finding, FrontDoor,
+    BlockReason, BoundBy, ConnectionEnd, ConnectionRecord, Decision, DenyReason, Family, Finding, FrontDoor, Limit,
     RequestRecord, Side, Surface, Verdict, WebSocketRecord,
 };
 
@@ -348,6 +348,11 @@ impl Metrics {
     /// Counts an HTTP/2 connection that was ended because of a flood of frames.
     pub fn http2_flood(&self) {
         self.0.http2_floods.inc();
+    }
+
+    /// Counts a bound that was reached.
+    pub fn limit_reached(&self, limit: Limit) {
+        self.0.limits.with_label_values(&[limit.as_str()]).inc();
     }
 
     /// Sets when the signing certificate ends, and counts another one when it is `new`.

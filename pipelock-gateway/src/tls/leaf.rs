@@ -1,7 +1,7 @@
 //! Leaf certificates: minted for the name a workload asked for, kept for a day, one at a time for a name.
 //!
 //! Names come from workloads, so they are bounded three ways: [`crate::model::ServerName`] is the only text that reaches DER,
-//! the cache has a capacity, and minting has a rate. The private key of a leaf is made in this process and never the
+//! the cache has a capacity, and minting has a rate for each workload. The private key of a leaf is made in this process and never the
 //! authority's. Next stage: [`super::Downstream`] shows the leaf.
 
 use std::fmt;
@@ -39,9 +39,8 @@ const MAX_COMMON_NAME_BYTES: usize = 64;
 /// Common name of a leaf whose name is longer; clients read the SAN.
 const LONG_NAME_PLACEHOLDER: &str = "name in subjectAltName";
 
-/// Leaves minted a second, and at once after a pause: a flood of random names must not evict everything.
-const MINT_RATE: u32 = 200;
-const MINT_BURST: u32 = 1000;
+/// Requesters whose minting is remembered; one that is forgotten begins anew.
+const MAX_REQUESTERS: usize = 4096;
 
 /// The kind of key a client can verify.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -67,11 +66,15 @@ pub struct LeafSettings {
     pub ttl: Duration,
     /// Leaves kept at once.
     pub capacity: usize,
+    /// Leaves minted for one requester a second: a flood of random names must not evict everything.
+    pub per_second: u32,
+    /// The same at once, after a pause.
+    pub at_once: u32,
 }
 
 impl Default for LeafSettings {
     fn default() -> Self {
-        Self { ttl: Duration::from_hours(24), capacity: 4096 }
+        Self { ttl: Duration::from_hours(24), capacity: 4096, per_second: 200, at_once: 1000 }
     }
 }
 
@@ -85,7 +88,7 @@ pub struct Leaves {
     cache: Cache<CacheKey, Arc<Minted>>,
     p256: LeafKeySlot,
     rsa: LeafKeySlot,
-    budget: Budget,
+    budgets: Cache<u64, Arc<Budget>>,
     minted: AtomicU64,
     clock: Clock,
 }
@@ -120,7 +123,7 @@ impl Leaves {
             cache: Cache::new(settings.capacity),
             p256: LeafKeySlot::default(),
             rsa: LeafKeySlot::default(),
-            budget: Budget::new(clock()),
+            budgets: Cache::new(MAX_REQUESTERS),
             minted: AtomicU64::new(0),
             clock,
         }
@@ -144,14 +147,23 @@ impl Leaves {
         self.cache.len()
     }
 
-    /// The leaf for a name, from the cache or freshly minted; concurrent calls for one name mint once.
+    /// The leaf for a name, for nobody in particular; see [`Leaves::leaf_for`].
+    ///
+    /// # Errors
+    /// The same.
+    pub async fn leaf(&self, name: &PeerName, kind: KeyKind) -> Result<Arc<CertifiedKey>, Error> {
+        self.leaf_for(0, name, kind).await
+    }
+
+    /// The leaf for a name, from the cache or freshly minted; concurrent calls for one name mint once. What is minted is
+    /// counted for `requester`, whatever that number means.
     ///
     /// Dropping the future hands the work to the next caller that waits for the same name.
     ///
     /// # Errors
     /// [`Error::MintRate`] when too many new names came at once: refuse the connection. [`Error::Mint`], [`Error::Setup`] when
     /// a certificate could not be made.
-    pub async fn leaf(&self, name: &PeerName, kind: KeyKind) -> Result<Arc<CertifiedKey>, Error> {
+    pub async fn leaf_for(&self, requester: u64, name: &PeerName, kind: KeyKind) -> Result<Arc<CertifiedKey>, Error> {
         let signer = self.signer.load_full();
         let key = (signer.epoch, name.clone(), kind);
         loop {
@@ -163,7 +175,7 @@ impl Leaves {
                 // Removed only when it is still the stale one, so that two callers do not throw away each other's fresh leaf.
                 Ok(stale) => drop(self.cache.remove_if(&key, |found| Arc::ptr_eq(found, &stale))),
                 Err(guard) => {
-                    if !self.budget.take(now) {
+                    if !self.may_mint(requester, now) {
                         return Err(Error::MintRate { name: name.clone() });
                     }
                     let leaf = Arc::new(self.mint(&signer.ca, name, kind, now).await?);
@@ -174,6 +186,12 @@ impl Leaves {
                 }
             }
         }
+    }
+
+    fn may_mint(&self, requester: u64, now: SystemTime) -> bool {
+        let new = || Ok::<_, std::convert::Infallible>(Arc::new(Budget::new(self.settings.at_once, now)));
+        let Ok(budget) = self.budgets.get_or_insert_with(&requester, new);
+        budget.take(&self.settings, now)
     }
 
     async fn mint(
@@ -287,20 +305,20 @@ impl Drop for LeafKey {
     }
 }
 
-/// A token bucket: [`MINT_RATE`] a second, [`MINT_BURST`] at once.
+/// A token bucket: so many a second, and so many at once.
 struct Budget(std::sync::Mutex<(f64, SystemTime)>);
 
 impl Budget {
-    fn new(now: SystemTime) -> Self {
-        Self(std::sync::Mutex::new((f64::from(MINT_BURST), now)))
+    fn new(at_once: u32, now: SystemTime) -> Self {
+        Self(std::sync::Mutex::new((f64::from(at_once), now)))
     }
 
-    fn take(&self, now: SystemTime) -> bool {
+    fn take(&self, settings: &LeafSettings, now: SystemTime) -> bool {
         let mut state = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let (tokens, last) = &mut *state;
         // A clock that jumped back earns nothing until it has caught up.
-        let earned = now.duration_since(*last).unwrap_or_default().as_secs_f64() * f64::from(MINT_RATE);
-        *tokens = (*tokens + earned).min(f64::from(MINT_BURST));
+        let earned = now.duration_since(*last).unwrap_or_default().as_secs_f64() * f64::from(settings.per_second);
+        *tokens = (*tokens + earned).min(f64::from(settings.at_once));
         *last = (*last).max(now);
         if *tokens < 1.0 {
             return false;

@@ -4,6 +4,7 @@
 #![cfg(feature = "testing")]
 #![expect(clippy::unwrap_used, reason = "clippy's test exemption covers functions marked #[test], not their helpers")]
 
+mod bounds;
 mod explicit;
 mod reload;
 mod reload_load;

@@ -11,7 +11,7 @@ use pipelock_gateway::capture::testing::FakeDatapath;
 use pipelock_gateway::capture::{Datapath, Netns, Scope, TargetPolicy, TargetSpec};
 use pipelock_gateway::config::Config;
 use pipelock_gateway::connection::{Acceptor, Gate, Pulse};
-use pipelock_gateway::forward::{self, Door};
+use pipelock_gateway::forward::Door;
 use pipelock_gateway::names::{Answer, Resolve, Resolving};
 use pipelock_gateway::pipeline::{Entrance, Gateway, Snapshot, SnapshotOptions};
 use pipelock_gateway::report::{AuditFormat, AuditOptions, AuditOutput, Options, Report};
@@ -213,10 +213,13 @@ impl Rig {
         let armed = datapath.arm(&target).unwrap();
         let listener = armed.listeners.into_iter().next().unwrap();
         let address = listener.local_addr().unwrap();
+        let bounds = &config.limits;
+        let gate = Gate::new(bounds.connections, bounds.connections_per_workload);
+        gateway.set_gate(Arc::clone(&gate));
         let acceptor = Acceptor {
             datapath: Arc::clone(&datapath) as Arc<dyn Datapath>,
             netns: armed.netns,
-            gate: Gate::new(100, 100),
+            gate,
             ids: gateway.ids(),
             accepted: Arc::new(Arc::clone(&gateway)),
         };
@@ -240,14 +243,8 @@ impl Rig {
         };
         let metrics = self.gateway.metrics().clone();
         let admin = Arc::new(AdminState::new(facts, metrics.clone()));
-        let door = Door::new(
-            forward::Options::default(),
-            entrance.clone(),
-            Arc::new(AllHere),
-            Arc::new(entrance),
-            admin,
-            metrics,
-        );
+        let door =
+            Door::new(entrance.options(), entrance.clone(), Arc::new(AllHere), Arc::new(entrance), admin, metrics);
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         self.gateway.set_door(address, door.hatch());

@@ -254,7 +254,7 @@ async fn compressed_messages_of_a_call_cannot_be_judged() {
     request.headers_mut().insert("grpc-encoding", HeaderValue::from_static("gzip"));
     let (response, _out) = legs.client.send_request(request, false).unwrap();
     let response = driving(&mut legs.upstream, response).await.unwrap();
-    assert_eq!(response.headers()["x-pipelock-blocked"], "body_undecodable");
+    assert_eq!(response.headers()["x-pipelock-blocked"], "coding_unknown");
 }
 
 #[tokio::test]

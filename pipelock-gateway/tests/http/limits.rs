@@ -187,7 +187,7 @@ async fn a_bomb_is_undecodable() {
     .await;
     rig.send(&bomb).await;
     let answer = rig.client_answer().await;
-    assert!(answer.contains("x-pipelock-blocked: body_undecodable\r\n"), "{answer}");
+    assert!(answer.contains("x-pipelock-blocked: decode_limit\r\n"), "{answer}");
     assert!(rig.shown().len() < 10 << 20, "not unpacked to its end");
 }
 

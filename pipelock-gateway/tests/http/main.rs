@@ -4,6 +4,7 @@
 //! records handed to the judge. The judge is a double that knows one marker and keeps state across pushes.
 #![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
 
+mod bounds;
 mod differential;
 mod floods;
 mod http1;

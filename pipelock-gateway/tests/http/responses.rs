@@ -167,7 +167,7 @@ async fn an_unknown_coding_is_not_passed_on_unseen() {
     )
     .await;
     let head = rig.client_answer().await;
-    assert!(head.contains("x-pipelock-blocked: body_undecodable\r\n"), "{head}");
+    assert!(head.contains("x-pipelock-blocked: coding_unknown\r\n"), "{head}");
 }
 
 #[tokio::test]

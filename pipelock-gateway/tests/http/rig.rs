@@ -13,8 +13,8 @@ use pipelock_gateway::http::{
     serve,
 };
 use pipelock_gateway::model::{
-    Action, BlockReason, ConnId, Evidence, Family, Finding, FrontDoor, HttpVersion, OriginalDst, PeerName, RequestId,
-    RequestRecord, ServerName, Severity, Surface, Verdict, View,
+    Action, BlockReason, ConnId, Evidence, Family, Finding, FrontDoor, HttpVersion, Limit, OriginalDst, PeerName,
+    RequestId, RequestRecord, ServerName, Severity, Surface, Verdict, View,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -38,6 +38,7 @@ struct Judge {
     audit: bool,
     records: mpsc::UnboundedSender<RequestRecord>,
     pushed: mpsc::UnboundedSender<Vec<u8>>,
+    limits: mpsc::UnboundedSender<Limit>,
 }
 
 fn found(surface: Surface) -> Finding {
@@ -97,6 +98,10 @@ impl Inspect for Judge {
 
     fn uninspectable(&self, _: &Exchange, _: RequestId, reason: BlockReason) -> Verdict {
         verdict(self.audit, reason, Vec::new())
+    }
+
+    fn limit_reached(&self, limit: Limit) {
+        let _ = self.limits.send(limit);
     }
 
     fn exchange_done(&self, record: RequestRecord) {
@@ -198,7 +203,8 @@ impl Setup {
         let (gateway_upstream, upstream) = pair().await;
         let (records_in, records) = mpsc::unbounded_channel();
         let (pushed_in, pushed) = mpsc::unbounded_channel();
-        let shutdown = CancellationToken::new();
+        let (shutdown, forbidden) = (CancellationToken::new(), CancellationToken::new());
+        let (limits_in, limits) = mpsc::unbounded_channel();
         let session = Session {
             exchange: Arc::new(Exchange {
                 front_door: FrontDoor::Captured,
@@ -208,17 +214,18 @@ impl Setup {
                 scheme: "https",
                 version: self.version,
             }),
-            inspect: Arc::new(Judge { audit: self.audit, records: records_in, pushed: pushed_in }),
+            inspect: Arc::new(Judge { audit: self.audit, records: records_in, pushed: pushed_in, limits: limits_in }),
             limits: self.limits,
             budget: self.budget,
             ids: RequestIds::new(0xbeef, ConnId(7)),
             redial: self.redial,
             shutdown: shutdown.clone(),
+            forbidden: forbidden.clone(),
         };
         let serving = serve(downstream, gateway_upstream, session);
         let future_bytes = std::mem::size_of_val(&serving);
         let served = tokio::spawn(serving);
-        Rig { client, upstream, served, records, pushed, shutdown, future_bytes }
+        Rig { client, upstream, served, records, pushed, limits, shutdown, forbidden, future_bytes }
     }
 }
 
@@ -231,7 +238,9 @@ pub(crate) struct Rig {
     pub(crate) served: JoinHandle<Result<Served, Error>>,
     records: mpsc::UnboundedReceiver<RequestRecord>,
     pushed: mpsc::UnboundedReceiver<Vec<u8>>,
+    limits: mpsc::UnboundedReceiver<Limit>,
     pub(crate) shutdown: CancellationToken,
+    pub(crate) forbidden: CancellationToken,
     pub(crate) future_bytes: usize,
 }
 
@@ -281,6 +290,11 @@ impl Rig {
     /// Waits until the judge was shown bytes.
     pub(crate) async fn pushed(&mut self) -> Vec<u8> {
         within(self.pushed.recv()).await.expect("the judge lives as long as the connection")
+    }
+
+    /// The next bound that is reached.
+    pub(crate) async fn limit(&mut self) -> Limit {
+        within(self.limits.recv()).await.expect("a limit")
     }
 
     /// The next record.

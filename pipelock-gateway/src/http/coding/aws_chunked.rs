@@ -82,7 +82,7 @@ impl AwsChunked {
         let (line, rest) = bytes.split_at(end.unwrap_or(bytes.len()));
         *bytes = rest;
         if self.line.len() + line.len() > most {
-            return Err(Undecodable);
+            return Err(Undecodable::Broken);
         }
         self.line.extend_from_slice(line);
         Ok(end.is_some())
@@ -91,7 +91,7 @@ impl AwsChunked {
     /// A line is complete: what it says comes next.
     fn end_line(&mut self, sink: Sink<'_>) -> Result<ControlFlow<()>, Undecodable> {
         let line = std::mem::take(&mut self.line);
-        let text = line.strip_suffix(b"\r\n").ok_or(Undecodable)?;
+        let text = line.strip_suffix(b"\r\n").ok_or(Undecodable::Broken)?;
         match self.at {
             At::Size => {
                 self.at = match size(text)? {
@@ -102,7 +102,7 @@ impl AwsChunked {
             At::DataEnd if text.is_empty() => self.at = At::Size,
             At::Trailer if text.is_empty() => self.at = At::Done,
             At::Trailer => return Ok(sink(&line)),
-            _ => return Err(Undecodable),
+            _ => return Err(Undecodable::Broken),
         }
         Ok(ControlFlow::Continue(()))
     }
@@ -114,11 +114,11 @@ fn size(line: &[u8]) -> Result<u64, Undecodable> {
     let (size, signature) = line.split_at(digits);
     if let Some(signature) = signature.strip_prefix(SIGNATURE) {
         if signature.len() != 64 || !signature.iter().all(u8::is_ascii_hexdigit) {
-            return Err(Undecodable);
+            return Err(Undecodable::Broken);
         }
     } else if !signature.is_empty() {
-        return Err(Undecodable);
+        return Err(Undecodable::Broken);
     }
-    let size = str::from_utf8(size).map_err(|_| Undecodable)?;
-    u64::from_str_radix(size, 16).map_err(|_| Undecodable)
+    let size = str::from_utf8(size).map_err(|_| Undecodable::Broken)?;
+    u64::from_str_radix(size, 16).map_err(|_| Undecodable::Broken)
 }

@@ -90,13 +90,13 @@ impl Conversation {
         self,
         downstream: impl Io + 'static,
         upstream: impl Io + 'static,
-        shutdown: CancellationToken,
+        (shutdown, forbidden): (CancellationToken, CancellationToken),
     ) {
         let context = &self.0;
         let ((down_read, down_write), (up_read, up_write)) = (split(downstream), split(upstream));
         let mut up = Way::new(context, From::Client, down_read, up_write);
         let mut down = Way::new(context, From::Server, up_read, down_write);
-        let ended = run_both(context, &mut up, &mut down, &shutdown).await;
+        let ended = run_both(context, &mut up, &mut down, (&shutdown, &forbidden)).await;
         if let Ended::Close(code) = ended {
             context.log.websocket(|record| record.closed_with = Some(code));
             let reason =
@@ -115,7 +115,7 @@ async fn run_both<A: Io, B: Io>(
     context: &Context,
     up: &mut Way<'_, A, B>,
     down: &mut Way<'_, B, A>,
-    shutdown: &CancellationToken,
+    (shutdown, forbidden): (&CancellationToken, &CancellationToken),
 ) -> Ended {
     let (up, down) = (up.run(), down.run());
     tokio::pin!(up, down);
@@ -132,6 +132,10 @@ async fn run_both<A: Io, B: Io>(
             ended = &mut up, if !up_ended => { up_ended = true; ended }
             ended = &mut down, if !down_ended => { down_ended = true; ended }
             () = shutdown.cancelled() => Ended::Close(1001),
+            () = forbidden.cancelled() => {
+                context.log.judged(Verdict::block(BlockReason::DestinationDenied));
+                Ended::Close(1008)
+            }
             () = &mut max_age => Ended::Close(1001),
             () = context.nobody_speaks() => Ended::Close(1001),
         };

@@ -73,6 +73,7 @@ pub(super) struct Families {
     pub(super) snapshot_epoch: IntGauge,
     pub(super) policy_cut: IntCounter,
     pub(super) http2_floods: IntCounter,
+    pub(super) limits: IntCounterVec,
     pub(super) ca_not_after: IntGauge,
     pub(super) ca_epoch: IntGauge,
     pub(super) kill_switch_active: IntGaugeVec,
@@ -310,6 +311,12 @@ impl Families {
                 &r,
                 "pipelock_http2_floods_total",
                 "HTTP/2 connections that were ended because the workload flooded them with frames.",
+            )?,
+            limits: counters(
+                &r,
+                "pipelock_limit_reached_total",
+                "Times that a bound of the configuration was reached, by its key in limits.",
+                &["limit"],
             )?,
             ca_not_after: gauge(
                 &r,

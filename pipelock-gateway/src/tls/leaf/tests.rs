@@ -185,14 +185,15 @@ async fn a_flood_of_names_is_cut_off_and_recovers() {
     let (leaves, time) = leaves();
     let known = dns("known.test");
     leaves.leaf(&known, KeyKind::P256).await.unwrap();
-    for number in 1..MINT_BURST {
+    for number in 1..LeafSettings::default().at_once {
         leaves.leaf(&dns(&format!("n{number}.test")), KeyKind::P256).await.unwrap();
     }
     let refused = leaves.leaf(&dns("one.too.many.test"), KeyKind::P256).await;
     assert!(matches!(refused, Err(Error::MintRate { .. })), "{refused:?}");
     leaves.leaf(&known, KeyKind::P256).await.expect("a cached name costs nothing");
+    leaves.leaf_for(7, &dns("of.another.test"), KeyKind::P256).await.expect("another workload has a budget of its own");
     *time.lock().unwrap() += Duration::from_secs(1);
-    for number in 0..MINT_RATE {
+    for number in 0..LeafSettings::default().per_second {
         leaves.leaf(&dns(&format!("m{number}.test")), KeyKind::P256).await.unwrap();
     }
     assert!(leaves.leaf(&dns("again.too.many.test"), KeyKind::P256).await.is_err());
@@ -207,10 +208,8 @@ fn a_caller_that_looked_at_the_clock_first_shares_the_leaf_of_the_one_that_minte
     let (release, released) = std::sync::mpsc::channel();
     let (calls, released) = (AtomicU64::new(0), std::sync::Mutex::new(released));
     let clock = move || match calls.fetch_add(1, Ordering::SeqCst) {
-        // The cache itself, when it is made.
-        0 => noon(),
         // The first caller is stopped in the middle of its look.
-        1 => {
+        0 => {
             looks.send(()).unwrap();
             released.lock().unwrap().recv().unwrap();
             noon()

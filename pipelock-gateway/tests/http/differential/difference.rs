@@ -5,11 +5,14 @@ use super::message::{Message, chunk};
 /// A documented difference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Difference {
+    Version,
     Informational,
     Expect,
     Chunks,
     CloseDelimited,
     Trailers,
+    TrailerCase,
+    Close,
     HopByHop,
     Regrouped,
     Spaces,
@@ -28,12 +31,15 @@ pub(super) enum Seen {
 }
 
 impl Difference {
-    pub(super) const ALL: [Self; 13] = [
+    pub(super) const ALL: [Self; 16] = [
+        Self::Version,
         Self::Informational,
         Self::Expect,
         Self::Chunks,
         Self::CloseDelimited,
         Self::Trailers,
+        Self::TrailerCase,
+        Self::Close,
         Self::HopByHop,
         Self::Regrouped,
         Self::Spaces,
@@ -46,11 +52,14 @@ impl Difference {
 
     pub(super) fn name(self) -> &'static str {
         match self {
+            Self::Version => "version",
             Self::Informational => "informational",
             Self::Expect => "expect",
             Self::Chunks => "chunks",
             Self::CloseDelimited => "close-delimited",
             Self::Trailers => "trailers",
+            Self::TrailerCase => "trailer-case",
+            Self::Close => "close",
             Self::HopByHop => "hop-by-hop",
             Self::Regrouped => "regrouped",
             Self::Spaces => "spaces",
@@ -66,11 +75,17 @@ impl Difference {
     pub(super) fn apply(self, seen: Seen, messages: &mut Vec<Message>) {
         let (upstream, workload) = (seen == Seen::Upstream, seen == Seen::Workload);
         if workload && self == Self::Informational {
-            messages.retain(|message| matches!(message.status(), 0 | 100 | 101 | 200..));
+            messages.retain(|message| matches!(message.status(), 0 | 101 | 200..));
+        }
+        if workload
+            && self == Self::Version
+            && let Some(answer) = messages.first_mut()
+        {
+            answer.start = answer.start.replacen("HTTP/1.1", "HTTP/1.0", 1);
         }
         for message in messages {
             match self {
-                Self::Informational => {}
+                Self::Version | Self::Informational => {}
                 Self::Expect if upstream => message.without("expect"),
                 Self::Chunks => {
                     if message.values("transfer-encoding").next().is_some() && !message.body.is_empty() {
@@ -83,9 +98,11 @@ impl Difference {
                     message.body.extend_from_slice(b"\r\n");
                 }
                 Self::Trailers => drop_trailers(message),
+                Self::TrailerCase => lower_trailers(message),
+                Self::Close if workload => message.fields.retain(|line| line != "connection: close\r\n"),
                 Self::HopByHop => drop_hop_by_hop(message),
                 Self::Regrouped => regroup(&mut message.fields),
-                Self::Spaces => message.fields.iter_mut().for_each(|line| *line = tidied(line)),
+                Self::Spaces => message.fields.iter_mut().for_each(|line| *line = tidied(line, seen)),
                 Self::LineEnds => {
                     for line in std::iter::once(&mut message.start).chain(&mut message.fields) {
                         *line = format!("{}\r\n", line.trim_end_matches(['\r', '\n']));
@@ -94,7 +111,9 @@ impl Difference {
                 Self::NotModifiedLength if message.status() == 304 => message.without("content-length"),
                 Self::HeadCoding if workload => message.without("transfer-encoding"),
                 Self::Extensions if upstream => message.without("sec-websocket-extensions"),
-                Self::EventLength if workload => {
+                Self::EventLength
+                    if workload && message.values("content-type").any(|kind| kind == "text/event-stream") =>
+                {
                     message.without("content-length");
                     message.fields.push("transfer-encoding: chunked\r\n".to_owned());
                     message.body = chunk(&message.body);
@@ -115,6 +134,18 @@ fn drop_trailers(message: &mut Message) {
     if let Some(at) = message.body.windows(5).rposition(|window| window == b"\r\n0\r\n") {
         message.body.truncate(at + 5);
         message.body.extend_from_slice(b"\r\n");
+    }
+}
+
+fn lower_trailers(message: &mut Message) {
+    if let Some(at) = message.body.windows(5).rposition(|window| window == b"\r\n0\r\n") {
+        let trailers = message.body.split_off(at + 5);
+        for line in trailers.split_inclusive(|byte| *byte == b'\n') {
+            let name = line.iter().position(|byte| *byte == b':').unwrap_or(0);
+            let (name, rest) = line.split_at(name);
+            message.body.extend(name.to_ascii_lowercase());
+            message.body.extend(rest);
+        }
     }
 }
 
@@ -168,9 +199,10 @@ fn regroup(fields: &mut Vec<String>) {
     *fields = grouped;
 }
 
-/// One blank behind the colon, none behind the value.
-fn tidied(line: &str) -> String {
+/// One blank behind the colon, none behind the value; none at all where a request's value is empty.
+fn tidied(line: &str, seen: Seen) -> String {
     match line.split_once(':') {
+        Some((name, value)) if seen == Seen::Upstream && value.trim().is_empty() => format!("{name}:\r\n"),
         Some((name, value)) => format!("{name}: {}\r\n", value.trim_matches([' ', '\t', '\r', '\n'])),
         None => line.to_owned(),
     }

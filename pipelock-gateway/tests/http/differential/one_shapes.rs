@@ -88,8 +88,8 @@ fn request_fields() -> impl Iterator<Item = Shape> {
         ("cookies split", "Cookie: a=1\r\nCookie: b=2\r\nCookie: c=3\r\n", NONE),
         ("cookies apart", "Cookie: a=1\r\nAccept: */*\r\nCookie: b=2\r\n", &[Regrouped]),
         ("one long cookie", "Cookie: a=1; b=\"two words\"; c=3%20; d=\r\n", NONE),
-        ("empty value", "X-Empty:\r\n", &[Spaces]),
-        ("empty value with a blank", "X-Empty: \r\nX-After: 1\r\n", NONE),
+        ("empty value", "X-Empty:\r\n", NONE),
+        ("empty value with a blank", "X-Empty: \r\nX-After: 1\r\n", &[Spaces]),
         ("no blank behind the colon", "X-Tight:value\r\n", &[Spaces]),
         ("blanks around a value", "X-Wide: \t value \t\r\n", &[Spaces]),
         ("blanks in a value", "X-In: a  b\tc\r\n", NONE),
@@ -109,7 +109,7 @@ fn request_fields() -> impl Iterator<Item = Shape> {
         ("a field named by connection", "X-Hop: 1\r\nConnection: keep-alive, X-Hop\r\nX-After: 2\r\n", &[HopByHop]),
         ("connection names what is not there", "Connection: x-nothing\r\n", &[HopByHop]),
         ("TE trailers", "TE: trailers\r\nConnection: TE\r\n", NONE),
-        ("TE with codings", "TE: gzip, trailers;q=0.5\r\nConnection: TE, keep-alive\r\n", &[HopByHop]),
+        ("TE with codings", "TE: gzip, trailers\r\nConnection: TE, keep-alive\r\n", &[HopByHop]),
         ("TE without trailers", "TE: deflate\r\nX-After: 1\r\n", &[HopByHop]),
         ("proxy-connection", "Proxy-Connection: keep-alive\r\nX-After: 1\r\n", &[HopByHop]),
         ("proxy-authorization", "Proxy-Authorization: Basic eDp5\r\n", NONE),
@@ -139,12 +139,17 @@ fn request_fields() -> impl Iterator<Item = Shape> {
             shape("host last", b"GET / HTTP/1.1\r\nA: 1\r\nHost: api.example.test\r\n\r\n".to_vec(), OK, NONE),
             shape("host in another case", b"GET / HTTP/1.1\r\nhOST: API.Example.TEST:443\r\n\r\n".to_vec(), OK, NONE),
             shape("bare line feeds", b"GET / HTTP/1.1\r\nHost: api.example.test\nX: 1\n\r\n".to_vec(), OK, &[LineEnds]),
-            ending(shape("HTTP/1.0", b"GET / HTTP/1.0\r\nHost: api.example.test\r\n\r\n".to_vec(), OK, NONE)),
+            ending(shape(
+                "HTTP/1.0",
+                b"GET / HTTP/1.0\r\nHost: api.example.test\r\n\r\n".to_vec(),
+                OK,
+                &[Version, Close],
+            )),
             shape(
                 "HTTP/1.0 kept alive",
                 b"GET / HTTP/1.0\r\nHost: api.example.test\r\nConnection: keep-alive\r\n\r\n".to_vec(),
                 response("200 OK", "Connection: keep-alive\r\nContent-Length: 2\r\n", "ok"),
-                NONE,
+                &[Version],
             ),
         ])
 }
@@ -207,7 +212,7 @@ fn request_bodies() -> impl Iterator<Item = Shape> {
         (0..64).map(|_| format!("4000\r\n{}\r\n", "y".repeat(0x4000))).collect::<String>() + "0\r\n\r\n";
     let chunked = "Transfer-Encoding: chunked\r\n";
     let declared = "Trailer: X-Sum\r\nTransfer-Encoding: chunked\r\n";
-    let s3 = "Content-Encoding: aws-chunked\r\nX-Amz-Decoded-Content-Length: 5\r\nContent-Length: 12\r\n";
+    let s3 = "Content-Encoding: aws-chunked\r\nX-Amz-Decoded-Content-Length: 5\r\nContent-Length: 15\r\n";
     framed.chain(codings).chain([
         shape("a MiB by length", request("PUT /", &length, &large), OK, NONE),
         shape("a MiB in chunks", request("PUT /", chunked, &in_chunks), OK, &[Chunks]),
@@ -220,7 +225,7 @@ fn request_bodies() -> impl Iterator<Item = Shape> {
         shape("chunk extensions", request("PUT /", chunked, "3;a=b;c=\"d\"\r\nabc\r\n0;last\r\n\r\n"), OK, &[Chunks]),
         shape("chunk sizes with zeros", request("PUT /", chunked, "0003\r\nabc\r\n000\r\n\r\n"), OK, &[Chunks]),
         shape("no chunk but the last", request("PUT /", chunked, "0\r\n\r\n"), OK, NONE),
-        shape("trailers declared", request("PUT /", declared, "3\r\nabc\r\n0\r\nX-Sum: 1\r\n\r\n"), OK, NONE),
+        shape("trailers declared", request("PUT /", declared, "3\r\nabc\r\n0\r\nX-Sum: 1\r\n\r\n"), OK, &[TrailerCase]),
         shape("trailers not declared", request("PUT /", chunked, "3\r\nabc\r\n0\r\nX-Sum: 1\r\n\r\n"), OK, &[Trailers]),
         shape(
             "chunked in another case",
@@ -240,7 +245,7 @@ fn request_bodies() -> impl Iterator<Item = Shape> {
             OK,
             &[Expect],
         ),
-        shape("aws-chunked", request("PUT /b/k", s3, "5\r\nhello\r\n0\r\n\r\n".get(..12).unwrap()), OK, NONE),
+        shape("aws-chunked", request("PUT /b/k", s3, "5\r\nhello\r\n0\r\n\r\n"), OK, NONE),
     ])
 }
 
@@ -406,7 +411,7 @@ fn response_bodies() -> impl Iterator<Item = Shape> {
             "trailers asked for",
             request("GET /", asks, ""),
             trailing(declared, "2\r\nok\r\n0\r\nX-Sum: 1\r\n\r\n"),
-            NONE,
+            &[TrailerCase],
         ),
         shape("trailers not asked for", asked(), trailing(declared, "2\r\nok\r\n0\r\nX-Sum: 1\r\n\r\n"), &[Trailers]),
         shape(
@@ -469,35 +474,35 @@ fn endings() -> impl Iterator<Item = Shape> {
     let close = "Connection: close\r\nContent-Length: 2\r\n";
     let old = |fields: &str, body: &str| format!("HTTP/1.0 200 OK\r\n{fields}\r\n{body}");
     [
-        shape("the upstream closes", asked(""), response("200 OK", close, "ok"), NONE),
-        shape("the workload asks to close", asked("Connection: close\r\n"), response("200 OK", close, "ok"), NONE),
-        shape("the workload alone asks to close", asked("Connection: close\r\n"), OK, NONE),
-        shape("an end without a word", asked(""), OK, NONE),
+        shape("the upstream closes", asked(""), response("200 OK", close, "ok"), &[Close]),
+        shape("the workload asks to close", asked("Connection: close\r\n"), response("200 OK", close, "ok"), &[Close]),
+        shape("the workload alone asks to close", asked("Connection: close\r\n"), OK, &[Close]),
+        shape("an end without a word", asked(""), OK, &[Close]),
         shape(
             "until the end",
             asked(""),
             response("200 OK", "Content-Type: text/plain\r\n", "all of it"),
-            &[CloseDelimited],
+            &[CloseDelimited, Close],
         ),
         shape(
             "bytes until the end",
             asked(""),
             response("200 OK", "Content-Type: image/gif\r\n", "GIF89a"),
-            &[CloseDelimited],
+            &[CloseDelimited, Close],
         ),
-        shape("nothing until the end", asked(""), response("200 OK", "X: 1\r\n", ""), &[CloseDelimited]),
-        shape("HTTP/1.0 with a length", asked(""), old("Content-Length: 2\r\n", "ok"), NONE),
+        shape("nothing until the end", asked(""), response("200 OK", "X: 1\r\n", ""), &[CloseDelimited, Close]),
+        shape("HTTP/1.0 with a length", asked(""), old("Content-Length: 2\r\n", "ok"), &[Close]),
         shape(
             "chunks and close",
             asked(""),
             response("200 OK", "Connection: close\r\nTransfer-Encoding: chunked\r\n", "2\r\nok\r\n0\r\n\r\n"),
-            NONE,
+            &[Close],
         ),
         shape(
             "Connection: Close",
             asked(""),
             response("200 OK", "connection: Close\r\nContent-Length: 2\r\n", "ok"),
-            NONE,
+            &[Close],
         ),
     ]
     .into_iter()
