@@ -11,7 +11,7 @@ mod masks;
 
 use std::ops::Range;
 
-pub(super) use self::masks::{Classes, Digits};
+pub(super) use self::masks::{Classes, Digits, Signs};
 use self::masks::{Masks, classify};
 use super::candidates::{self, Run};
 use super::deep::{self, NumberWords, Way};
@@ -79,10 +79,9 @@ pub(super) fn letters(text: &[u8]) -> u64 {
     classify(text).letters
 }
 
-/// How many groups of digits begin in the first 64 bytes; `None` when there are fewer bytes.
-pub(super) fn groups_of_digits(text: &[u8]) -> Option<u32> {
-    let digits = masks::digits(text.first_chunk::<64>()?);
-    Some((digits & !(digits << 1)).count_ones())
+/// What of the first 64 bytes may begin or end a token that is spelled out.
+pub(super) fn signs(text: &[u8]) -> Signs {
+    masks::signs(text)
 }
 
 /// What of the first 64 bytes numbers of characters are made of.
@@ -283,7 +282,7 @@ fn lower(masks: u128) -> u64 {
 }
 
 /// The places of the bits that are set, lowest first.
-fn bits(mut mask: u64) -> impl Iterator<Item = u64> {
+pub(super) fn bits(mut mask: u64) -> impl Iterator<Item = u64> {
     std::iter::from_fn(move || {
         let place = (mask != 0).then_some(u64::from(mask.trailing_zeros()))?;
         mask &= mask - 1;

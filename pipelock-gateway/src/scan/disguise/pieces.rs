@@ -262,7 +262,7 @@ impl Pieces {
     /// A line that is one piece of a token, after a line that ends with another of the same length.
     fn equal_lines(&mut self, text: Kept<'_>, breaks: u64, report: &mut impl FnMut(Joined)) -> bool {
         let mut lines = self.lines;
-        for place in bits(breaks) {
+        for place in runs::bits(breaks) {
             let at = self.at + place;
             if !self.broken_number(text, at, report) {
                 return false;
@@ -315,7 +315,7 @@ impl Pieces {
     }
 
     fn pass_lines(&mut self, breaks: u64) {
-        for place in bits(breaks) {
+        for place in runs::bits(breaks) {
             self.lines = [self.lines[1], Some(self.at + place)];
         }
     }
@@ -445,13 +445,4 @@ fn is_blank(byte: u8) -> bool {
 
 fn is_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_' | b'.')
-}
-
-/// The places of the bits that are set, lowest first.
-fn bits(mut mask: u64) -> impl Iterator<Item = u64> {
-    std::iter::from_fn(move || {
-        let place = (mask != 0).then(|| u64::from(mask.trailing_zeros()))?;
-        mask &= mask - 1;
-        Some(place)
-    })
 }

@@ -40,9 +40,10 @@ pub(super) struct Joined {
     pub(super) bytes: Wiped,
 }
 
-/// The searches: view offsets up to which each has looked.
+/// The searches: view offset of the next block, and those up to which each has looked.
 #[derive(Debug, Default)]
 pub(super) struct Spelled {
+    at: u64,
     codes: u64,
     literals: u64,
     quoted: u64,
@@ -58,91 +59,100 @@ enum Read {
 
 impl Spelled {
     pub(super) fn starting_at(offset: u64) -> Self {
-        Self { codes: offset, literals: offset, quoted: offset }
+        Self { at: offset, codes: offset, literals: offset, quoted: offset }
     }
 
     /// View offset from which on bytes may belong to a sequence that goes on.
     pub(super) fn open_since(&self) -> u64 {
-        self.codes.min(self.literals).min(self.quoted)
+        self.at
     }
 
     /// Reports what is spelled in what is new.
     pub(super) fn search(&mut self, text: Kept<'_>, mut report: impl FnMut(Joined)) {
-        self.codes(text, &mut report);
-        self.literals(text, &mut report);
-        self.quoted(text, &mut report);
-    }
-
-    fn codes(&mut self, text: Kept<'_>, report: &mut impl FnMut(Joined)) {
         loop {
-            let from = text.index(self.codes);
+            let from = text.index(self.at);
             let block = text.get(from..text.bytes.len().min(from + BLOCK));
             if block.is_empty() || block.len() < BLOCK && !text.last {
                 return;
             }
-            // Nearly all text has fewer numbers than that.
-            if runs::groups_of_digits(block).is_some_and(|groups| groups < SOME) {
-                self.codes += block.len() as u64;
-                continue;
+            let signs = runs::signs(block);
+            let whole = self.literals(text, signs.quotes, &mut report)
+                && self.quoted(text, signs.equals, &mut report)
+                && self.codes(text, block, signs.digits, &mut report);
+            if !whole {
+                // Something goes on behind what is here: this block is looked at again.
+                return;
             }
-            let mut radices = radices(runs::number_digits(block)).peekable();
-            self.codes = if radices.peek().is_none() {
-                self.codes + block.len() as u64
-            } else {
-                let Some((end, found)) = codes_around(text, from, radices) else { return };
-                found.into_iter().for_each(&mut *report);
-                text.first + end.max(from + block.len()) as u64
-            };
+            self.at += block.len() as u64;
         }
     }
 
-    fn literals(&mut self, text: Kept<'_>, report: &mut impl FnMut(Joined)) {
-        let mut from = text.index(self.literals);
-        while let Some(quote) = memchr::memchr2(b'"', b'\'', text.get(from..text.bytes.len())).map(|at| from + at) {
-            from = quote + 1;
-            match text.bytes.get(from) {
+    /// Numbers that begin in the next block, of which `digits` are digits. Answers whether all of them were there.
+    fn codes(&mut self, text: Kept<'_>, block: &[u8], digits: u64, report: &mut impl FnMut(Joined)) -> bool {
+        // What was read in one way may be read in another.
+        let (from, done) = (text.index(self.at), text.index(self.codes));
+        // Nearly all text has fewer numbers than that.
+        if (digits & !(digits << 1)).count_ones() < SOME || done >= from + block.len() {
+            return true;
+        }
+        for radix in radices(runs::number_digits(block)) {
+            let Some(found) = codes_around(text, from, done, radix) else { return false };
+            for joined in found {
+                self.codes = self.codes.max(text.first + joined.place.end as u64);
+                report(joined);
+            }
+        }
+        true
+    }
+
+    /// Literals in a row, of which one ends in the next block, where `quotes` are the quotes.
+    fn literals(&mut self, text: Kept<'_>, quotes: u64, report: &mut impl FnMut(Joined)) -> bool {
+        let from = text.index(self.at);
+        for quote in runs::bits(quotes).map(|place| from + place as usize) {
+            if quote < text.index(self.literals) {
+                continue;
+            }
+            match text.bytes.get(quote + 1) {
                 Some(b' ' | b'\t' | b'\n' | b'\r' | b'+' | b'.' | b'&' | b'|' | b'\\' | b'<' | b'~' | b',' | b')') => {}
                 None if !text.last => {}
                 _ => continue,
             }
+            self.literals = text.first + quote as u64;
             match literals_around(text, quote) {
-                Read::Open => {
-                    self.literals = text.first + quote as u64;
-                    return;
-                }
+                Read::Open => return false,
                 Read::Ended(end, joined) => {
-                    from = end.max(quote + 1);
+                    self.literals = text.first + end.max(quote + 1) as u64;
                     joined.into_iter().for_each(&mut *report);
                 }
             }
         }
-        self.literals = text.first + text.bytes.len() as u64;
+        true
     }
 
-    fn quoted(&mut self, text: Kept<'_>, report: &mut impl FnMut(Joined)) {
-        let mut from = text.index(self.quoted);
-        while let Some(sign) = memchr::memchr(b'=', text.get(from..text.bytes.len())).map(|at| from + at) {
+    /// Quoted-printable around the signs in the next block that `equals` marks.
+    fn quoted(&mut self, text: Kept<'_>, equals: u64, report: &mut impl FnMut(Joined)) -> bool {
+        let from = text.index(self.at);
+        for sign in runs::bits(equals).map(|place| from + place as usize) {
+            if sign < text.index(self.quoted) {
+                continue;
+            }
+            self.quoted = text.first + sign as u64;
             let next = text.get(sign + 1..text.bytes.len().min(sign + 4));
             if next.len() < 3 && !text.last {
-                self.quoted = text.first + sign as u64;
-                return;
+                return false;
             }
-            from = sign + 1;
             if unquoted(next).is_none() {
                 continue;
             }
             match quoted_around(text, sign) {
-                Read::Open => {
-                    self.quoted = text.first + sign as u64;
-                    return;
-                }
+                Read::Open => return false,
                 Read::Ended(end, joined) => {
-                    from = end.max(sign + 1);
+                    self.quoted = text.first + end.max(sign + 1) as u64;
                     joined.into_iter().for_each(&mut *report);
                 }
             }
         }
-        self.quoted = text.first + text.bytes.len() as u64;
+        true
     }
 }
 
@@ -187,31 +197,28 @@ fn radices(digits: Digits) -> impl Iterator<Item = Radix> {
     kinds.into_iter().filter(|(_, starts, least)| starts.count_ones() >= *least).map(|(radix, ..)| radix)
 }
 
-/// Reads what is spelled as numbers of some kinds in and around the block at `from`: it may have begun in the block before. Answers where it
-/// ends, and nothing when that is behind what is here.
-fn codes_around(text: Kept<'_>, from: usize, radices: impl Iterator<Item = Radix>) -> Option<(usize, Vec<Joined>)> {
+/// Reads what is spelled as numbers in and around the block at `from`: it may have begun in the block before, but not before
+/// `done`. Answers nothing when it ends behind what is here.
+fn codes_around(text: Kept<'_>, from: usize, done: usize, radix: Radix) -> Option<Vec<Joined>> {
     let bound = from + LONGEST;
     let bytes = text.get(0..text.bytes.len().min(bound));
     let is_open = |at: usize| !text.last && bytes.len() < bound && at + BETWEEN >= bytes.len();
     if is_open(from + BLOCK) {
         return None;
     }
-    let (mut end, mut found) = (from, Vec::new());
-    for radix in radices {
-        let mut at = from.saturating_sub(BLOCK);
-        while let Some(begin) = (at..bytes.len().min(from + BLOCK)).find(|&at| code(bytes, at, radix).is_some()) {
-            let (stop, spelled) = codes(bytes, begin, radix);
-            if is_open(stop) {
-                return None;
-            }
-            if spelled.len() >= LEAST {
-                end = end.max(stop);
-                found.push(Joined { place: begin..stop, bytes: spelled });
-            }
-            at = stop.max(begin + 1);
+    let mut found = Vec::new();
+    let mut at = from.saturating_sub(BLOCK).max(done);
+    while let Some(begin) = (at..bytes.len().min(from + BLOCK)).find(|&at| code(bytes, at, radix).is_some()) {
+        let (stop, spelled) = codes(bytes, begin, radix);
+        if is_open(stop) {
+            return None;
         }
+        if spelled.len() >= LEAST {
+            found.push(Joined { place: begin..stop, bytes: spelled });
+        }
+        at = stop.max(begin + 1);
     }
-    Some((end, found))
+    Some(found)
 }
 
 /// The characters that the numbers from `begin` on stand for, and where they end. What stands between is always the same but

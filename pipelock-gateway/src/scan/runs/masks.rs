@@ -21,14 +21,7 @@ pub(super) struct Masks {
 /// Classifies up to 64 bytes; those that are missing are nothing.
 #[inline]
 pub(super) fn classify(bytes: &[u8]) -> Masks {
-    if let Some(block) = bytes.first_chunk::<64>() {
-        return whole(block);
-    }
-    let mut block = [0; 64];
-    for (place, byte) in block.iter_mut().zip(bytes) {
-        *place = *byte;
-    }
-    whole(&block)
+    whole(padded(bytes, &mut [0; 64]))
 }
 
 #[inline]
@@ -72,14 +65,40 @@ pub(super) fn letters(block: &[u8; 64]) -> u64 {
     mask
 }
 
-/// Which of 64 bytes are digits.
+/// What a token that is spelled out begins or ends with, one bit a byte.
+#[derive(Clone, Copy, Debug, Default)]
+pub(in crate::scan) struct Signs {
+    /// `"` and `'`.
+    pub(in crate::scan) quotes: u64,
+    /// `=`.
+    pub(in crate::scan) equals: u64,
+    /// `0-9`.
+    pub(in crate::scan) digits: u64,
+}
+
+/// Classifies up to 64 bytes; those that are missing are nothing.
 #[inline]
-pub(super) fn digits(block: &[u8; 64]) -> u64 {
-    let mut mask = 0;
-    for (place, bytes) in block.as_chunks::<16>().0.iter().enumerate() {
-        mask |= u64::from(within(u8x16::new(*bytes), b'0', 10).to_bitmask()) << (16 * place);
+pub(super) fn signs(bytes: &[u8]) -> Signs {
+    let mut signs = Signs::default();
+    for (place, bytes) in padded(bytes, &mut [0; 64]).as_chunks::<16>().0.iter().enumerate() {
+        let bytes = u8x16::new(*bytes);
+        let mask = |bytes: u8x16| u64::from(bytes.to_bitmask()) << (16 * place);
+        signs.quotes |= mask(is(bytes, b'"') | is(bytes, b'\''));
+        signs.equals |= mask(is(bytes, b'='));
+        signs.digits |= mask(within(bytes, b'0', 10));
     }
-    mask
+    signs
+}
+
+/// The first 64 bytes, in `room` when there are fewer.
+#[inline]
+fn padded<'a>(bytes: &'a [u8], room: &'a mut [u8; 64]) -> &'a [u8; 64] {
+    bytes.first_chunk().unwrap_or_else(|| {
+        for (place, byte) in room.iter_mut().zip(bytes) {
+            *place = *byte;
+        }
+        room
+    })
 }
 
 /// What tells pieces of a token from words, one bit a byte.
@@ -100,15 +119,8 @@ pub(in crate::scan) struct Classes {
 /// Classifies up to 64 bytes; those that are missing are nothing.
 #[inline]
 pub(super) fn classes(bytes: &[u8]) -> Classes {
-    let mut padded = [0; 64];
-    let block = bytes.first_chunk::<64>().unwrap_or_else(|| {
-        for (place, byte) in padded.iter_mut().zip(bytes) {
-            *place = *byte;
-        }
-        &padded
-    });
     let mut classes = Classes::default();
-    for (place, bytes) in block.as_chunks::<16>().0.iter().enumerate() {
+    for (place, bytes) in padded(bytes, &mut [0; 64]).as_chunks::<16>().0.iter().enumerate() {
         let bytes = u8x16::new(*bytes);
         let mask = |bytes: u8x16| u64::from(bytes.to_bitmask()) << (16 * place);
         let breaks = is(bytes, b'\n');
@@ -139,15 +151,8 @@ pub(in crate::scan) struct Digits {
 /// Classifies up to 64 bytes; those that are missing are nothing.
 #[inline]
 pub(super) fn number_digits(bytes: &[u8]) -> Digits {
-    let mut padded = [0; 64];
-    let block = bytes.first_chunk::<64>().unwrap_or_else(|| {
-        for (place, byte) in padded.iter_mut().zip(bytes) {
-            *place = *byte;
-        }
-        &padded
-    });
     let mut digits = Digits::default();
-    for (place, bytes) in block.as_chunks::<16>().0.iter().enumerate() {
+    for (place, bytes) in padded(bytes, &mut [0; 64]).as_chunks::<16>().0.iter().enumerate() {
         let bytes = u8x16::new(*bytes);
         let small = bytes | u8x16::splat(0x20);
         let mask = |bytes: u8x16| u64::from(bytes.to_bitmask()) << (16 * place);
@@ -205,6 +210,15 @@ mod tests {
                     let masks = bytewise(&block);
                     assert_eq!(whole(&block), masks, "{byte:#x} at {place}, others {other:#x}");
                     assert_eq!((tokens(&block), letters(&block)), (masks.tokens, masks.letters));
+                    assert_eq!((signs(&block).digits, number_digits(&block).decimal), (masks.digits, masks.digits));
+                    let is_set = |mask: u64| mask >> place & 1 != 0;
+                    let (signs, digits) = (signs(&block), number_digits(&block));
+                    assert_eq!(is_set(signs.quotes), matches!(byte, b'"' | b'\''), "{byte:#x}");
+                    assert_eq!(is_set(signs.equals), byte == b'=', "{byte:#x}");
+                    assert_eq!(is_set(digits.alphanumeric), byte.is_ascii_alphanumeric(), "{byte:#x}");
+                    assert_eq!(is_set(digits.hexadecimal), byte.is_ascii_hexdigit(), "{byte:#x}");
+                    assert_eq!(is_set(digits.marks), matches!(byte, b'x' | b'X'), "{byte:#x}");
+                    assert_eq!(is_set(digits.backslashes), byte == b'\\', "{byte:#x}");
                 }
             }
         }
