@@ -30,6 +30,20 @@ pub const MAX_LEVELS: usize = 8;
 /// The most bits of the socket cookie that choose a loopback destination: the second byte of `127.x.0.1`.
 pub const MAX_SPREAD_BITS: u16 = 8;
 
+/// Places of one target to which its DNS queries over IPv4 are steered, one a server and cgroup: the second byte of
+/// `127.x.0.1` from 64 on, beside those of [`MAX_SPREAD_BITS`] as they are used.
+pub const DNS_SLOTS_V4: u32 = 64;
+
+/// The same over IPv6, which has one loopback address: a port each, and so a socket each.
+pub const DNS_SLOTS_V6: u32 = 8;
+
+/// Entries of `DNS_SERVERS`, over all targets. Not preallocated; most targets ask one or two servers.
+pub const DNS_ENTRIES: u32 = 65_536;
+
+/// From this age on, nanoseconds, a place may be given to another server when all are taken. Longer than a stub resolver
+/// waits for an answer.
+pub const DNS_SLOT_IDLE_NS: u64 = 30_000_000_000;
+
 /// The group whose CIDR entries apply to every target.
 pub const GLOBAL_GROUP: u32 = 0;
 

@@ -1,7 +1,9 @@
 //! `aya::Pod` for the shared records: the only unsafe code of this crate, for user space only.
 #![expect(unsafe_code, reason = "aya::Pod is an unsafe marker trait")]
 
-use crate::records::{BypassKey4, BypassKey6, Event, FlowKey, Policy, Settings, SkMeta, TargetCounts};
+use crate::records::{
+    BypassKey4, BypassKey6, DnsKey, DnsServer, Event, FlowKey, Policy, Settings, SkMeta, TargetCounts,
+};
 
 macro_rules! pod {
     ($($record:ty),+ $(,)?) => {$(
@@ -11,4 +13,4 @@ macro_rules! pod {
     )+};
 }
 
-pod!(FlowKey, SkMeta, Policy, Settings, BypassKey4, BypassKey6, Event, TargetCounts);
+pod!(FlowKey, SkMeta, Policy, Settings, BypassKey4, BypassKey6, DnsKey, DnsServer, Event, TargetCounts);

@@ -12,7 +12,7 @@ use crate::stats::TARGET_COUNTS;
 ///
 /// Raised by one whenever a field moves or changes meaning; a loader that finds another version in pinned maps must not
 /// attach its programs to them.
-pub const LAYOUT_VERSION: u16 = 2;
+pub const LAYOUT_VERSION: u16 = 3;
 
 /// Address families as these records spell them; not the `AF_` numbers, which differ in width between kernel structures.
 pub mod family {
@@ -50,7 +50,8 @@ pub mod policy_flag {
     pub const ENFORCE: u32 = 1;
     /// Count only; steer and refuse nothing.
     pub const OBSERVE: u32 = 1 << 1;
-    /// Steer UDP/53 to [`super::Policy::dns_port`].
+    /// Steer UDP/53 to [`super::Policy::dns_port`], and TCP/53 like any other connection; both also where the server is on
+    /// loopback.
     pub const DNS: u32 = 1 << 2;
     /// Refuse UDP/443, so that clients fall back from QUIC to TCP.
     pub const DENY_QUIC: u32 = 1 << 3;
@@ -84,6 +85,8 @@ pub enum DenialReason {
     NoPolicy = 7,
     /// A transport protocol the connect hooks do not know.
     Protocol = 8,
+    /// DNS of a target that asks more servers at once than there are places to steer to.
+    DnsServers = 9,
 }
 
 impl DenialReason {
@@ -99,6 +102,7 @@ impl DenialReason {
             6 => Self::DeviceBound,
             7 => Self::NoPolicy,
             8 => Self::Protocol,
+            9 => Self::DnsServers,
             _ => return None,
         })
     }
@@ -115,6 +119,7 @@ impl DenialReason {
             Self::DeviceBound => "device_bound",
             Self::NoPolicy => "no_policy",
             Self::Protocol => "protocol",
+            Self::DnsServers => "dns_servers",
         }
     }
 }
@@ -201,7 +206,8 @@ pub struct Policy {
     pub port4: u16,
     /// The IPv6 listener's port, host byte order; zero when there is none.
     pub port6: u16,
-    /// The resolver's UDP port, host byte order; zero when there is none.
+    /// The resolver's UDP port, host byte order; zero when there is none. IPv6 uses the [`crate::DNS_SLOTS_V6`] ports from
+    /// here on, one a slot.
     pub dns_port: u16,
     /// Bits of the socket cookie that choose the loopback destination, at most [`crate::MAX_SPREAD_BITS`].
     pub spread_bits: u16,
@@ -249,6 +255,38 @@ pub struct BypassKey6 {
     pub group: u32,
     /// Network byte order.
     pub addr: [u32; 4],
+}
+
+/// Key of `DNS_SERVERS`: one of the places to which DNS queries of a target are steered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C)]
+pub struct DnsKey {
+    /// The target's group.
+    pub group: u32,
+    /// Below [`crate::DNS_SLOTS_V4`]: the address [`crate::dns_address`] gives; from there on IPv6, a port each.
+    pub slot: u32,
+}
+
+/// Value of `DNS_SERVERS`: whom the queries that come in at a place were for, and whose they are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
+pub struct DnsServer {
+    /// The server's address, network byte order; IPv4 in the first word, the rest zero.
+    pub addr: [u32; 4],
+    /// Cgroup id of the tasks that ask.
+    pub cgroup: u64,
+    /// `CLOCK_BOOTTIME` of the last use, nanoseconds.
+    pub boot_ns: u64,
+    /// Thread-group id of the task that asked last, in the initial pid namespace.
+    pub pid: u32,
+    /// User id of the task that took the place, in the initial user namespace.
+    pub uid: u32,
+    /// The server's port, network byte order.
+    pub port_be: u16,
+    /// [`family::V4`] or [`family::V6`].
+    pub family: u8,
+    /// Zero.
+    pub reserved: [u8; 5],
 }
 
 /// A record in the ring buffer `EVENTS`: one refused operation.
@@ -308,6 +346,16 @@ const _: () = {
 
     assert!(size_of::<BypassKey4>() == 8 && offset_of!(BypassKey4, addr) == 4);
     assert!(size_of::<BypassKey6>() == 20 && offset_of!(BypassKey6, addr) == 4);
+
+    assert!(size_of::<DnsKey>() == 8 && offset_of!(DnsKey, slot) == 4);
+    assert!(size_of::<DnsServer>() == 48 && align_of::<DnsServer>() == 8);
+    assert!(
+        offset_of!(DnsServer, cgroup) == 16 && offset_of!(DnsServer, boot_ns) == 24 && offset_of!(DnsServer, pid) == 32
+    );
+    assert!(
+        offset_of!(DnsServer, uid) == 36 && offset_of!(DnsServer, port_be) == 40 && offset_of!(DnsServer, family) == 42
+    );
+    assert!(offset_of!(DnsServer, reserved) == 43);
 
     assert!(size_of::<Event>() == 72 && align_of::<Event>() == 8);
     assert!(offset_of!(Event, netns) == 8 && offset_of!(Event, cgroup) == 16 && offset_of!(Event, cookie) == 24);

@@ -3,7 +3,7 @@
 //! Addresses come in as the kernel holds them: 32-bit words whose bytes in memory are in network order.
 #![expect(clippy::inline_always, reason = "a call in a BPF program is a subprogram that the verifier must follow")]
 
-use crate::limits::MAX_SPREAD_BITS;
+use crate::limits::{DNS_SLOTS_V4, DNS_SLOTS_V6, MAX_SPREAD_BITS};
 use crate::records::policy_flag;
 
 /// Transport protocol numbers the programs tell apart.
@@ -77,6 +77,32 @@ pub const fn spread_address(cookie: u64, bits: u16) -> u32 {
     u32::from_ne_bytes([127, (cookie & mask).to_le_bytes()[0], 0, 1])
 }
 
+/// Where DNS servers listen.
+pub const DNS_PORT: u16 = 53;
+
+/// The second byte of the first of [`dns_address`].
+const FIRST_DNS_BYTE: u8 = 64;
+
+/// The loopback address that IPv4 queries are steered to by a slot: `127.(64 + slot).0.1`.
+#[inline(always)]
+#[must_use]
+pub const fn dns_address(slot: u32) -> u32 {
+    let slot = (slot % DNS_SLOTS_V4).to_le_bytes()[0];
+    u32::from_ne_bytes([127, FIRST_DNS_BYTE + slot, 0, 1])
+}
+
+/// The slot that an address of [`dns_address`] stands for.
+#[inline(always)]
+#[must_use]
+pub const fn dns_slot(addr: u32) -> Option<u32> {
+    match addr.to_ne_bytes() {
+        [127, byte, 0, 1] if byte >= FIRST_DNS_BYTE && ((byte - FIRST_DNS_BYTE) as u32) < DNS_SLOTS_V4 => {
+            Some((byte - FIRST_DNS_BYTE) as u32)
+        }
+        _ => None,
+    }
+}
+
 /// What to do with a datagram, or with a UDP socket being connected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Udp {
@@ -94,7 +120,7 @@ pub enum Udp {
 #[inline(always)]
 #[must_use]
 pub const fn judge_udp(port: u16, flags: u32) -> Udp {
-    if port == 53 && flags & policy_flag::DNS != 0 {
+    if port == DNS_PORT && flags & policy_flag::DNS != 0 {
         Udp::Dns
     } else if port == 443 && flags & policy_flag::DENY_QUIC != 0 {
         Udp::Quic
@@ -128,7 +154,7 @@ pub const fn is_reserved_port(proto: u32, port: u16, port4: u16, port6: u16, dns
     port != 0
         && match proto {
             protocol::TCP => port == port4 || port == port6,
-            protocol::UDP => port == dns_port,
+            protocol::UDP => dns_port != 0 && port >= dns_port && ((port - dns_port) as u32) < DNS_SLOTS_V6,
             _ => false,
         }
 }
@@ -239,6 +265,17 @@ mod tests {
     }
 
     #[test]
+    fn every_slot_has_an_address_of_its_own_that_tells_it() {
+        for slot in 0..DNS_SLOTS_V4 {
+            assert_eq!(dns_slot(dns_address(slot)), Some(slot));
+        }
+        assert_eq!(dns_address(0), v4("127.64.0.1"));
+        for text in ["127.0.0.1", "127.63.0.1", "127.128.0.1", "127.64.0.2", "127.64.1.1", "10.64.0.1"] {
+            assert_eq!(dns_slot(v4(text)), None, "{text}");
+        }
+    }
+
+    #[test]
     fn udp_is_judged_by_port_and_flags() {
         use policy_flag::{DENY_QUIC, DENY_UDP, DNS};
         for (port, flags, expected) in [
@@ -286,7 +323,11 @@ mod tests {
         assert!(is_reserved_port(protocol::TCP, 4002, 4001, 4002, 4003));
         assert!(!is_reserved_port(protocol::TCP, 4003, 4001, 4002, 4003));
         assert!(is_reserved_port(protocol::UDP, 4003, 4001, 4002, 4003));
+        assert!(is_reserved_port(protocol::UDP, 4010, 4001, 4002, 4003), "one port a slot of IPv6");
+        assert!(!is_reserved_port(protocol::UDP, 4011, 4001, 4002, 4003));
         assert!(!is_reserved_port(protocol::UDP, 4001, 4001, 4002, 4003));
+        assert!(!is_reserved_port(protocol::UDP, 5, 4001, 4002, 0), "no resolver reserves nothing");
+        assert!(is_reserved_port(protocol::UDP, 65_535, 0, 0, 65_535));
         assert!(!is_reserved_port(protocol::TCP, 0, 4001, 0, 0), "no IPv6 listener must not reserve 'any port'");
     }
 

@@ -1,7 +1,8 @@
 //! `connect()`: records where a TCP socket meant to go, and sends it to a loopback listener in its own namespace.
 //!
-//! UDP sockets are judged, not steered (DNS excepted). Loopback, unspecified and listed destinations are left alone, and
-//! so are the gateway's own sockets. Next stage: [`crate::sockops`].
+//! UDP sockets are judged, not steered (DNS excepted, see [`crate::dns`]). Loopback, unspecified and listed destinations are
+//! left alone, and so are the gateway's own sockets; of loopback, DNS is steered where it is captured. Next stage:
+//! [`crate::sockops`].
 //!
 //! Needs `cgroup/connect4` and `connect6` (4.17) and, to take sockets off the device they are bound to,
 //! `bpf_setsockopt(SO_BINDTODEVICE)` on these hooks (5.8).
@@ -14,11 +15,12 @@ use aya_ebpf::helpers::generated::{
 use aya_ebpf::macros::cgroup_sock_addr;
 use aya_ebpf::programs::SockAddrContext;
 use pipelock_common::{
-    DenialReason, Policy, Stat, TargetStat, Udp, family, is_local_v4, is_local_v6, judge_udp, loopback_v6, mapped_v4,
-    meta_flag, meta_kind, policy_flag, protocol, spread_address, to_mapped,
+    DNS_PORT, DenialReason, Policy, Stat, TargetStat, Udp, family, is_local_v4, is_local_v6, judge_udp, loopback_v6,
+    mapped_v4, meta_flag, meta_kind, policy_flag, protocol, spread_address, to_mapped,
 };
 
 use crate::ctx::{SockAddr, bound_device};
+use crate::dns;
 use crate::maps::{bypassed4, bypassed6, count, count_for, sk_meta, sk_meta_or_new};
 use crate::policy::{PROCEED, Refusal, Subject, governing, refuse};
 
@@ -110,18 +112,9 @@ fn try_connect(ctx: &SockAddr<'_>, dst: &Destination) -> Result<(), Refusal> {
     if is_own_else_clear(sk) {
         return Ok(());
     }
-    if dst.is_local() {
-        count(Stat::Local);
-        return Ok(());
-    }
-    let Some(policy) = governing(|| netns_cookie(ctx))? else {
+    let Some(policy) = steerable(ctx, dst)? else {
         return Ok(());
     };
-    if dst.is_bypassed(policy.group) {
-        count(Stat::Bypassed);
-        count_for(policy.group, TargetStat::Bypassed);
-        return Ok(());
-    }
     match ctx.protocol() {
         protocol::TCP => steer_tcp(ctx, sk, policy, dst),
         protocol::UDP => match judge_udp(dst.port(), policy.flags) {
@@ -130,13 +123,38 @@ fn try_connect(ctx: &SockAddr<'_>, dst: &Destination) -> Result<(), Refusal> {
             Udp::Refuse => Err(Refusal::Denied(DenialReason::Udp)),
             Udp::Dns => {
                 unbind_device(ctx, sk)?;
-                steer_dns(ctx, sk, policy, dst)
+                dns::steer(ctx, sk, policy, dst)
             }
         },
         // Ping sockets carry no stream; `sock_create` lets them be made.
         protocol::ICMP | protocol::ICMPV6 => Ok(()),
         _ => Err(Refusal::Denied(DenialReason::Protocol)),
     }
+}
+
+/// The policy to enforce on what goes to a destination; `None` where it goes on: local, listed, or not enforced.
+///
+/// The resolvers of Docker and systemd listen on loopback, so port 53 there is nobody's own business while DNS is captured.
+#[inline(always)]
+pub(crate) fn steerable(ctx: &SockAddr<'_>, dst: &Destination) -> Result<Option<&'static Policy>, Refusal> {
+    let local = dst.is_local();
+    if local && dst.port() != DNS_PORT {
+        count(Stat::Local);
+        return Ok(None);
+    }
+    let Some(policy) = governing(|| netns_cookie(ctx))? else {
+        return Ok(None);
+    };
+    if local && policy.flags & policy_flag::DNS == 0 {
+        count(Stat::Local);
+        return Ok(None);
+    }
+    if dst.is_bypassed(policy.group) {
+        count(Stat::Bypassed);
+        count_for(policy.group, TargetStat::Bypassed);
+        return Ok(None);
+    }
+    Ok(Some(policy))
 }
 
 /// Whether the socket is the gateway's own; if not, forgets what an earlier `connect()` recorded.
@@ -180,30 +198,9 @@ fn steer_tcp(ctx: &SockAddr<'_>, sk: *mut bpf_sock, policy: &Policy, dst: &Desti
     Ok(())
 }
 
-/// Sends a DNS query to the resolver of the target: `127.0.0.1` or `::1`, since the kernel refuses to rewrite a native
-/// IPv6 datagram to a mapped address.
-#[inline(always)]
-pub(crate) fn steer_dns(
-    ctx: &SockAddr<'_>,
-    sk: *mut bpf_sock,
-    policy: &Policy,
-    dst: &Destination,
-) -> Result<(), Refusal> {
-    remember(ctx, sk, dst, meta_kind::DNS, 0, policy.dns_port)?;
-    if dst.family == family::V6 {
-        ctx.set_ip6(loopback_v6());
-    } else {
-        set_v4(ctx, dst, spread_address(0, 0));
-    }
-    ctx.set_port_be(policy.dns_port.to_be());
-    count(Stat::Dns);
-    count_for(policy.group, TargetStat::Dns);
-    Ok(())
-}
-
 /// Replaces an IPv4 destination in the form it came in.
 #[inline(always)]
-fn set_v4(ctx: &SockAddr<'_>, dst: &Destination, addr: u32) {
+pub(crate) fn set_v4(ctx: &SockAddr<'_>, dst: &Destination, addr: u32) {
     if dst.mapped {
         ctx.set_ip6(to_mapped(addr));
     } else {
@@ -217,7 +214,7 @@ fn set_v4(ctx: &SockAddr<'_>, dst: &Destination, addr: u32) {
 /// Binding needs no privilege since 5.7, unbinding needs `CAP_NET_RAW` even here (`sock_bindtoindex_locked` in
 /// net/core/sock.c asks the current task). A workload without it is refused, with the reason reported.
 #[inline(always)]
-fn unbind_device(ctx: &SockAddr<'_>, sk: *mut bpf_sock) -> Result<u16, Refusal> {
+pub(crate) fn unbind_device(ctx: &SockAddr<'_>, sk: *mut bpf_sock) -> Result<u16, Refusal> {
     if bound_device(sk) == 0 {
         return Ok(0);
     }
@@ -236,7 +233,7 @@ fn unbind_device(ctx: &SockAddr<'_>, sk: *mut bpf_sock) -> Result<u16, Refusal> 
 ///
 /// Fields are assigned one by one: copying a whole structure becomes a byte-wise memcpy subprogram.
 #[inline(always)]
-fn remember(
+pub(crate) fn remember(
     ctx: &SockAddr<'_>,
     sk: *mut bpf_sock,
     dst: &Destination,

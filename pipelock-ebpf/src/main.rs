@@ -7,7 +7,7 @@
 //!
 //! What happens to a connection: [`connect`] records where it meant to go in per-socket storage and rewrites the address
 //! to a loopback listener; [`sockops`] publishes the record under the connection's four addresses just before the SYN
-//! leaves; the gateway takes it from there on accept. [`peername`] and [`sendmsg`] keep the application's view intact,
+//! leaves; the gateway takes it from there on accept. [`dns`] steers queries. [`peername`] and [`sendmsg`] keep the application's view intact,
 //! [`sock_create`] and [`bind`] close the ways around, [`seatbelt`] those
 //! that no socket hook sees.
 //!
@@ -19,6 +19,7 @@
 mod bind;
 mod connect;
 mod ctx;
+mod dns;
 mod maps;
 mod peername;
 mod policy;

@@ -11,8 +11,9 @@ use aya_ebpf::btf_maps::{Array, HashMap, LpmTrie, PerCpuArray, PerCpuHashMap, Ri
 use aya_ebpf::helpers::generated::bpf_sk_storage_get;
 use aya_ebpf::macros::btf_map;
 use pipelock_common::{
-    BYPASS_ENTRIES, BypassKey4, BypassKey6, EVENTS_BYTES, FLOW_ENTRIES, FlowKey, GLOBAL_GROUP, Policy,
-    SEATBELT_ENTRIES, STATS_ENTRIES, Settings, SkMeta, Stat, TARGET_ENTRIES, TargetCounts, TargetStat,
+    BYPASS_ENTRIES, BypassKey4, BypassKey6, DNS_ENTRIES, DnsKey, DnsServer, EVENTS_BYTES, FLOW_ENTRIES, FlowKey,
+    GLOBAL_GROUP, Policy, SEATBELT_ENTRIES, STATS_ENTRIES, Settings, SkMeta, Stat, TARGET_ENTRIES, TargetCounts,
+    TargetStat,
 };
 
 const NO_PREALLOC: usize = BPF_F_NO_PREALLOC as usize;
@@ -36,6 +37,10 @@ pub(crate) static TARGETS_NETNS: HashMap<u64, Policy, { TARGET_ENTRIES as usize 
 /// Interface index on the host side to policy.
 #[btf_map]
 pub(crate) static SEATBELTS: HashMap<u32, Policy, { SEATBELT_ENTRIES as usize }, NO_PREALLOC> = HashMap::new();
+
+/// Where DNS queries are steered to whom they were for. Bounded for each target by its slots.
+#[btf_map]
+pub(crate) static DNS_SERVERS: HashMap<DnsKey, DnsServer, { DNS_ENTRIES as usize }, NO_PREALLOC> = HashMap::new();
 
 /// What was done for each target, by group. User space makes the entries, so that no workload can fill it.
 #[btf_map]

@@ -85,7 +85,7 @@ pub(crate) fn may_fail_open(policy: &Policy) -> bool {
 /// The nearest listed ancestor of the task's cgroup, else the namespace of the socket, else, where a single target is armed,
 /// that one. `bpf_get_current_ancestor_cgroup_id` needs 5.7 on these hooks.
 #[inline(always)]
-fn policy_of(netns: impl FnOnce() -> u64) -> Option<&'static Policy> {
+pub(crate) fn policy_of(netns: impl FnOnce() -> u64) -> Option<&'static Policy> {
     if let Some(policy) = listed() {
         return Some(policy);
     }

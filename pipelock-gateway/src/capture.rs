@@ -5,8 +5,8 @@
 //! Next stage: [`crate::connection`] accepts from the listeners of an [`Armed`] target.
 
 use std::io;
-use std::net::{SocketAddr, TcpListener, UdpSocket};
-use std::os::fd::BorrowedFd;
+use std::net::{SocketAddr, TcpListener};
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use crate::model::{CgroupId, NetnsCookie, OriginalDst, Workload};
@@ -30,6 +30,7 @@ mod node;
 mod old_sockets;
 pub mod probe;
 mod programs;
+mod resolver;
 mod run;
 mod sys;
 mod target;
@@ -44,6 +45,7 @@ pub use handover::{Inherited, Offer, Sockets};
 pub use local::{LocalDatapath, verify_object};
 pub use node::Node;
 pub use pipelock_common::DenialReason;
+pub use resolver::{Datagram, Place, ResolverSocket};
 pub use run::{Layout, Run, Swept, sweep_stale};
 pub use target::{Attachment, Netns, Scope, TargetCounters, TargetPolicy, TargetSpec, Weakness, WhenDead};
 pub use uncaptured::Uncaptured;
@@ -56,7 +58,7 @@ pub struct Armed {
     /// Listeners inside the target's network namespace, IPv4 and, where the namespace has it, IPv6. Non-blocking.
     pub listeners: Vec<TcpListener>,
     /// Sockets that captured DNS queries are steered to, in the same namespace. Empty unless the policy asks for it.
-    pub resolvers: Vec<UdpSocket>,
+    pub resolvers: Vec<ResolverSocket>,
     /// That namespace.
     pub netns: NetnsCookie,
     /// In what it is less than fully protected.
@@ -82,6 +84,15 @@ pub struct Steered {
     /// Where it meant to go.
     pub original_dst: OriginalDst,
     /// Who opened it.
+    pub workload: Workload,
+}
+
+/// For whom the queries of one place are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Asked {
+    /// The server that the workload asks.
+    pub server: SocketAddr,
+    /// Who asks; the process is the one that asked last.
     pub workload: Workload,
 }
 
@@ -120,6 +131,24 @@ pub trait Datapath: Send + Sync + 'static {
 
     /// Marks a socket as the gateway's own, so that no program ever steers it. Must be called before `connect()`.
     fn mark_own(&self, socket: BorrowedFd<'_>) -> Result<(), Error>;
+
+    /// Whom the queries that arrive at a place of a target are for; `None` when nothing was steered there.
+    fn asked(&self, _id: u64, _place: Place) -> Result<Option<Asked>, Error> {
+        Ok(None)
+    }
+
+    /// A socket inside the network namespace of a target, marked as the gateway's own and non-blocking: for servers that only the
+    /// target can reach, because they listen on its loopback. Enters the namespace, so call it where blocking is allowed.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchNamespace`] when no target lives there.
+    fn socket_inside(&self, netns: NetnsCookie, domain: socket2::Domain, kind: socket2::Type)
+    -> Result<OwnedFd, Error>;
+
+    /// Whether a namespace is the gateway's own.
+    fn is_own_netns(&self, _netns: NetnsCookie) -> bool {
+        true
+    }
 
     /// Tells the programs that the accept loop is alive.
     fn beat(&self) -> Result<(), Error>;
@@ -239,6 +268,12 @@ pub enum Error {
         /// The handle.
         id: u64,
     },
+    /// No armed target lives in that namespace.
+    #[error("no target is captured in network namespace {}", netns.0)]
+    NoSuchNamespace {
+        /// Its cookie.
+        netns: NetnsCookie,
+    },
     /// Targets at more depths of the cgroup tree than the programs look at, or more than can be numbered.
     #[error("too many targets, or targets at more than {} depths of the cgroup tree", pipelock_common::MAX_LEVELS)]
     TooManyTargets,
@@ -352,6 +387,12 @@ impl Error {
     fn map(map: &'static str, operation: &'static str, source: io::Error) -> Self {
         Self::Map { map, operation, source }
     }
+}
+
+/// A socket without an address, non-blocking, in the calling thread's namespace.
+fn plain_socket(domain: socket2::Domain, kind: socket2::Type) -> Result<OwnedFd, Error> {
+    let socket = socket2::Socket::new(domain, kind.nonblocking().cloexec(), None);
+    socket.map(Into::into).map_err(|e| Error::io("making", "a socket", e))
 }
 
 /// Who opened a socket, as the programs recorded it. The executable is looked up now, so it may be gone, or be that of

@@ -10,9 +10,11 @@ mod relay;
 mod stream;
 pub mod targets;
 
+use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -21,12 +23,12 @@ use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 
-use crate::capture::{self, Datapath, FlowTuple, Steered};
+use crate::capture::{self, Datapath, FlowTuple, ResolverSocket, Steered};
 use crate::model::{ConnId, DenyReason, Limit, NetnsCookie, OriginalDst, Workload};
 
 pub use dial::Dialer;
 pub use gate::{Gate, Permit};
-pub use pulse::{Pulse, Turning};
+pub use pulse::{Pulse, TURN, Turning};
 pub use relay::relay;
 pub use stream::{ByteCounts, Counted};
 pub use targets::Targets;
@@ -146,8 +148,30 @@ pub trait Accepted: Send + Sync + 'static {
     /// Hears that a bound was reached.
     fn limit_reached(&self, _limit: Limit) {}
 
+    /// Answers the DNS queries of a target until it is told to stop. One that answers none lets them go unanswered.
+    fn resolve(&self, questions: Questions) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        questions.turning.retire();
+        Box::pin(std::future::ready(()))
+    }
+
     /// Hears of an address this process listens on from now on.
     fn listening(&self, _address: SocketAddr) {}
+}
+
+/// One socket at which DNS queries of an armed target arrive.
+pub struct Questions {
+    /// Handle of the target in the datapath.
+    pub target: u64,
+    /// Its namespace.
+    pub netns: NetnsCookie,
+    /// Where they arrive.
+    pub socket: ResolverSocket,
+    /// The kernel's side.
+    pub datapath: Arc<dyn Datapath>,
+    /// Ends when no more are to be answered.
+    pub stop: CancellationToken,
+    /// To be told about every half second, as an accept loop does.
+    pub turning: Turning,
 }
 
 /// One listener of an armed target.

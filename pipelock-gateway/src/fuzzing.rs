@@ -3,6 +3,7 @@
 //! Under the feature `testing` only, and no interface: names change with the code they try.
 
 use crate::cli::scan::Record;
+pub use crate::dns::fuzzing::dns;
 pub use crate::http::fuzzing::{coding, framing, sse, websocket};
 pub use crate::mcp::fuzzing::{mcp_agree, mcp_message, mcp_sse};
 pub use crate::scan::fuzzing::{decode, normalize, numbers, runs, stream, text, tools, url};

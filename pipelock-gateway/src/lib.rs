@@ -9,6 +9,7 @@ pub mod config;
 pub mod connection;
 pub mod control;
 pub mod discovery;
+pub mod dns;
 pub mod forward;
 #[cfg(feature = "testing")]
 #[doc(hidden)]

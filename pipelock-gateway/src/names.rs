@@ -48,11 +48,13 @@ pub struct Settings {
     pub servers: Vec<SocketAddr>,
     /// For one name, all attempts together.
     pub timeout: Duration,
+    /// Servers of workloads whose answers bind names, beside those that the gateway asks itself.
+    pub believed: Vec<IpAddr>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { hosts: HashMap::new(), servers: Vec::new(), timeout: Duration::from_secs(5) }
+        Self { hosts: HashMap::new(), servers: Vec::new(), timeout: Duration::from_secs(5), believed: Vec::new() }
     }
 }
 
@@ -106,6 +108,7 @@ pub type Resolving<'a> = Pin<Box<dyn Future<Output = Result<Answer, Error>> + Se
 /// The resolver of this gateway and everything it remembers of names.
 pub struct Names {
     hosts: ArcSwap<HashMap<ServerName, Vec<IpAddr>>>,
+    believed: ArcSwap<Vec<IpAddr>>,
     observed: Observed,
     own: OwnAnswers,
     resolver: Arc<dyn Resolve>,
@@ -126,6 +129,7 @@ impl Names {
     pub fn over(resolver: Arc<dyn Resolve>, settings: &Settings) -> Self {
         Self {
             hosts: ArcSwap::from_pointee(settings.hosts.clone()),
+            believed: ArcSwap::from_pointee(settings.believed.clone()),
             observed: Observed::default(),
             own: OwnAnswers::default(),
             resolver,
@@ -136,6 +140,7 @@ impl Names {
     /// Puts changed settings in force. What was learnt so far is kept: it was true when it was learnt.
     pub fn configure(&self, settings: &Settings) {
         self.hosts.store(Arc::new(settings.hosts.clone()));
+        self.believed.store(Arc::new(settings.believed.clone()));
         if let Some(resolver) = &self.configurable {
             resolver.configure(settings);
         }
@@ -147,6 +152,21 @@ impl Names {
     /// here decides what is relayed unopened. With an alias (`CNAME`) the name is the one that was asked for.
     pub fn record(&self, workload: CgroupId, name: &ServerName, addresses: &[IpAddr], ttl: Duration) {
         self.observed.record(workload, name, addresses, ttl, Instant::now());
+    }
+
+    /// Whether answers of a server may be recorded: it is one that this gateway asks itself, or that the operator named. A server on
+    /// loopback is another one in each namespace: `here` says that it is the gateway's.
+    #[must_use]
+    pub fn believes(&self, server: IpAddr, here: bool) -> bool {
+        let server = server.to_canonical();
+        let own = || self.configurable.as_ref().is_some_and(|resolver| resolver.asks(server));
+        self.believed.load().contains(&server) || ((here || !server.is_loopback()) && own())
+    }
+
+    /// The names under which a workload was told an address.
+    #[must_use]
+    pub fn told(&self, workload: CgroupId, address: IpAddr) -> Vec<ServerName> {
+        self.observed.names_of(workload, address.to_canonical(), Instant::now())
     }
 
     /// Forgets what a workload was told; for one that has ended.

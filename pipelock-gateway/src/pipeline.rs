@@ -18,12 +18,15 @@ mod intercept;
 mod judge;
 mod live;
 mod mcp;
+mod questions;
 mod scan_api;
 mod snapshot;
 mod workloads;
 
+use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
@@ -34,7 +37,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::capture::Datapath;
-use crate::connection::{self, Accepted, ConnIds, Connection, Counted, Dialer, Gate, Refused, relay, reset};
+use crate::connection::{self, Accepted, ConnIds, Connection, Counted, Dialer, Gate, Questions, Refused, relay, reset};
 use crate::control::{Control, KillSource};
 use crate::forward::{Handed, Hatch};
 use crate::http::BodyBudget;
@@ -57,6 +60,7 @@ use heard::{Greeting, Heard};
 use intercept::Opening;
 use live::{Live, Named, Question};
 pub use mcp::{McpError, McpJudge, McpPolicy};
+use questions::{DNS_PORT, Resolution};
 pub use snapshot::{Error, Opener, Snapshot, SnapshotOptions, user_rule};
 use workloads::Workloads;
 
@@ -84,6 +88,7 @@ pub struct Gateway {
     /// TLS handshakes under way.
     handshakes: AtomicUsize,
     workloads: Arc<Workloads>,
+    resolution: Resolution,
     control: Arc<Control>,
 }
 
@@ -100,6 +105,7 @@ impl Gateway {
         let gateway = Arc::new(Self {
             names: Arc::new(names(&datapath, &snapshot)),
             workloads: Arc::new(Workloads::new(Arc::clone(&datapath))),
+            resolution: Resolution::new(Arc::clone(&datapath)),
             dialer: Dialer::new(datapath),
             live: Arc::new(Live::new(snapshot)),
             report,
@@ -276,6 +282,11 @@ impl Gateway {
         }
         draft.steered(original_dst, workload);
         let downstream = Counted::new(stream, draft.counts());
+        if original_dst.port() == DNS_PORT {
+            let end = self.answer_stream(&mut draft, original_dst, downstream).await;
+            draft.finish(end);
+            return;
+        }
         let end = match snapshot.rules.address(original_dst, &self.own_listeners()) {
             AddressDecision::Deny(reason) => {
                 draft.decide(Decision::Deny(reason));
@@ -370,10 +381,17 @@ impl Gateway {
         let peer = input.peer();
         draft.heard(heard.protocol, peer.clone());
         let (decision, binding) = self.decide(snapshot, draft.workload(), input).await;
-        let decision = self.forbid(snapshot, &peer, &heard.greeting, decision);
+        let told = match &heard.name {
+            None if !matches!(decision, Decision::Passthrough(_)) => self.told_name(snapshot, draft.workload(), input),
+            _ => None,
+        };
+        let (decision, binding, name) = match told {
+            Some((decision, name)) => (decision, Binding::Bound, Some(name)),
+            None => (decision, binding, heard.name.clone()),
+        };
+        let decision = self.forbid(snapshot, name.as_ref().unwrap_or(&peer), &heard.greeting, decision);
         draft.decide(decision);
-        let named =
-            Named { protocol: heard.protocol, name: heard.name.clone(), binding, ech: heard.encrypted_client_hello };
+        let named = Named { protocol: heard.protocol, name, binding, ech: heard.encrypted_client_hello };
         let question =
             Question { front_door: draft.front_door(), dst, connect_host, heard: Some(named), fallback: None };
         let downstream = Prefixed::new(from_downstream, downstream);
@@ -450,6 +468,21 @@ impl Gateway {
         (snapshot.rules.name(&NameInput { binding, ..input }), binding)
     }
 
+    /// For a connection that names nobody: a name under which the workload was told this address, if it is one that is relayed
+    /// unopened. Databases and mail speak no name, and a list by name would never hold for them.
+    fn told_name(
+        &self,
+        snapshot: &Snapshot,
+        workload: Option<&Workload>,
+        input: NameInput<'_>,
+    ) -> Option<(Decision, PeerName)> {
+        let names = self.names.told(workload?.cgroup, input.dst.ip());
+        names.into_iter().map(PeerName::Dns).find_map(|name| {
+            let decision = snapshot.rules.name(&NameInput { name: Some(&name), binding: Binding::Bound, ..input });
+            matches!(decision, Decision::Passthrough(PassthroughReason::NoProxyName)).then_some((decision, name))
+        })
+    }
+
     /// Whether something other than the workload says that `name` is where it went.
     async fn binding(&self, workload: Option<&Workload>, name: &ServerName, dst: OriginalDst) -> Binding {
         let bound = self.names.bound(workload.map(|workload| workload.cgroup), name, dst.ip()).await;
@@ -522,6 +555,10 @@ impl Accepted for Arc<Gateway> {
 
     fn limit_reached(&self, limit: Limit) {
         self.report.metrics().limit_reached(limit);
+    }
+
+    fn resolve(&self, questions: Questions) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        Box::pin(Arc::clone(self).answer_datagrams(questions))
     }
 
     fn listening(&self, address: SocketAddr) {

@@ -19,7 +19,7 @@ use tempfile::TempDir;
 
 use crate::datapath::{DEADLINE, run};
 
-const POD: &str = "192.0.2.2";
+pub(crate) const POD: &str = "192.0.2.2";
 
 pub(crate) fn cases() -> Vec<Case> {
     let needs = [Need::Bpf, Need::CgroupV2, Need::Python3, Need::Pipelock];
@@ -73,14 +73,19 @@ for line in sys.stdin:
 "#;
 
 /// Three namespaces and the cables between them.
-struct World {
+pub(crate) struct World {
     name: String,
-    cgroup: Cgroup,
-    directory: TempDir,
+    pub(crate) cgroup: Cgroup,
+    pub(crate) directory: TempDir,
 }
 
 impl World {
     fn new() -> Result<Self> {
+        Self::with("")
+    }
+
+    /// With more in the configuration.
+    pub(crate) fn with(more: &str) -> Result<Self> {
         let name = format!("pltd-{}", std::process::id());
         let cgroup = Cgroup::create(&find_root()?.join(&name))?;
         let world = Self { name, cgroup, directory: tempfile::tempdir()? };
@@ -99,7 +104,7 @@ impl World {
         }
         let config = format!(
             "version: 1\nfetch_proxy:\n  listen: 127.0.0.1:8888\nlogging:\n  output: file\n  file: {}\ncapture:\n  targets:\n    \
-             - {{name: pod, cgroup: /{}, netns: /run/netns/{}}}\n",
+             - {{name: pod, cgroup: /{}, netns: /run/netns/{}}}\n{more}",
             world.directory.path().join("audit.jsonl").display(),
             world.name,
             world.netns("p"),
@@ -108,28 +113,33 @@ impl World {
         Ok(world)
     }
 
-    fn netns(&self, side: &str) -> String {
+    pub(crate) fn netns(&self, side: &str) -> String {
         format!("{}-{side}", self.name)
     }
 
-    fn config(&self) -> PathBuf {
+    pub(crate) fn config(&self) -> PathBuf {
         self.directory.path().join("pipelock.yaml")
     }
 
-    fn ip(&self, side: &str, line: &str) -> Result<()> {
+    pub(crate) fn rewrite_config(&self, change: impl FnOnce(String) -> String) -> Result<()> {
+        let text = std::fs::read_to_string(self.config())?;
+        Ok(std::fs::write(self.config(), change(text))?)
+    }
+
+    pub(crate) fn ip(&self, side: &str, line: &str) -> Result<()> {
         let netns = self.netns(side);
         let args: Vec<&str> = ["-n", netns.as_str()].into_iter().chain(line.split(' ')).collect();
         run("ip", &args).map(drop)
     }
 
-    fn command(&self, side: &str, program: impl AsRef<std::ffi::OsStr>) -> Command {
+    pub(crate) fn command(&self, side: &str, program: impl AsRef<std::ffi::OsStr>) -> Command {
         let mut command = Command::new("nsenter");
         command.arg(format!("--net=/run/netns/{}", self.netns(side))).arg(program);
         command
     }
 
     /// Starts the daemon and waits until it says that it is ready.
-    fn gateway(&self) -> Result<Process> {
+    pub(crate) fn gateway(&self) -> Result<Process> {
         self.gateway_with(&[], "ready:")
     }
 
@@ -157,7 +167,7 @@ impl World {
         }
     }
 
-    fn pipelock(&self, arguments: &[&str]) -> Result<(bool, String)> {
+    pub(crate) fn pipelock(&self, arguments: &[&str]) -> Result<(bool, String)> {
         let output = self.command("g", binary()).args(arguments).output()?;
         Ok((output.status.success(), String::from_utf8_lossy(&output.stdout).into_owned()))
     }
@@ -183,17 +193,17 @@ impl Drop for Guard {
     }
 }
 
-struct Process {
+pub(crate) struct Process {
     child: Guard,
 }
 
 impl Process {
-    fn signal(&self, signal: Signal) -> Result<()> {
+    pub(crate) fn signal(&self, signal: Signal) -> Result<()> {
         let pid = i32::try_from(self.child.0.id()).ok().and_then(Pid::from_raw).context("no pid")?;
         Ok(kill_process(pid, signal)?)
     }
 
-    fn ended(mut self) -> Result<()> {
+    pub(crate) fn ended(mut self) -> Result<()> {
         self.child.0.wait()?;
         Ok(())
     }
@@ -208,7 +218,13 @@ pub(crate) struct Counting {
 
 impl Counting {
     pub(crate) fn start(mut command: Command, script: &str) -> Result<Self> {
-        command.arg("-c").arg(script).stdin(Stdio::piped()).stdout(Stdio::piped());
+        command.arg("-c").arg(script);
+        Self::of(command)
+    }
+
+    /// Of a command that is complete.
+    pub(crate) fn of(mut command: Command) -> Result<Self> {
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = Guard(command.spawn()?);
         let stdin = child.0.stdin.take().context("no stdin")?;
         let stdout = BufReader::new(child.0.stdout.take().context("no stdout")?);
@@ -220,6 +236,11 @@ impl Counting {
     }
 
     fn counts(&mut self) -> Result<BTreeMap<String, u64>> {
+        self.told()
+    }
+
+    /// What it tells when a line comes.
+    pub(crate) fn told<T: serde::de::DeserializeOwned>(&mut self) -> Result<T> {
         writeln!(self.stdin)?;
         let mut line = String::new();
         self.stdout.read_line(&mut line)?;

@@ -19,8 +19,8 @@ use anyhow::{Context, Result, bail, ensure};
 use pipelock_gateway::capture::cgroup::{Cgroup, find_root};
 use pipelock_gateway::capture::probe::{ThisKernel, probe};
 use pipelock_gateway::capture::{
-    Armed, Datapath, DenialReason, FlowTuple, Layout, LocalDatapath, Netns, Run, Scope, Steered, TargetPolicy,
-    TargetSpec, sweep_stale,
+    Armed, Datagram, Datapath, DenialReason, FlowTuple, Layout, LocalDatapath, Netns, ResolverSocket, Run, Scope,
+    Steered, TargetPolicy, TargetSpec, sweep_stale,
 };
 use pipelock_tests::harness::Case;
 use pipelock_tests::need::Need;
@@ -139,17 +139,19 @@ pub(crate) fn run(program: &str, args: &[&str]) -> Result<String> {
     Ok(String::from_utf8(output.stdout)?)
 }
 
-#[derive(Clone, Copy, Default)]
-struct Options {
-    no_ipv6_upstream: bool,
-    bypass: &'static [&'static str],
+#[derive(Clone, Default)]
+pub(crate) struct Options {
+    pub(crate) no_ipv6_upstream: bool,
+    pub(crate) bypass: &'static [&'static str],
+    /// Instead of one made from the others.
+    pub(crate) policy: Option<TargetPolicy>,
 }
 
 /// The test process as a gateway.
-struct Gateway {
-    run: Run,
-    datapath: LocalDatapath,
-    armed: Armed,
+pub(crate) struct Gateway {
+    pub(crate) run: Run,
+    pub(crate) datapath: LocalDatapath,
+    pub(crate) armed: Armed,
 }
 
 impl Gateway {
@@ -189,7 +191,23 @@ impl Gateway {
         self.armed.listeners.iter().all(|listener| listener.accept().is_err())
     }
 
-    fn workload(&self, script: &str) -> Result<Workload> {
+    /// The next DNS query on any socket that they are steered to.
+    pub(crate) fn question(&self) -> Result<(&ResolverSocket, Datagram)> {
+        let mut ready: Vec<_> = self.armed.resolvers.iter().map(|socket| PollFd::new(socket, PollFlags::IN)).collect();
+        poll(&mut ready, Some(&Timespec::try_from(DEADLINE)?))?;
+        let at = ready.iter().position(|fd| fd.revents().contains(PollFlags::IN)).context("nobody asked")?;
+        let socket = self.armed.resolvers.get(at).context("no such socket")?;
+        Ok((socket, socket.receive(&mut [0; 512])?))
+    }
+
+    /// The port that policies know.
+    pub(crate) fn resolver_port(&self) -> Result<u16> {
+        let addresses = self.armed.resolvers.iter().map(|socket| Ok(socket.try_clone_socket()?.local_addr()?));
+        let v4 = addresses.collect::<Result<Vec<SocketAddr>>>()?.into_iter().find(SocketAddr::is_ipv4);
+        Ok(v4.context("no IPv4 resolver")?.port())
+    }
+
+    pub(crate) fn workload(&self, script: &str) -> Result<Workload> {
         Workload::start(self.run.cgroup(), script)
     }
 
@@ -219,12 +237,16 @@ fn spec(cgroup: &Path, options: Options) -> Result<TargetSpec> {
         labels: std::collections::BTreeMap::new(),
         scope: Scope::Cgroup(cgroup.to_owned()),
         netns: Netns::Own,
-        policy: TargetPolicy { bypass, ipv6_upstream: !options.no_ipv6_upstream, ..TargetPolicy::default() },
+        policy: options.policy.unwrap_or(TargetPolicy {
+            bypass,
+            ipv6_upstream: !options.no_ipv6_upstream,
+            ..TargetPolicy::default()
+        }),
     })
 }
 
 /// Runs a case with a gateway in a fresh namespace, and takes everything down again.
-fn with(options: Options, case: impl FnOnce(&Gateway) -> Result<()> + Send) -> Result<()> {
+pub(crate) fn with(options: Options, case: impl FnOnce(&Gateway) -> Result<()> + Send) -> Result<()> {
     let namespace = Namespace::new()?;
     let state = tempfile::tempdir()?;
     namespace.enter(|| {

@@ -9,6 +9,7 @@ mod control;
 mod credentials;
 mod daemon;
 mod datapath;
+mod dns;
 mod docker;
 mod interop;
 mod lifecycle;
@@ -40,6 +41,7 @@ fn main() -> ExitCode {
         targets::cases(),
         seatbelt::cases(),
         daemon::cases(),
+        dns::cases(),
         docker::cases(),
         pods::cases(),
         clients::cases(),

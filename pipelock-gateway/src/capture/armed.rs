@@ -3,11 +3,13 @@
 //! Bookkeeping without system calls, but for reading the maps once at the start.
 
 use std::collections::HashMap;
+use std::fs::File;
 use std::net::{TcpListener, UdpSocket};
 use std::os::fd::AsFd;
+use std::sync::Arc;
 
 use ipnet::IpNet;
-use pipelock_common::{MAX_LEVELS, Policy, UNLISTED_TARGET, policy_flag};
+use pipelock_common::{DNS_SLOTS_V6, MAX_LEVELS, Policy, UNLISTED_TARGET, policy_flag};
 
 use super::cgroup::{self, Cgroup};
 use super::listen::{Listeners, Ports};
@@ -28,6 +30,8 @@ pub(super) struct Target {
     /// How deep its cgroup is; zero without one.
     pub(super) level: u8,
     pub(super) netns: NetnsCookie,
+    /// Kept open, so that sockets can be made in there.
+    pub(super) namespace: Arc<File>,
     /// Whether its namespace is to wear a seatbelt.
     pub(super) seatbelt: bool,
     pub(super) bypass: Vec<IpNet>,
@@ -105,6 +109,12 @@ impl Targets {
         self.resolvers.clear();
     }
 
+    /// The namespace of this cookie, where a target lives in it.
+    pub(super) fn namespace(&self, netns: NetnsCookie) -> Option<Arc<File>> {
+        let here = self.armed.values().find(|target| target.netns == netns);
+        here.map(|target| Arc::clone(&target.namespace))
+    }
+
     /// The target that governs what is in a namespace and in no listed cgroup: the first that was armed there.
     pub(super) fn owner(&self, netns: NetnsCookie) -> Option<&Target> {
         self.armed.values().filter(|target| target.netns == netns).min_by_key(|target| target.policy.group)
@@ -153,11 +163,19 @@ impl Targets {
             })
         };
         at(false, ports.v4)?;
-        let resolves = |socket: &UdpSocket| {
-            socket.local_addr().is_ok_and(|address| address.port() == ports.dns)
+        // IPv6 has a port for each slot, from the common one on.
+        let last = ports.dns.saturating_add(u16::try_from(DNS_SLOTS_V6).unwrap_or(0));
+        let resolves = |socket: &UdpSocket, v6: bool| {
+            let port = |address: std::net::SocketAddr| {
+                address.is_ipv6() == v6
+                    && if v6 { (ports.dns..last).contains(&address.port()) } else { address.port() == ports.dns }
+            };
+            socket.local_addr().is_ok_and(port)
                 && sys::netns_cookie(socket.as_fd()).is_ok_and(|cookie| cookie == netns.0)
         };
-        if dns && !self.resolvers.iter().any(resolves) {
+        let resolvers = |v6: bool| self.resolvers.iter().filter(|socket| resolves(socket, v6)).count();
+        let wanted_v6 = if at(true, ports.v6).is_some() { usize::from(last - ports.dns) } else { 0 };
+        if dns && (ports.dns == 0 || resolvers(false) != 1 || resolvers(true) != wanted_v6) {
             return None;
         }
         let v6 = at(true, ports.v6).map(|index| self.listeners.swap_remove(index));
@@ -166,7 +184,9 @@ impl Targets {
                 && sys::netns_cookie(listener.as_fd()).is_ok_and(|cookie| cookie == netns.0)
         })?;
         let v4 = self.listeners.swap_remove(index);
-        let (ours, others) = std::mem::take(&mut self.resolvers).into_iter().partition(|socket| resolves(socket));
+        let (ours, others) = std::mem::take(&mut self.resolvers)
+            .into_iter()
+            .partition(|socket| resolves(socket, false) || resolves(socket, true));
         self.resolvers = others;
         Some(Listeners { v4, v6, dns: if dns { ours } else { Vec::new() } })
     }
@@ -179,7 +199,8 @@ pub(super) fn policy(group: u32, spec: &TargetPolicy, listeners: &Listeners) -> 
     };
     let port4 = port_of(listeners.v4.local_addr())?;
     let port6 = listeners.v6.as_ref().map(|v6| port_of(v6.local_addr())).transpose()?.unwrap_or(0);
-    let dns_port = listeners.dns.first().map(|dns| port_of(dns.local_addr())).transpose()?.unwrap_or(0);
+    let dns = listeners.dns.iter().find(|socket| socket.local_addr().is_ok_and(|address| address.is_ipv4()));
+    let dns_port = dns.map(|dns| port_of(dns.local_addr())).transpose()?.unwrap_or(0);
     let mut flags = policy_flag::SPREAD | if spec.observe { policy_flag::OBSERVE } else { policy_flag::ENFORCE };
     let mut set = |flag: u32, when: bool| flags |= if when { flag } else { 0 };
     set(policy_flag::DENY_QUIC, spec.deny_quic);
@@ -239,7 +260,9 @@ mod tests {
 
     fn target(level: u8, netns: u64, group: u32) -> Target {
         let policy = Policy { group, ..Policy::default() };
-        Target { cgroup: None, level, netns: NetnsCookie(netns), seatbelt: false, bypass: Vec::new(), policy }
+        let namespace = Arc::new(File::open("/proc/thread-self/ns/net").unwrap());
+        let netns = NetnsCookie(netns);
+        Target { cgroup: None, level, netns, namespace, seatbelt: false, bypass: Vec::new(), policy }
     }
 
     #[test]

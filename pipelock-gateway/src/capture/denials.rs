@@ -37,6 +37,7 @@ impl fmt::Display for Denial {
             DenialReason::DeviceBound => "a connection bound to a device",
             DenialReason::NoPolicy => "a connection of a process that left its cgroup",
             DenialReason::Protocol => "an unknown transport protocol",
+            DenialReason::DnsServers => "more DNS servers at once than can be told apart",
         };
         write!(f, "the kernel refused {what}")?;
         if let Some(address) = self.address {

@@ -4,10 +4,12 @@
 //! keeps captured processes off it.
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
+use std::os::fd::AsFd;
 
+use pipelock_common::DNS_SLOTS_V6;
 use socket2::{Domain, Protocol, Socket, Type};
 
-use super::Error;
+use super::{Error, sys};
 
 /// Connections that may wait for `accept()`; the kernel cuts it to `net.core.somaxconn`.
 const BACKLOG: i32 = 4096;
@@ -18,7 +20,7 @@ pub(super) struct Listeners {
     pub(super) v4: TcpListener,
     /// Absent where the namespace has no IPv6.
     pub(super) v6: Option<TcpListener>,
-    /// What captured DNS queries are steered to: one socket a family, the same port.
+    /// What captured DNS queries are steered to; see [`super::resolver`].
     pub(super) dns: Vec<UdpSocket>,
 }
 
@@ -30,7 +32,7 @@ pub(super) struct Ports {
     pub(super) dns: u16,
 }
 
-/// How often another port is tried for DNS when IPv6 has the one that IPv4 got for something else.
+/// How often another port is tried for DNS when one of those that follow it for IPv6 is taken.
 const DNS_ATTEMPTS: usize = 8;
 
 /// Binds in the calling thread's network namespace, to the same ports as before where that is still possible.
@@ -68,30 +70,38 @@ fn listener(address: SocketAddr) -> std::io::Result<TcpListener> {
     Ok(socket.into())
 }
 
-/// Sockets on `127.0.0.1` and `::1` with one port between them, since a policy has room for one.
+/// One socket for all slots of IPv4, which tells them by the local address, and one a slot of IPv6, on the ports from the same one
+/// on: a policy has room for one number.
 fn resolver_sockets(before: u16, with_v6: bool) -> Result<Vec<UdpSocket>, Error> {
     let mut last = None;
     for attempt in 0..DNS_ATTEMPTS {
         let port = if attempt == 0 { before } else { 0 };
-        match resolver_pair(port, with_v6) {
+        match resolver_block(port, with_v6) {
             Ok(sockets) => return Ok(sockets),
             Err(error) => last = Some(error),
         }
     }
-    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    let address = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
     let source = last.unwrap_or_else(|| std::io::ErrorKind::AddrInUse.into());
     Err(Error::Listen { address, source })
 }
 
-fn resolver_pair(port: u16, with_v6: bool) -> std::io::Result<Vec<UdpSocket>> {
-    let v4 = UdpSocket::bind((Ipv4Addr::LOCALHOST, port))?;
-    v4.set_nonblocking(true)?;
-    let port = v4.local_addr()?.port();
+fn resolver_block(port: u16, with_v6: bool) -> std::io::Result<Vec<UdpSocket>> {
+    let v4 = Socket::new(Domain::IPV4, Type::DGRAM, Some(Protocol::UDP))?;
+    v4.bind_device(Some(b"lo"))?;
+    v4.bind(&SocketAddr::from((Ipv4Addr::UNSPECIFIED, port)).into())?;
+    sys::tell_local_address(v4.as_fd())?;
+    let v4: UdpSocket = v4.into();
+    let first = v4.local_addr()?.port();
     let mut sockets = vec![v4];
     if with_v6 {
-        let v6 = UdpSocket::bind((Ipv6Addr::LOCALHOST, port))?;
-        v6.set_nonblocking(true)?;
-        sockets.push(v6);
+        for slot in 0..u16::try_from(DNS_SLOTS_V6).unwrap_or(0) {
+            let port = first.checked_add(slot).ok_or(std::io::ErrorKind::AddrInUse)?;
+            sockets.push(UdpSocket::bind((Ipv6Addr::LOCALHOST, port))?);
+        }
+    }
+    for socket in &sockets {
+        socket.set_nonblocking(true)?;
     }
     Ok(sockets)
 }

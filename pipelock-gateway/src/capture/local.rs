@@ -5,12 +5,13 @@
 //! the links and detaches what nobody claims.
 //! Next: the caller accepts from the listeners of an [`Armed`] target and asks [`Datapath::take`].
 
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use aya::maps::{MapData, RingBuf};
 use pipelock_common::{LAYOUT_VERSION, Policy, UNLISTED_TARGET};
+use socket2::{Domain, Type};
 
 use super::armed::{self, Target, Targets};
 use super::cgroup::{self, Cgroup};
@@ -23,7 +24,8 @@ use super::probe::Report;
 use super::programs::{self, Opening, Programs};
 use super::target::{Attachment, Scope, TargetCounters, TargetSpec, Weakness};
 use super::{
-    Armed, Counters, Datapath, Environment, Error, FlowTuple, Process, Steered, environment, flow, netns, sys, wires,
+    Armed, Asked, Counters, Datapath, Environment, Error, FlowTuple, Place, Process, ResolverSocket, Steered,
+    environment, flow, netns, plain_socket, resolver, sys, wires,
 };
 use crate::model::{NetnsCookie, Workload};
 
@@ -163,6 +165,7 @@ impl LocalDatapath {
 
     fn forget_group(&self, policy: &Policy) -> Result<(), Error> {
         self.maps.end_counting(policy.group)?;
+        self.maps.forget_dns(policy.group)?;
         for network in self.maps.allowed(policy.group)? {
             self.maps.disallow(policy.group, network)?;
         }
@@ -332,7 +335,7 @@ impl Datapath for LocalDatapath {
             Some(cgroup) => self.targets().found_policy(cgroup.id()),
             None => None,
         };
-        let namespace = spec.netns.open()?;
+        let namespace = Arc::new(spec.netns.open()?);
         let (listeners, netns) = self.listeners(spec, &namespace, before.as_ref())?;
         if cgroup.is_none() && netns == self.own_netns {
             return Err(Error::OwnNetwork { target: spec.name.clone() });
@@ -347,8 +350,13 @@ impl Datapath for LocalDatapath {
             None => targets.next_group()?,
         };
         let policy = armed::policy(group, &spec.policy, &listeners)?;
+        let resolvers = match listeners.dns.is_empty() {
+            true => Vec::new(),
+            false => ResolverSocket::all(listeners.dns).map_err(|e| Error::io("reading", "resolver addresses", e))?,
+        };
         let bypass = armed::networks(&spec.policy.bypass);
-        let target = Target { cgroup, level, netns, seatbelt: spec.policy.seatbelt, bypass, policy };
+        let (namespace_kept, seatbelt) = (Arc::clone(&namespace), spec.policy.seatbelt);
+        let target = Target { cgroup, level, netns, namespace: namespace_kept, seatbelt, bypass, policy };
         targets.armed.insert(group, target.clone());
         let done = self.write(&targets, &target).and_then(|()| self.attach(&target));
         if let Err(error) = done {
@@ -377,7 +385,7 @@ impl Datapath for LocalDatapath {
             tracing::info!(target_name = spec.name, ended, "connections from before the capture were ended");
         }
         let listeners_tcp = std::iter::once(listeners.v4).chain(listeners.v6).collect();
-        Ok(Armed { id: u64::from(group), listeners: listeners_tcp, resolvers: listeners.dns, netns, weaknesses, ended })
+        Ok(Armed { id: u64::from(group), listeners: listeners_tcp, resolvers, netns, weaknesses, ended })
     }
 
     fn disarm(&self, id: u64) -> Result<(), Error> {
@@ -399,6 +407,28 @@ impl Datapath for LocalDatapath {
 
     fn mark_own(&self, socket: BorrowedFd<'_>) -> Result<(), Error> {
         self.maps.mark_own(socket)
+    }
+
+    fn asked(&self, id: u64, place: Place) -> Result<Option<Asked>, Error> {
+        let group = u32::try_from(id).map_err(|_| Error::UnknownTarget { id })?;
+        let Some(server) = self.maps.dns_server(group, place.0)? else { return Ok(None) };
+        let netns = self.targets().armed.get(&group).map(|target| target.netns).ok_or(Error::UnknownTarget { id })?;
+        Ok(resolver::asked(&server, netns))
+    }
+
+    fn socket_inside(&self, netns: NetnsCookie, domain: Domain, kind: Type) -> Result<OwnedFd, Error> {
+        let namespace = self.targets().namespace(netns).ok_or(Error::NoSuchNamespace { netns })?;
+        let socket = if netns == self.own_netns {
+            plain_socket(domain, kind)?
+        } else {
+            netns::inside(&namespace, || plain_socket(domain, kind))?
+        };
+        self.maps.mark_own(socket.as_fd())?;
+        Ok(socket)
+    }
+
+    fn is_own_netns(&self, netns: NetnsCookie) -> bool {
+        netns == self.own_netns
     }
 
     fn beat(&self) -> Result<(), Error> {

@@ -10,8 +10,9 @@ use aya::maps::lpm_trie::Key;
 use aya::maps::{Map, MapData, MapError, PerCpuArray, PerCpuHashMap, PerCpuValues, RingBuf};
 use ipnet::IpNet;
 use pipelock_common::{
-    BYPASS_ENTRIES, BypassKey4, BypassKey6, FLOW_ENTRIES, FlowKey, LAYOUT_VERSION, MAX_LEVELS, Policy,
-    SEATBELT_ENTRIES, STATS_ENTRIES, Settings, SkMeta, Stat, TARGET_ENTRIES, TargetCounts, TargetStat,
+    BYPASS_ENTRIES, BypassKey4, BypassKey6, DNS_SLOTS_V4, DNS_SLOTS_V6, DnsKey, DnsServer, FLOW_ENTRIES, FlowKey,
+    LAYOUT_VERSION, MAX_LEVELS, Policy, SEATBELT_ENTRIES, STATS_ENTRIES, Settings, SkMeta, Stat, TARGET_ENTRIES,
+    TargetCounts, TargetStat,
 };
 
 use super::sys::{self, MapFd};
@@ -19,13 +20,14 @@ use super::target::TargetCounters;
 use super::{Counters, Error};
 
 /// Every map that outlives the gateway. `.rodata` is not among them: it holds constants of the programs.
-pub(super) const PINNED: [&str; 12] = [
+pub(super) const PINNED: [&str; 13] = [
     "SK_META",
     "FLOWS",
     "TARGETS_CGROUP",
     "TARGETS_NETNS",
     "SEATBELTS",
     "TARGET_STATS",
+    "DNS_SERVERS",
     "BYPASS4",
     "BYPASS6",
     "SETTINGS",
@@ -45,6 +47,7 @@ pub(super) struct Maps {
     by_netns: MapFd<u64, Policy>,
     belts: MapFd<u32, Policy>,
     counts: Mutex<PerCpuHashMap<MapData, u32, TargetCounts>>,
+    dns: MapFd<DnsKey, DnsServer>,
     bypass4: MapFd<Key<BypassKey4>, u32>,
     bypass6: MapFd<Key<BypassKey6>, u32>,
     settings: MapFd<u32, Settings>,
@@ -67,6 +70,7 @@ impl Maps {
             counts: Mutex::new(
                 PerCpuHashMap::try_from(counts).map_err(|source| Error::MapType { map: "TARGET_STATS", source })?,
             ),
+            dns: open(object, "DNS_SERVERS")?,
             bypass4: open(object, "BYPASS4")?,
             bypass6: open(object, "BYPASS6")?,
             settings: open(object, "SETTINGS")?,
@@ -108,6 +112,19 @@ impl Maps {
 
     pub(super) fn forget_belt(&self, interface: u32) -> Result<(), Error> {
         self.belts.remove(&interface).map(drop).map_err(|e| Error::map("SEATBELTS", "removing", e))
+    }
+
+    /// Whom queries that are steered to a slot are for.
+    pub(super) fn dns_server(&self, group: u32, slot: u32) -> Result<Option<DnsServer>, Error> {
+        self.dns.get(&DnsKey { group, slot }).map_err(|e| Error::map("DNS_SERVERS", "reading", e))
+    }
+
+    /// Forgets all servers that a target asked.
+    pub(super) fn forget_dns(&self, group: u32) -> Result<(), Error> {
+        for slot in 0..DNS_SLOTS_V4 + DNS_SLOTS_V6 {
+            self.dns.remove(&DnsKey { group, slot }).map_err(|e| Error::map("DNS_SERVERS", "removing", e))?;
+        }
+        Ok(())
     }
 
     /// The interfaces that have a policy.

@@ -8,6 +8,7 @@ use std::ffi::CString;
 use std::io;
 use std::marker::PhantomData;
 use std::mem::{MaybeUninit, size_of, zeroed};
+use std::net::{Ipv4Addr, SocketAddrV4};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
@@ -397,6 +398,100 @@ pub(super) fn netns_cookie(socket: BorrowedFd<'_>) -> io::Result<u64> {
     if failed == 0 { Ok(cookie) } else { Err(io::Error::last_os_error()) }
 }
 
+/// Room for one control message with an `in_pktinfo`, aligned as its header must be.
+type Control = [u64; 8];
+
+/// Makes the kernel tell with each datagram which local IPv4 address it was sent to.
+pub(super) fn tell_local_address(socket: BorrowedFd<'_>) -> io::Result<()> {
+    let on: libc::c_int = 1;
+    let length = libc::socklen_t::try_from(size_of::<libc::c_int>()).map_err(io::Error::other)?;
+    // SAFETY: four readable bytes, and their number.
+    let failed = unsafe {
+        libc::setsockopt(socket.as_raw_fd(), libc::IPPROTO_IP, libc::IP_PKTINFO, std::ptr::from_ref(&on).cast(), length)
+    };
+    if failed == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Receives an IPv4 datagram without waiting: its length, the sender, and the local address it was sent to. One that does not fit
+/// is an error of the kind `InvalidData`.
+pub(super) fn receive_at(
+    socket: BorrowedFd<'_>,
+    buffer: &mut [u8],
+) -> io::Result<(usize, SocketAddrV4, Option<Ipv4Addr>)> {
+    let mut control: Control = [0; 8];
+    let mut io_slice = libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() };
+    // SAFETY: integers only.
+    let mut from: libc::sockaddr_in = unsafe { zeroed() };
+    // SAFETY: integers and pointers, of which null is a value.
+    let mut message: libc::msghdr = unsafe { zeroed() };
+    message.msg_name = std::ptr::from_mut(&mut from).cast();
+    message.msg_namelen = libc::socklen_t::try_from(size_of::<libc::sockaddr_in>()).map_err(io::Error::other)?;
+    message.msg_iov = &raw mut io_slice;
+    message.msg_iovlen = 1;
+    message.msg_control = control.as_mut_ptr().cast();
+    message.msg_controllen = size_of::<Control>();
+    // SAFETY: everything the header points to is writable for the lengths beside it until the call returns.
+    let length = unsafe { libc::recvmsg(socket.as_raw_fd(), &raw mut message, libc::MSG_DONTWAIT) };
+    let length = usize::try_from(length).map_err(|_| io::Error::last_os_error())?;
+    if message.msg_flags & libc::MSG_TRUNC != 0 {
+        return Err(io::ErrorKind::InvalidData.into());
+    }
+    let mut local = None;
+    // SAFETY: the kernel has filled the control buffer that the header describes; the macros stay inside it, and an
+    // `in_pktinfo` is read unaligned from a message that says it is one.
+    unsafe {
+        let mut header = libc::CMSG_FIRSTHDR(&raw const message);
+        while let Some(this) = header.as_ref() {
+            if this.cmsg_level == libc::IPPROTO_IP && this.cmsg_type == libc::IP_PKTINFO {
+                let info: libc::in_pktinfo = std::ptr::read_unaligned(libc::CMSG_DATA(header).cast());
+                local = Some(Ipv4Addr::from(info.ipi_addr.s_addr.to_ne_bytes()));
+            }
+            header = libc::CMSG_NXTHDR(&raw const message, header);
+        }
+    }
+    let sender = SocketAddrV4::new(Ipv4Addr::from(from.sin_addr.s_addr.to_ne_bytes()), u16::from_be(from.sin_port));
+    Ok((length, sender, local))
+}
+
+/// Sends an IPv4 datagram without waiting, from one of the local addresses of a socket that is bound to all of them.
+pub(super) fn send_from(socket: BorrowedFd<'_>, bytes: &[u8], to: SocketAddrV4, local: Ipv4Addr) -> io::Result<()> {
+    let mut control: Control = [0; 8];
+    let mut io_slice = libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() };
+    // SAFETY: integers only.
+    let mut address: libc::sockaddr_in = unsafe { zeroed() };
+    address.sin_family = libc::sa_family_t::try_from(libc::AF_INET).map_err(io::Error::other)?;
+    address.sin_port = to.port().to_be();
+    address.sin_addr.s_addr = u32::from_ne_bytes(to.ip().octets());
+    let info = libc::in_pktinfo {
+        ipi_ifindex: 0,
+        ipi_spec_dst: libc::in_addr { s_addr: u32::from_ne_bytes(local.octets()) },
+        ipi_addr: libc::in_addr { s_addr: 0 },
+    };
+    let info_length = u32::try_from(size_of::<libc::in_pktinfo>()).map_err(io::Error::other)?;
+    // SAFETY: integers and pointers, of which null is a value.
+    let mut message: libc::msghdr = unsafe { zeroed() };
+    message.msg_name = std::ptr::from_mut(&mut address).cast();
+    message.msg_namelen = libc::socklen_t::try_from(size_of::<libc::sockaddr_in>()).map_err(io::Error::other)?;
+    message.msg_iov = &raw mut io_slice;
+    message.msg_iovlen = 1;
+    message.msg_control = control.as_mut_ptr().cast();
+    // SAFETY: `CMSG_SPACE` of one `in_pktinfo` is 32 bytes, of the 64 there are; the first header lies at the aligned start of the
+    // buffer, its data behind it.
+    unsafe {
+        message.msg_controllen = libc::CMSG_SPACE(info_length) as usize;
+        let header = libc::CMSG_FIRSTHDR(&raw const message);
+        (*header).cmsg_level = libc::IPPROTO_IP;
+        (*header).cmsg_type = libc::IP_PKTINFO;
+        (*header).cmsg_len = libc::CMSG_LEN(info_length) as usize;
+        std::ptr::write_unaligned(libc::CMSG_DATA(header).cast(), info);
+    }
+    // SAFETY: everything the header points to is readable for the lengths beside it until the call returns; `sendmsg` writes to none
+    // of it.
+    let sent =
+        unsafe { libc::sendmsg(socket.as_raw_fd(), &raw const message, libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL) };
+    if sent < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
 /// `CLOCK_BOOTTIME` in nanoseconds: the clock the kernel programs read.
 pub(super) fn boot_ns() -> u64 {
     let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
@@ -418,7 +513,7 @@ pub(super) fn enter_on_exec(command: &mut Command, procs: OwnedFd) {
 }
 
 /// Watches a ring buffer for records, in the current tokio runtime. For owners of one descriptor, which they close on drop
-/// and never replace: aya's ring buffer and logger.
+/// and never replace: aya's ring buffer and logger, our resolver sockets.
 pub(super) fn watch<T: AsRawFd>(owner: T) -> io::Result<AsyncFd<T>> {
     // SAFETY: such an owner, moved in; the descriptor stays open and the same until the registration ends.
     unsafe { AsyncFd::register_with_interest(owner, Interest::READABLE) }.map_err(Into::into)

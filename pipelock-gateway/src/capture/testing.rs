@@ -5,10 +5,15 @@
 
 use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::{Armed, Counters, Datapath, Environment, Error, FlowTuple, Process, Steered, TargetSpec};
+use socket2::{Domain, Type};
+
+use super::{
+    Armed, Asked, Counters, Datapath, Environment, Error, FlowTuple, Place, Process, ResolverSocket, Steered,
+    TargetSpec, listen, plain_socket,
+};
 use crate::model::{CgroupId, NetnsCookie, OriginalDst, Workload};
 
 /// The namespace every flow of a [`FakeDatapath`] is in.
@@ -33,6 +38,7 @@ struct Inner {
     refuses: bool,
     attempts: usize,
     counters: Counters,
+    dns_server: Option<SocketAddr>,
 }
 
 impl FakeDatapath {
@@ -55,6 +61,11 @@ impl FakeDatapath {
     /// Says what the environment of every process is: `NAME=value` records, each ended by a zero byte.
     pub fn set_environ(&self, records: &[&str]) {
         self.inner().environ = records.iter().flat_map(|record| record.bytes().chain([0])).collect();
+    }
+
+    /// From now on targets are armed with resolver sockets, and every query is for this server.
+    pub fn ask_all(&self, server: SocketAddr) {
+        self.inner().dns_server = Some(server);
     }
 
     /// How many sockets were marked as the gateway's own.
@@ -124,7 +135,14 @@ impl Datapath for FakeDatapath {
         inner.last_id += 1;
         let id = inner.last_id;
         inner.armed.insert(id);
-        Ok(Armed { id, listeners, resolvers: Vec::new(), netns: NETNS, weaknesses: Vec::new(), ended: 0 })
+        let resolvers = match inner.dns_server {
+            Some(_) => {
+                let failed = |e| Error::io("binding", "resolver sockets", e);
+                ResolverSocket::all(listen::bind(listen::Ports::default(), true)?.dns).map_err(failed)?
+            }
+            None => Vec::new(),
+        };
+        Ok(Armed { id, listeners, resolvers, netns: NETNS, weaknesses: Vec::new(), ended: 0 })
     }
 
     fn disarm(&self, id: u64) -> Result<(), Error> {
@@ -142,6 +160,16 @@ impl Datapath for FakeDatapath {
         debug_assert!(socket.as_fd().as_raw_fd() >= 0);
         self.inner().marked += 1;
         Ok(())
+    }
+
+    fn asked(&self, _id: u64, _place: Place) -> Result<Option<Asked>, Error> {
+        let server = self.inner().dns_server;
+        Ok(server.map(|server| Asked { server, workload: steered(server).workload }))
+    }
+
+    fn socket_inside(&self, _netns: NetnsCookie, domain: Domain, kind: Type) -> Result<OwnedFd, Error> {
+        self.inner().marked += 1;
+        plain_socket(domain, kind)
     }
 
     fn beat(&self) -> Result<(), Error> {

@@ -1,9 +1,11 @@
 //! The datapath of a gateway that captures nothing: `pipelock run` without targets, which needs no kernel and no privilege.
 
-use std::os::fd::BorrowedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 
-use super::{Armed, Counters, Datapath, Environment, Error, FlowTuple, Process, Steered, TargetSpec};
-use crate::model::Workload;
+use socket2::{Domain, Type};
+
+use super::{Armed, Counters, Datapath, Environment, Error, FlowTuple, Process, Steered, TargetSpec, plain_socket};
+use crate::model::{NetnsCookie, Workload};
 
 /// Steers nothing, so that nothing can be taken and no socket needs a mark.
 #[derive(Clone, Copy, Debug)]
@@ -24,6 +26,10 @@ impl Datapath for Uncaptured {
 
     fn mark_own(&self, _socket: BorrowedFd<'_>) -> Result<(), Error> {
         Ok(())
+    }
+
+    fn socket_inside(&self, _netns: NetnsCookie, domain: Domain, kind: Type) -> Result<OwnedFd, Error> {
+        plain_socket(domain, kind)
     }
 
     fn beat(&self) -> Result<(), Error> {

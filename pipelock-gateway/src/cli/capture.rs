@@ -95,7 +95,7 @@ pub(super) fn policy(capture: &Capture, treatment: &Treatment) -> TargetPolicy {
         ipv6_upstream: startup::has_global_ipv6(Path::new("/proc/net/if_inet6")),
         deny_quic: treatment.deny_quic,
         deny_udp: treatment.deny_udp,
-        dns: false,
+        dns: treatment.dns,
         when_dead: treatment.fail_open_after.map_or(WhenDead::Refuse, |after| WhenDead::Direct { after }),
         observe: treatment.observe,
         seatbelt: treatment.seatbelt,
@@ -133,12 +133,13 @@ impl Captured {
         let told = handed_over.clone();
         let gather = move || {
             let ports = ports.upgrade().ok_or_else(|| std::io::Error::other("this gateway is ending"))?;
+            let (listeners, resolvers) = targets.sockets()?;
             Ok(Sockets {
                 lock: Some(lock.try_clone()?),
                 door: Some(ports.door.try_clone()?),
                 mcp: ports.mcp.as_ref().map(std::net::TcpListener::try_clone).transpose()?,
-                listeners: targets.sockets()?,
-                resolvers: Vec::new(),
+                listeners,
+                resolvers,
             })
         };
         // Blocks until a successor comes, or the process ends; it must not be waited for.

@@ -57,6 +57,7 @@ const TARGET: &[Key] = &[
     CIDR_BYPASS,
     DENY_QUIC,
     DENY_UDP,
+    DNS,
     SEATBELT,
     OBSERVE,
     WHEN_DEAD,
@@ -69,7 +70,13 @@ pub(super) const CIDR_BYPASS: Key =
 pub(super) const DENY_QUIC: Key =
     Key::new("deny_quic", Kind::Bool, "true", "Refuse UDP to port 443, so that clients use TCP.");
 pub(super) const DENY_UDP: Key =
-    Key::new("deny_udp", Kind::Bool, "false", "Refuse all UDP that no bypass names, DNS included.");
+    Key::new("deny_udp", Kind::Bool, "false", "Refuse all UDP that no bypass names, DNS excepted where `dns` is on.");
+pub(super) const DNS: Key = Key::new(
+    "dns",
+    Kind::Bool,
+    "true",
+    "Answer its DNS queries through the gateway, which judges them and asks the same servers. Servers in `cidr_bypass` are left alone.",
+);
 pub(super) const SEATBELT: Key = Key::new(
     "seatbelt",
     Kind::Bool,
@@ -145,6 +152,8 @@ pub struct Treatment {
     pub deny_quic: bool,
     /// Refuse all UDP that no bypass names.
     pub deny_udp: bool,
+    /// Answer its DNS queries.
+    pub dns: bool,
     /// Drop new flows that leave its namespace beside the gateway.
     pub seatbelt: bool,
     /// Count only.
@@ -215,6 +224,7 @@ impl Treatment {
             cidr_bypass: networks(section)?,
             deny_quic: section.read("deny_quic", true, Value::boolean)?,
             deny_udp: section.read("deny_udp", false, Value::boolean)?,
+            dns: section.read("dns", true, Value::boolean)?,
             seatbelt: section.read("seatbelt", true, Value::boolean)?,
             observe: section.read("observe", false, Value::boolean)?,
             fail_open_after: open.then_some(after),

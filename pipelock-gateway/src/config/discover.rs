@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::capture::{CIDR_BYPASS, DENY_QUIC, DENY_UDP, FAIL_OPEN_AFTER, OBSERVE, SEATBELT, Treatment, WHEN_DEAD};
+use super::capture::{CIDR_BYPASS, DENY_QUIC, DENY_UDP, DNS, FAIL_OPEN_AFTER, OBSERVE, SEATBELT, Treatment, WHEN_DEAD};
 use super::error::Error;
 use super::reader::{Section, Value};
 use super::schema::{Key, Kind, TEXTS};
@@ -45,6 +45,7 @@ pub(super) const KEYS: &[Key] = &[
     CIDR_BYPASS,
     DENY_QUIC,
     DENY_UDP,
+    DNS,
     SEATBELT,
     OBSERVE,
     WHEN_DEAD,

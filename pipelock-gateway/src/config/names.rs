@@ -27,6 +27,12 @@ pub(super) const KEYS: &[Key] = &[
         "[]",
         "DNS servers to ask, each an address or `address:port`; without any those of `/etc/resolv.conf`, whose search domains are used in any case.",
     ),
+    Key::new(
+        "workload_servers",
+        TEXTS,
+        "[]",
+        "DNS servers of workloads whose answers bind names to addresses for the workload that got them, beside the servers that the gateway asks itself. Name only those that no workload can answer in place of, such as 127.0.0.11 of Docker.",
+    ),
     Key::new("timeout", Kind::Duration, "5s", "How long one name may take, all attempts together."),
 ];
 
@@ -39,11 +45,18 @@ pub struct Names {
     pub servers: Vec<SocketAddr>,
     /// For one name.
     pub timeout: Duration,
+    /// Servers of workloads whose answers are believed.
+    pub workload_servers: Vec<IpAddr>,
 }
 
 impl Default for Names {
     fn default() -> Self {
-        Self { hosts: HashMap::new(), servers: Vec::new(), timeout: Duration::from_secs(5) }
+        Self {
+            hosts: HashMap::new(),
+            servers: Vec::new(),
+            timeout: Duration::from_secs(5),
+            workload_servers: Vec::new(),
+        }
     }
 }
 
@@ -55,6 +68,8 @@ impl Names {
             hosts: section.read("hosts", default.hosts, read_hosts)?,
             servers: section.read("servers", default.servers, |list| list.list()?.iter().map(read_server).collect())?,
             timeout: section.read("timeout", default.timeout, Value::duration)?,
+            workload_servers: section
+                .read("workload_servers", Vec::new(), |list| list.list()?.iter().map(read_address).collect())?,
         })
     }
 }

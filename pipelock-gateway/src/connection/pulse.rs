@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How often a loop says that it turns, also when nobody connects.
-pub(super) const TURN: Duration = Duration::from_millis(500);
+pub const TURN: Duration = Duration::from_millis(500);
 
 /// All loops of one process.
 #[derive(Debug)]

@@ -5,7 +5,7 @@
 //! be captured stays in the list with the reason: a list of successes only would be a lie of omission.
 
 use std::collections::BTreeMap;
-use std::net::TcpListener as StdListener;
+use std::net::{TcpListener as StdListener, UdpSocket};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -16,8 +16,8 @@ use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::{Accepted, Acceptor, ConnIds, Gate, Pulse};
-use crate::capture::{self, Armed, Datapath, Netns, Scope, TargetCounters, TargetSpec, Weakness};
+use super::{Accepted, Acceptor, ConnIds, Gate, Pulse, Questions};
+use crate::capture::{self, Armed, Datapath, Netns, ResolverSocket, Scope, TargetCounters, TargetSpec, Weakness};
 
 /// How often the programs are told that the accept loops live (kernel-datapath.md §3).
 const BEAT: Duration = Duration::from_millis(500);
@@ -78,6 +78,7 @@ enum State {
         stop: CancellationToken,
         /// The same sockets as in the loops, for a successor.
         sockets: Vec<StdListener>,
+        resolvers: Vec<UdpSocket>,
     },
     Failed {
         reason: String,
@@ -254,17 +255,24 @@ impl Targets {
         self.entries().values().all(|entry| matches!(entry.state, State::Served { .. }))
     }
 
-    /// The sockets of every target that is served, for a successor.
+    /// The sockets of every target that is served, for a successor: listeners, and those that queries arrive at.
     ///
     /// # Errors
     /// When the process has no descriptors left.
-    pub fn sockets(&self) -> std::io::Result<Vec<StdListener>> {
+    pub fn sockets(&self) -> std::io::Result<(Vec<StdListener>, Vec<UdpSocket>)> {
         let entries = self.entries();
-        let served = entries.values().filter_map(|entry| match &entry.state {
-            State::Served { sockets, .. } => Some(sockets),
-            _ => None,
-        });
-        served.flatten().map(StdListener::try_clone).collect()
+        let (mut listeners, mut queries) = (Vec::new(), Vec::new());
+        for entry in entries.values() {
+            if let State::Served { sockets, resolvers, .. } = &entry.state {
+                for socket in sockets {
+                    listeners.push(socket.try_clone()?);
+                }
+                for socket in resolvers {
+                    queries.push(socket.try_clone()?);
+                }
+            }
+        }
+        Ok((listeners, queries))
     }
 
     /// Serves a target that was armed before there was a runtime to serve it.
@@ -293,11 +301,12 @@ impl Targets {
 
     fn serve(&self, name: &str, armed: Armed) -> Result<State, Error> {
         let stop = CancellationToken::new();
-        let Armed { id, listeners, netns, weaknesses, ended, .. } = armed;
+        let Armed { id, listeners, resolvers: questions, netns, weaknesses, ended } = armed;
         let sockets: Result<Vec<StdListener>, _> = listeners.iter().map(StdListener::try_clone).collect();
+        let resolvers: Result<Vec<UdpSocket>, _> = questions.iter().map(ResolverSocket::try_clone_socket).collect();
         let watched: Result<Vec<TcpListener>, _> = listeners.into_iter().map(watch).collect();
-        let (watched, sockets) = match watched.and_then(|watched| Ok((watched, sockets?))) {
-            Ok(both) => both,
+        let (watched, sockets, resolvers) = match watched.and_then(|watched| Ok((watched, sockets?, resolvers?))) {
+            Ok(all) => all,
             Err(source) => {
                 // Closed listeners and attached programs would refuse everything of a target that is listed as failed.
                 let _ = self.datapath.disarm(id);
@@ -322,7 +331,13 @@ impl Targets {
                 }
             });
         }
-        Ok(State::Served { id, weaknesses, ended, stop, sockets })
+        for socket in questions {
+            let datapath = Arc::clone(&self.datapath);
+            let (stop, turning) = (stop.clone(), self.pulse.join());
+            let questions = Questions { target: id, netns, socket, datapath, stop, turning };
+            self.loops.spawn(self.accepted.resolve(questions));
+        }
+        Ok(State::Served { id, weaknesses, ended, stop, sockets, resolvers })
     }
 
     /// Ends the capture of a target: its programs are detached, its listeners closed. Connections accepted before go on.
@@ -438,8 +453,9 @@ impl Targets {
     /// Stops accepting everywhere and leaves the programs attached: nothing goes out until somebody accepts again.
     pub async fn stop_accepting(&self) {
         for entry in self.entries().values_mut() {
-            if let State::Served { stop, sockets, .. } = &mut entry.state {
+            if let State::Served { stop, sockets, resolvers, .. } = &mut entry.state {
                 stop.cancel();
+                resolvers.clear();
                 // Kept open they would take connections that nobody accepts.
                 sockets.clear();
             }

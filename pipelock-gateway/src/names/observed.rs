@@ -77,6 +77,13 @@ impl Observed {
         told.is_some_and(|told| told.iter().any(|entry| entry.address == address && now < entry.until))
     }
 
+    pub(super) fn names_of(&self, workload: CgroupId, address: IpAddr, now: Instant) -> Vec<ServerName> {
+        let known = self.lock();
+        let names = known.workloads.get(&workload).into_iter().flat_map(|told| &told.names);
+        let has = |told: &[Until]| told.iter().any(|entry| entry.address == address && now < entry.until);
+        names.filter(|(_, told)| has(told)).map(|(name, _)| name.clone()).collect()
+    }
+
     pub(super) fn forget(&self, workload: CgroupId) {
         self.lock().forget(workload);
     }
@@ -168,6 +175,8 @@ mod tests {
         assert!(!observed.has(ONE, &api, ip(2), now));
         assert!(!observed.has(CgroupId(2), &api, ip(1), now));
         assert!(!observed.has(ONE, &name("other.example.test"), ip(1), now));
+        assert_eq!(observed.names_of(ONE, ip(1), now), [api.clone()]);
+        assert!(observed.names_of(CgroupId(2), ip(1), now).is_empty());
         observed.record(ONE, &api, &[ip(2)], Duration::ZERO, now);
         assert!(observed.has(ONE, &api, ip(2), now + Duration::from_mins(10)), "a TTL of nothing counts as a minute");
         assert!(observed.has(ONE, &api, ip(1), now), "a later answer does not take an earlier one back");

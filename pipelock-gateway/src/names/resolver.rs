@@ -105,6 +105,21 @@ impl Resolver {
         }
     }
 
+    /// Whether this resolver asks a server.
+    pub(super) fn asks(&self, server: IpAddr) -> bool {
+        // Files that have changed are seen here, too.
+        let _ = self.current();
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        match state.servers.is_empty() {
+            false => state.servers.iter().any(|own| own.ip().to_canonical() == server),
+            true => system_config(&self.files.resolv_conf)
+                .0
+                .name_servers()
+                .iter()
+                .any(|own| own.ip.to_canonical() == server),
+        }
+    }
+
     /// What is in force; looks at the system's files first.
     fn current(&self) -> Current {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);

@@ -249,6 +249,7 @@ impl Snapshot {
                 hosts: config.names.hosts.clone(),
                 servers: config.names.servers.clone(),
                 timeout: config.names.timeout,
+                believed: config.names.workload_servers.clone(),
             },
             blocklist: config.fetch_proxy.blocklist.clone(),
             tls,

@@ -24,7 +24,7 @@ use crate::model::{
 };
 
 pub use kernel::KernelSource;
-pub use labels::{EnvironmentRead, ExplicitKind, ExplicitOutcome, RecordLoss, TlsIntercept, UpstreamError};
+pub use labels::{DnsOutcome, EnvironmentRead, ExplicitKind, ExplicitOutcome, RecordLoss, TlsIntercept, UpstreamError};
 pub use targets::{TargetSample, TargetSource};
 
 pub use stats::{Counted, Requests, Sessions, Stats};
@@ -343,6 +343,16 @@ impl Metrics {
     pub fn snapshot_replaced(&self, epoch: u64, cut: usize) {
         self.0.snapshot_epoch.set(i64::try_from(epoch).unwrap_or(i64::MAX));
         self.0.policy_cut.inc_by(cut as u64);
+    }
+
+    /// Counts a DNS query of a workload.
+    pub fn dns_query(&self, outcome: DnsOutcome) {
+        self.0.dns_queries.with_label_values(&[outcome.as_str()]).inc();
+    }
+
+    /// Counts what was found in a DNS query.
+    pub fn dns_findings(&self, verdict: &Verdict) {
+        self.findings(verdict);
     }
 
     /// Counts an HTTP/2 connection that was ended because of a flood of frames.

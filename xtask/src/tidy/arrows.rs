@@ -23,6 +23,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("discovery", &["model"]),
     // Pure: what the first bytes are. It stands before policy, because policy is asked about the name found here.
     ("sniff", &["model"]),
+    // Pure: DNS messages of workloads, read strictly. Judged like any other request, so scan and verdict do not know it.
+    ("dns", &["model"]),
     ("policy", &["model"]),
     ("tls", &["model"]),
     ("http", &["model"]),
@@ -47,6 +49,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "connection",
             "names",
             "sniff",
+            "dns",
             "policy",
             "tls",
             "http",
@@ -74,6 +77,7 @@ const EVERYTHING: &[&str] = &[
     "names",
     "discovery",
     "sniff",
+    "dns",
     "policy",
     "tls",
     "http",
@@ -88,10 +92,10 @@ const EVERYTHING: &[&str] = &[
 ];
 
 /// What fuzzing reaches into: readers of hostile bytes.
-const FUZZED: &[&str] = &["sniff", "scan", "http", "mcp", "cli"];
+const FUZZED: &[&str] = &["sniff", "dns", "scan", "http", "mcp", "cli"];
 
 /// Modules that decide: no sockets, no runtime, no files, no clock.
-const PURE: &[&str] = &["model", "sniff", "policy", "scan", "verdict"];
+const PURE: &[&str] = &["model", "sniff", "dns", "policy", "scan", "verdict"];
 
 /// A crate or path that only some modules may name.
 struct Foreign {

@@ -77,6 +77,7 @@ pub(super) fn prepare(args: &ExecArgs) -> anyhow::Result<(Runtime, Prepared)> {
         policy: TargetPolicy {
             bypass: config.capture.cidr_bypass.clone(),
             ipv6_upstream: startup::has_global_ipv6(Path::new("/proc/net/if_inet6")),
+            dns: true,
             ..TargetPolicy::default()
         },
     };

@@ -74,6 +74,7 @@ pub(super) struct Families {
     pub(super) policy_cut: IntCounter,
     pub(super) http2_floods: IntCounter,
     pub(super) limits: IntCounterVec,
+    pub(super) dns_queries: IntCounterVec,
     pub(super) ca_not_after: IntGauge,
     pub(super) ca_epoch: IntGauge,
     pub(super) kill_switch_active: IntGaugeVec,
@@ -306,6 +307,12 @@ impl Families {
                 &r,
                 "pipelock_policy_cut_total",
                 "Relayed connections that were cut because a changed configuration does not relay them.",
+            )?,
+            dns_queries: counters(
+                &r,
+                "pipelock_dns_queries_total",
+                "DNS queries of captured workloads by what became of them.",
+                &["outcome"],
             )?,
             http2_floods: counter(
                 &r,

@@ -85,6 +85,35 @@ impl EnvironmentRead {
     }
 }
 
+/// What became of a DNS query.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum DnsOutcome {
+    /// Its server answered.
+    Answered,
+    /// It was refused for what it said, or for whom it was.
+    Blocked,
+    /// It was no query that can be put.
+    Malformed,
+    /// Its server did not answer, or not as it should.
+    Failed,
+    /// Too many were open.
+    Overloaded,
+}
+
+impl DnsOutcome {
+    /// The label value.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Answered => "answered",
+            Self::Blocked => "blocked",
+            Self::Malformed => "malformed",
+            Self::Failed => "failed",
+            Self::Overloaded => "overloaded",
+        }
+    }
+}
+
 /// How an attempt to open a TLS connection between workload and upstream went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum TlsIntercept {
