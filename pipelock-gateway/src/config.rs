@@ -41,6 +41,7 @@ mod mcp;
 mod names;
 mod no_proxy;
 mod reader;
+mod redaction;
 mod request_body;
 mod response_scanning;
 mod scan_api;
@@ -75,8 +76,9 @@ pub use mcp::{
     McpToolScanning, RedisUrl, ToolChainDetection,
 };
 pub use names::Names;
-pub use request_body::RequestBodyScanning;
-pub use response_scanning::{ResponseScanning, SseMode, SseStreaming};
+pub use redaction::{Redaction, RedactionList};
+pub use request_body::{OnSecret, RequestBodyScanning};
+pub use response_scanning::{OnOrders, ResponseScanning, SseMode, SseStreaming};
 pub use scan_api::ScanApi;
 pub use tls_interception::{CaFiles, TlsInterception};
 pub use uninspectable::Uninspectable;
@@ -144,6 +146,8 @@ pub struct Config {
     pub uninspectable: Uninspectable,
     /// Bounds and patience.
     pub limits: Limits,
+    /// What is replaced in bodies of requests; `None` when nothing is.
+    pub redaction: Option<Redaction>,
     /// Findings that are known and harmless.
     pub suppressions: Vec<Suppression>,
     /// Refusing everything at once.
@@ -278,6 +282,7 @@ impl Config {
             request_bodies: RequestBodyScanning::default(),
             uninspectable: Uninspectable::default(),
             limits: Limits::default(),
+            redaction: None,
             suppressions: Vec::new(),
             kill_switch: KillSwitch::default(),
             sessions: SessionPolicy::default(),
@@ -323,6 +328,7 @@ impl Config {
             )?,
             uninspectable: top.read("uninspectable", Uninspectable::default(), Uninspectable::read)?,
             limits: top.read("limits", Limits::default(), Limits::read)?,
+            redaction: top.read("redaction", None, redaction::read)?,
             suppressions: top.read("suppress", Vec::new(), suppress::read)?,
             kill_switch: top.read("kill_switch", KillSwitch::default(), KillSwitch::read)?,
             sessions: read_sessions(top)?,
@@ -339,6 +345,13 @@ impl Config {
         config.sessions.requests_per_minute = config.fetch_proxy.requests_per_minute;
         config.sessions.bytes_per_minute = config.fetch_proxy.bytes_per_minute;
         config.check_mode(top)?;
+        if let Some(redaction) =
+            top.field("redaction").filter(|_| config.redaction.is_some() && !config.request_bodies.enabled)
+        {
+            return Err(
+                redaction.incomplete("enabled needs request_body_scanning.enabled: true; remove one of the two")
+            );
+        }
         Ok(config)
     }
 

@@ -30,7 +30,8 @@ pub use decision::{Decision, DenyReason, InterceptReason, PassthroughReason};
 pub use domain::{DomainList, DomainPattern, InvalidDomain};
 pub use error::error_chain;
 pub use finding::{
-    CANARY_RULE, ENVIRONMENT_RULE, Evidence, Family, Finding, KNOWN_SECRET_RULE, Severity, Surface, View,
+    CANARY_RULE, ENVIRONMENT_RULE, Evidence, Family, Finding, KNOWN_SECRET_RULE, REDACTION_CLASSES, Severity, Surface,
+    View,
 };
 pub use limit::Limit;
 pub use mode::{InvalidMode, Mode};

@@ -12,6 +12,7 @@
 
 mod binding;
 mod place;
+pub mod redact;
 mod suppress;
 
 pub use binding::Bindings;
@@ -37,12 +38,14 @@ impl Default for Policy {
 
 impl Policy {
     /// Whether anything is blocked at all.
-    fn blocks(self) -> bool {
+    #[must_use]
+    pub fn blocks(self) -> bool {
         self.enforce && self.mode != Mode::Audit
     }
 
     /// What one finding asks for, before audit mode softens it.
-    fn action(self, finding: &Finding) -> Action {
+    #[must_use]
+    pub fn action(self, finding: &Finding) -> Action {
         match (finding.family, finding.severity) {
             (Family::Limit, _) | (_, Severity::Critical | Severity::High) => Action::Block,
             (_, Severity::Medium) if self.mode == Mode::Strict => Action::Block,

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::selftest::{self, Outcome};
 use super::{EXIT_CONFIG, ScoreArgs};
-use crate::config::{Config, LogOutput};
+use crate::config::{Config, LogOutput, OnOrders, OnSecret};
 use crate::model::{Mode, error_chain};
 
 /// A: 90 and more, then in tens down to D; F below 60 (surfaces.md §7).
@@ -142,7 +142,7 @@ fn parts(config: &Config) -> Vec<Part> {
         graded(
             "request bodies",
             requests.enabled && requests.scan_headers,
-            requests.warn_only,
+            requests.on_secret == OnSecret::Warn,
             "request_body_scanning: enabled, scan_headers, action: block",
         ),
         graded(
@@ -157,7 +157,12 @@ fn parts(config: &Config) -> Vec<Part> {
             config.cross_request.warn_only,
             "cross_request_detection.enabled: true, action: block",
         ),
-        graded("answers", responses.enabled, responses.warn_only, "response_scanning: enabled, action: block"),
+        graded(
+            "answers",
+            responses.enabled,
+            responses.on_orders == OnOrders::Warn,
+            "response_scanning: enabled, action: block",
+        ),
         graded("MCP calls", mcp.input.enabled, mcp.input.warn_only, "mcp_input_scanning: enabled, action: block"),
         graded(
             "MCP tools",

@@ -20,6 +20,9 @@ impl Config {
         files.extend(tls.upstream_ca_files.iter().cloned());
         files.extend(self.dlp.secrets_file.clone());
         files.extend(self.forward_proxy.credentials_file.clone());
+        files.extend(
+            self.redaction.iter().flat_map(|redaction| &redaction.dictionaries).filter_map(|list| list.file.clone()),
+        );
         files
     }
 
@@ -50,6 +53,9 @@ impl Config {
         }
         if before.response_scanning.enabled && !self.response_scanning.enabled {
             found.push("response_scanning.enabled goes to false".to_owned());
+        }
+        if before.redaction.is_some() && self.redaction.is_none() {
+            found.push("redaction.enabled goes to false".to_owned());
         }
         if before.cross_request.enabled && !self.cross_request.enabled {
             found.push("cross_request_detection.enabled goes to false".to_owned());

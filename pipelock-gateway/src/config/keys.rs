@@ -4,7 +4,7 @@
 use super::schema::{HOSTS, Key, Kind, NETWORKS};
 use super::{
     accepted, canary_tokens, capture, credential_binding, cross_request, dlp, emit, fetch_proxy, flight_recorder,
-    forward_proxy, kill_switch, limits, logging, mcp, names, no_proxy, request_body, response_scanning, scan_api,
+    forward_proxy, kill_switch, limits, logging, mcp, names, no_proxy, redaction, request_body, response_scanning, scan_api,
     sessions, suppress, tls_interception, uninspectable, websocket_proxy,
 };
 
@@ -88,7 +88,6 @@ pub(super) const TOP_LEVEL: &[Key] = &[
         .not_yet("the built-in list is in force"),
     Key::new("ssrf", Kind::Map(forward_proxy::ssrf::KEYS), "", "Exceptions from what names may resolve to."),
     accepted::SEED_PHRASES,
-    accepted::REDACTION,
     Key::new(
         "uninspectable",
         Kind::Map(uninspectable::KEYS),
@@ -96,6 +95,12 @@ pub(super) const TOP_LEVEL: &[Key] = &[
         "What becomes of what cannot be shown to a judge, cause by cause. A section of ours.",
     ),
     Key::new("limits", Kind::Map(limits::KEYS), "", "Bounds and patience of the whole gateway. A section of ours."),
+    Key::new(
+        "redaction",
+        Kind::Map(redaction::KEYS),
+        "",
+        "Replacing values in bodies of requests instead of refusing them.",
+    ),
     Key::new("websocket_proxy", Kind::Map(websocket_proxy::KEYS), "", "WebSocket connections of captured processes."),
     mcp::MCP_LISTENER,
     mcp::MCP_INPUT_SCANNING,

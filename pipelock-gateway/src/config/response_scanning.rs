@@ -18,7 +18,7 @@ pub(super) const KEYS: &[Key] = &[
         "action",
         Kind::Words(&["block", "strip", "warn", "ask"]),
         "block",
-        "What becomes of such an answer. The reference's default is warn. There is nobody to `ask` in a gateway: it blocks.",
+        "What becomes of such an answer. `strip`: the texts that hold an order, a whole value of JSON or the lines, are replaced by `<pl:injection:N>`; where the answer is passed on before its end, it is stopped. There is nobody to `ask` in a gateway: it blocks. The reference's default is warn.",
     ),
     Key::new("exempt_domains", HOSTS, "[]", "Hosts whose answers are not looked into, once the name is proven."),
     Key::new("ask_timeout_seconds", POSITIVE, "30", "How long a person has to answer.")
@@ -57,8 +57,8 @@ const SSE: &[Key] = &[
 pub struct ResponseScanning {
     /// Whether they are looked into at all. The kinds of text that no model reads (images, archives) never are.
     pub enabled: bool,
-    /// `action: warn`: what is found is reported and the answer passes.
-    pub warn_only: bool,
+    /// What becomes of an answer in which orders are found.
+    pub on_orders: OnOrders,
     /// Hosts whose answers are not looked into.
     pub exempt_domains: DomainList,
     /// Streams of events.
@@ -117,37 +117,43 @@ impl SseStreaming {
 
 impl Default for ResponseScanning {
     fn default() -> Self {
-        Self { enabled: true, warn_only: false, exempt_domains: DomainList::default(), sse: SseStreaming::default() }
+        Self {
+            enabled: true,
+            on_orders: OnOrders::Block,
+            exempt_domains: DomainList::default(),
+            sse: SseStreaming::default(),
+        }
     }
 }
 
-#[derive(Clone, Copy)]
-enum Action {
+/// What becomes of an answer that gives orders.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnOrders {
+    /// It is stopped.
     Block,
+    /// They are replaced.
+    Strip,
+    /// It is reported and passes.
     Warn,
-    /// Asked for, and not built: the safe neighbour is taken, and said.
-    Instead,
 }
 
 impl ResponseScanning {
     pub(super) fn read(value: &Value<'_>) -> Result<Self, Error> {
         let section = value.section(KEYS)?;
-        let action = section.read("action", Action::Block, |action| {
-            let known = [
-                ("block", Action::Block),
-                ("warn", Action::Warn),
-                ("strip", Action::Instead),
-                ("ask", Action::Instead),
-            ];
-            let chosen = action.choice(&known)?;
-            if matches!(chosen, Action::Instead) {
-                action.warn("is not built yet; such answers are blocked");
+        let on_orders = section.read("action", OnOrders::Block, |action| {
+            if action.text()? == "ask" {
+                action.warn("there is nobody to ask in a gateway; such answers are blocked");
             }
-            Ok(chosen)
+            action.choice(&[
+                ("block", OnOrders::Block),
+                ("strip", OnOrders::Strip),
+                ("warn", OnOrders::Warn),
+                ("ask", OnOrders::Block),
+            ])
         })?;
         Ok(Self {
             enabled: section.read("enabled", true, Value::boolean)?,
-            warn_only: matches!(action, Action::Warn),
+            on_orders,
             exempt_domains: section.read("exempt_domains", DomainList::default(), Value::parse_list)?,
             sse: section.read("sse_streaming", SseStreaming::default(), SseStreaming::read)?,
         })

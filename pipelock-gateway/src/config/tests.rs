@@ -303,7 +303,7 @@ fn session_controls_suppressions_and_the_kill_switch_are_read_and_checked() {
     assert!(config.kill_switch.enabled && config.kill_switch.sentinel_file.as_ref().unwrap().ends_with("stop"));
     assert!(!format!("{config:?}").contains("abc"), "no token in Debug");
     assert_eq!(config.suppressions[0].rule, "IBAN");
-    assert!(config.request_bodies.warn_only && config.request_bodies.max_body_bytes == 100);
+    assert!(config.request_bodies.on_secret == OnSecret::Warn && config.request_bodies.max_body_bytes == 100);
     assert_snapshot!(refusals(&[
         "adaptive_enforcement: {enabled: true}\n",
         "session_profiling: {enabled: true}\nadaptive_enforcement:\n  enabled: true\n  levels: {elevated: {block_all: true}}\n",
@@ -313,7 +313,12 @@ fn session_controls_suppressions_and_the_kill_switch_are_read_and_checked() {
         "suppress: [{rule: A, path: '*'}]\n",
         "suppress: [{rule: A, path: /x, expires: tomorrow}]\n",
         "kill_switch: {api_token: ' '}\n",
-        "request_body_scanning: {action: redact}\n",
+        "request_body_scanning: {action: strip}\n",
+        "redaction: {enabled: true}\n",
+        "redaction: {profiles: {a: {classes: [iban]}}}\n",
+        "redaction: {profiles: {a: {dictionaries: [b]}}}\n",
+        "redaction: {dictionaries: {b: {class: 'a:b', entries: [x]}}}\n",
+        "redaction: {enabled: true, default_profile: a, profiles: {a: {classes: [email]}}}\nrequest_body_scanning: {enabled: false}\n",
     ]), @r#"
     pipelock.yaml:1:23: adaptive_enforcement: enabled needs session_profiling.enabled: true; add it
     pipelock.yaml:4:11: adaptive_enforcement.levels: a higher level is milder than a lower one; make it at least as strict
@@ -323,7 +328,12 @@ fn session_controls_suppressions_and_the_kill_switch_are_read_and_checked() {
     pipelock.yaml:1:12: suppress[0]: path matches everything, so that the rule would be off; name a host or a path
     pipelock.yaml:1:41: suppress[0].expires: "tomorrow" is no day; write one such as 2027-01-31
     pipelock.yaml:1:26: kill_switch.api_token: is no token; write a long random one
-    pipelock.yaml:1:33: request_body_scanning.action: "redact" is not accepted; write one of warn, block
+    pipelock.yaml:1:33: request_body_scanning.action: "strip" is not accepted; write one of warn, block, redact
+    pipelock.yaml:1:12: redaction: enabled needs default_profile, the name of one of profiles; add both
+    pipelock.yaml:1:38: redaction.profiles.a.classes[0]: "iban" is no class; write one of aws-access-key, google-api-key, github-token, slack-token, jwt, ssh-private-key, sha512, sha256, sha1, md5, ipv4, cidr, ipv6, mac, email, fqdn, ad-user, ssn, credit-card
+    pipelock.yaml:1:43: redaction.profiles.a.dictionaries[0]: "b" is no name from redaction.dictionaries; add it there
+    pipelock.yaml:1:39: redaction.dictionaries.b.class: "a:b" is no class; write small letters, digits and hyphens
+    pipelock.yaml:1:12: redaction: enabled needs request_body_scanning.enabled: true; remove one of the two
     "#);
 }
 
@@ -736,15 +746,15 @@ proptest! {
 }
 
 #[test]
-fn what_becomes_of_answers_is_read_and_what_is_not_built_blocks_instead() {
+fn what_becomes_of_answers_is_read_and_where_nobody_is_asked_it_blocks() {
     let responses = |text: &str| accepted(text).response_scanning;
     assert_eq!(responses(""), ResponseScanning::default());
     assert!(responses("response_scanning: {action: block}").enabled);
-    assert!(responses("response_scanning: {action: warn}").warn_only);
+    assert!(responses("response_scanning: {action: warn}").on_orders == OnOrders::Warn);
     assert!(!responses("response_scanning: {enabled: false}").enabled);
-    assert!(!responses("response_scanning: {action: strip}").warn_only);
-    assert_snapshot!(warnings("response_scanning:\n  action: strip\n  patterns: []\n"), @r"
-    pipelock.yaml:2:11: response_scanning.action: is not built yet; such answers are blocked
+    assert!(responses("response_scanning: {action: strip}").on_orders == OnOrders::Strip);
+    assert_snapshot!(warnings("response_scanning:\n  action: ask\n  patterns: []\n"), @r"
+    pipelock.yaml:2:11: response_scanning.action: there is nobody to ask in a gateway; such answers are blocked
     ");
 }
 

@@ -140,6 +140,7 @@ pub(super) fn status(reason: BlockReason) -> StatusCode {
         | BlockReason::CodingUnknown
         | BlockReason::DecodeLimit
         | BlockReason::MultipartBroken
+        | BlockReason::Unredactable
         | BlockReason::ScanLimit
         | BlockReason::UpgradeUninspectable
         | BlockReason::NotInAllowlist
@@ -160,6 +161,7 @@ fn explanation(reason: BlockReason) -> &'static str {
         BlockReason::CodingUnknown => "body has a content coding that cannot be inspected",
         BlockReason::DecodeLimit => "body becomes too large when it is decoded",
         BlockReason::MultipartBroken => "body cannot be taken apart into its parts",
+        BlockReason::Unredactable => "body holds what must be replaced, and cannot be rewritten",
         BlockReason::ScanLimit => "inspection reached a limit",
         BlockReason::AuthorityMismatch => "host differs from the name the connection was opened for",
         BlockReason::NotInAllowlist => "host is not in the allowlist",

@@ -5,6 +5,7 @@
 //! [`Body::is_end_stream`]: hints are withheld on purpose, because hyper would turn them into fields nobody sent.
 
 use std::collections::VecDeque;
+use std::ops::ControlFlow;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -15,9 +16,11 @@ use http_body::{Body, Frame, SizeHint};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use tokio_util::sync::CancellationToken;
+use zeroize::Zeroizing;
 
 use super::Error;
 use super::budget::Lease;
+use super::coding::Decoder;
 use super::inspect::Release;
 use super::judged::JudgedStream;
 use super::log::ExchangeLog;
@@ -36,13 +39,23 @@ pub(super) struct Held {
     trailers: Option<HeaderMap>,
     /// A frame has been taken out.
     started: bool,
+    /// Its length after it was rewritten.
+    rewritten: Option<usize>,
     /// What this occupies of the process-wide budget.
     pub(super) lease: Lease,
 }
 
 impl Held {
     pub(super) fn new(lease: Lease) -> Self {
-        Self { chunks: VecDeque::new(), tail: BytesMut::new(), bytes: 0, trailers: None, started: false, lease }
+        Self {
+            chunks: VecDeque::new(),
+            tail: BytesMut::new(),
+            bytes: 0,
+            trailers: None,
+            started: false,
+            rewritten: None,
+            lease,
+        }
     }
 
     /// Bytes held.
@@ -67,6 +80,39 @@ impl Held {
     /// Ends the body with trailer fields.
     pub(super) fn end_with(&mut self, trailers: HeaderMap) {
         self.trailers = Some(trailers);
+    }
+
+    /// What is held, coding undone by `decoder`; `None` where that fails or gives more than `most` bytes.
+    pub(super) fn decoded(&mut self, decoder: Option<Decoder>, most: usize) -> Option<Zeroizing<Vec<u8>>> {
+        self.close_tail();
+        // Reserved at once where that can be known: growing would leave copies of what may be a secret.
+        let mut whole = Zeroizing::new(Vec::with_capacity(self.bytes));
+        let Some(mut decoder) = decoder else {
+            self.chunks.iter().for_each(|chunk| whole.extend_from_slice(chunk));
+            return Some(whole);
+        };
+        for chunk in &self.chunks {
+            let mut take = |bytes: &[u8]| {
+                whole.extend_from_slice(bytes);
+                if whole.len() > most { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            };
+            if decoder.push(chunk, &mut take).ok()?.is_break() {
+                return None;
+            }
+        }
+        decoder.finish().ok()?;
+        Some(whole)
+    }
+
+    /// Puts other bytes in the place of all that is held; trailer fields stay.
+    pub(super) fn replace(&mut self, bytes: Vec<u8>) {
+        self.chunks.clear();
+        self.tail.clear();
+        self.bytes = bytes.len();
+        self.rewritten = Some(bytes.len());
+        if !bytes.is_empty() {
+            self.chunks.push_back(Bytes::from(bytes));
+        }
     }
 
     /// Takes up to `limit` bytes from the front.
@@ -130,6 +176,13 @@ pub(super) enum ToUpstream {
     Judged(Box<JudgedStream>),
 }
 
+impl ToUpstream {
+    /// The length of a body that was rewritten.
+    pub(super) fn rewritten(&self) -> Option<usize> {
+        if let Self::Held(held) = self { held.rewritten } else { None }
+    }
+}
+
 impl Body for ToUpstream {
     type Data = Bytes;
     type Error = Error;
@@ -188,6 +241,11 @@ pub(super) enum ToWorkload {
 }
 
 impl ToWorkload {
+    /// The length of a body that was rewritten.
+    pub(super) fn rewritten(&self) -> Option<usize> {
+        if let Self::Judged { stream, .. } = self { stream.held.rewritten } else { None }
+    }
+
     /// Whether it may end otherwise than announced: a stream of events, which is ended with an event of ours when it is stopped.
     pub(super) fn may_change_length(&self) -> bool {
         matches!(self, Self::Judged { stream, .. } if stream.release != Release::Lines && stream.decoder.is_none())

@@ -77,14 +77,27 @@ impl Running {
             release,
             messages: None,
             pause: None,
+            rewritable: true,
+            to_rewrite: false,
             parting: None,
         });
         let (bytes, patience) = match declared_length(&head.headers) {
-            _ if is_event_stream(&head.headers) => return Ok(ToWorkload::Judged { stream, failed: None }),
+            _ if is_event_stream(&head.headers) => {
+                stream.rewritable = false;
+                return Ok(ToWorkload::Judged { stream, failed: None });
+            }
             Some(length) if length <= limits.max_body_bytes as u64 => (limits.max_body_bytes, HOLD_TIME),
             _ => (AHEAD_BYTES, AHEAD_TIME),
         };
-        match stream.read_ahead(bytes, patience, limits).await {
+        if let Some(judge) = &mut stream.judge {
+            judge.rewritable(true);
+        }
+        let read = match stream.read_ahead(bytes, patience, limits).await {
+            Ok(Ahead::More) => stream.pass_on().map(|()| Ahead::More),
+            read => read,
+        };
+        match read {
+            Ok(Ahead::Ended) if stream.to_rewrite => self.rewrite_answer(head, stream),
             Ok(Ahead::Ended | Ahead::More) => Ok(ToWorkload::Judged { stream, failed: None }),
             Ok(Ahead::Overloaded) => {
                 self.reached(Limit::HeldBytes);
@@ -98,6 +111,27 @@ impl Running {
                 Ok(ToWorkload::Judged { stream, failed: Some(error) })
             }
         }
+    }
+}
+
+impl Running {
+    /// Has orders in an answer replaced, and what is left judged as it goes.
+    fn rewrite_answer(&self, head: &Parts, mut stream: Box<JudgedStream>) -> Result<ToWorkload, Withheld> {
+        let connection = &self.connection;
+        let limits = &connection.limits;
+        let decoder = Decoder::for_answer(&head.headers, limits.max_decoded_bytes, limits.max_decode_ratio);
+        let whole = decoder.ok().and_then(|decoder| stream.held.decoded(decoder, limits.max_body_bytes));
+        let Some(whole) = whole else {
+            self.log.judged(Verdict::block(BlockReason::Unredactable));
+            return Err(Withheld);
+        };
+        let rewrite = || connection.inspect.rewritten_answer(&connection.exchange, self.id, head, &whole);
+        let (verdict, new) = self.log.timed(rewrite);
+        if self.log.judged(verdict).is_block() {
+            return Err(Withheld);
+        }
+        stream.rewritten(new);
+        Ok(ToWorkload::Judged { stream, failed: None })
     }
 }
 

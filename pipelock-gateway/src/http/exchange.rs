@@ -157,6 +157,9 @@ impl Running {
             ..Leave::default()
         };
         self.prepare_head(&mut head, leave)?;
+        if let Some(length) = body.rewritten() {
+            hygiene::rewritten(&mut head.headers, length);
+        }
         if switch.is_some() {
             self.connection.upstream.set_switching(true);
         }
@@ -291,6 +294,9 @@ impl Running {
         let (mut head, ()) = response.into_parts();
         let leave = Leave { in_upgrade: switched, out_length: body.may_change_length(), ..Leave::default() };
         head.headers = hygiene::forwarded(head.headers, leave);
+        if let Some(length) = body.rewritten() {
+            hygiene::rewritten(&mut head.headers, length);
+        }
         Response::from_parts(head, body)
     }
 

@@ -53,6 +53,19 @@ pub(super) fn forwarded(headers: HeaderMap, leave: Leave) -> HeaderMap {
     kept
 }
 
+/// Says of a body that was rewritten what is true now: its length where one was said, no coding, and no digest of what it was.
+pub(super) fn rewritten(headers: &mut HeaderMap, length: usize) {
+    const DIGESTS: [&str; 4] = ["content-md5", "digest", "content-digest", "repr-digest"];
+    let of_old_body =
+        |name: &HeaderName| *name == header::CONTENT_ENCODING || DIGESTS.iter().any(|digest| name == *digest);
+    // By filtering, because removing changes the order.
+    let kept = headers.iter().filter(|(name, _)| !of_old_body(name));
+    *headers = kept.map(|(name, value)| (name.clone(), value.clone())).collect();
+    if let Some(said) = headers.get_mut(header::CONTENT_LENGTH) {
+        *said = HeaderValue::from(length);
+    }
+}
+
 /// Whether the only protocol asked for is cleartext HTTP/2, which is never granted: the request goes on as HTTP/1.1
 /// without the question (RFC 9113 §3.1 obsoletes it, and it is a known way around proxies).
 pub(super) fn upgrade_is_h2c_only(headers: &HeaderMap) -> bool {

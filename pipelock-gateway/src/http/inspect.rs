@@ -44,6 +44,23 @@ pub trait Inspect: Send + Sync + 'static {
         head: &http::response::Parts,
     ) -> Option<Box<dyn BodyInspect>>;
 
+    /// What a request's body becomes of which the verdict was [`crate::model::Action::Redact`]: a verdict on what goes, and the
+    /// new bytes where they differ. `body` is all of it, coding undone. Asked only where [`BodyInspect::rewritable`] was told yes.
+    fn rewritten(&self, _: &Exchange, _: RequestId, _: &Parts, _body: &[u8]) -> (Verdict, Option<Vec<u8>>) {
+        (Verdict::block(BlockReason::Unredactable), None)
+    }
+
+    /// The same for an answer.
+    fn rewritten_answer(
+        &self,
+        _: &Exchange,
+        _: RequestId,
+        _: &http::response::Parts,
+        _body: &[u8],
+    ) -> (Verdict, Option<Vec<u8>>) {
+        (Verdict::block(BlockReason::Unredactable), None)
+    }
+
     /// What to do with a message that cannot be shown: a body that is too large or has a coding that cannot be undone, a
     /// switch to another protocol. The verdict carries `reason`. Anything but [`crate::model::Action::Block`] lets what was
     /// not shown pass unjudged; audit mode answers [`crate::model::Action::Warn`].
@@ -72,6 +89,13 @@ pub trait Inspect: Send + Sync + 'static {
 pub trait BodyInspect: Send {
     /// Shows the next bytes.
     fn push(&mut self, bytes: &[u8]) -> Step;
+
+    /// Says whether all of the body will be at hand at its end, so that the verdict may be
+    /// [`crate::model::Action::Redact`]. Told no, which is how it begins, a judge must block instead, also for what it has seen
+    /// already: then this answers [`Step::Stop`].
+    fn rewritable(&mut self, _whole: bool) -> Step {
+        Step::Hold(0)
+    }
 
     /// What lets bytes go, beside what [`BodyInspect::push`] says; asked of judges of answers.
     fn release(&self) -> Release {
@@ -135,6 +159,20 @@ impl<T: Inspect + ?Sized> Inspect for Arc<T> {
         head: &http::response::Parts,
     ) -> Option<Box<dyn BodyInspect>> {
         (**self).response_body(exchange, id, head)
+    }
+
+    fn rewritten(&self, exchange: &Exchange, id: RequestId, head: &Parts, body: &[u8]) -> (Verdict, Option<Vec<u8>>) {
+        (**self).rewritten(exchange, id, head, body)
+    }
+
+    fn rewritten_answer(
+        &self,
+        exchange: &Exchange,
+        id: RequestId,
+        head: &http::response::Parts,
+        body: &[u8],
+    ) -> (Verdict, Option<Vec<u8>>) {
+        (**self).rewritten_answer(exchange, id, head, body)
     }
 
     fn uninspectable(&self, exchange: &Exchange, id: RequestId, reason: BlockReason) -> Verdict {

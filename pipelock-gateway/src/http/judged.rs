@@ -68,6 +68,10 @@ pub(super) struct JudgedStream {
     pub(super) messages: Option<Envelopes>,
     /// Runs while an answer pauses.
     pub(super) pause: Option<Pin<Box<Sleep>>>,
+    /// Whether the judge may have an answer rewritten: while none of it has been passed on.
+    pub(super) rewritable: bool,
+    /// It is complete and to be rewritten.
+    pub(super) to_rewrite: bool,
     /// Said in place of what was stopped, so that the answer ends as one of its provider's that went wrong.
     pub(super) parting: Option<Bytes>,
 }
@@ -178,6 +182,27 @@ impl JudgedStream {
         Ok(Ahead::Ended)
     }
 
+    /// From now on it is passed on as it comes, and nothing of it can be replaced any more.
+    pub(super) fn pass_on(&mut self) -> Result<(), Error> {
+        self.rewritable = false;
+        match self.judge.as_mut().map(|judge| judge.rewritable(false)) {
+            Some(Step::Stop) => self.conclude(true),
+            _ => Ok(()),
+        }
+    }
+
+    /// What is left of a body that was to be rewritten: other bytes, or those that came.
+    pub(super) fn rewritten(&mut self, new: Option<Vec<u8>>) {
+        self.to_rewrite = false;
+        if let Some(new) = new {
+            let bytes = new.len() as u64;
+            self.held.replace(new);
+            self.progress = Progress { received: bytes, ..Progress::default() };
+            self.decoder = None;
+        }
+        self.progress.release_all();
+    }
+
     /// Whether the last frame has gone out.
     pub(super) fn is_end_stream(&self) -> bool {
         self.ended && self.held.is_end() && self.parting.is_none()
@@ -259,7 +284,14 @@ impl JudgedStream {
         let coded = self.decoder.is_some();
         let dialect = judge.dialect().filter(|_| self.direction == Direction::Response && !coded);
         let incomplete = !stopped && self.decoder.take().is_some_and(|decoder| decoder.finish().is_err());
-        let verdict = self.log.timed(|| judge.finish());
+        let mut verdict = self.log.timed(|| judge.finish());
+        if verdict.action == Action::Redact {
+            if self.rewritable && !stopped && !incomplete {
+                self.to_rewrite = true;
+                return Ok(());
+            }
+            verdict = Verdict { findings: verdict.findings, ..Verdict::block(BlockReason::Unredactable) };
+        }
         // A stop means block. Only a warning, said in so many words by audit mode, lets the body pass.
         if stopped && verdict.action == Action::Allow {
             self.log.judged(Verdict::block(BlockReason::ScanLimit));

@@ -23,7 +23,7 @@ use super::body::{Held, ToUpstream};
 use super::coding::Decoder;
 use super::envelopes::Envelopes;
 use super::exchange::{Running, Upload};
-use super::inspect::{BodyInspect, Release};
+use super::inspect::{BodyInspect, Release, Step};
 use super::judged::{Direction, JudgedStream, Progress};
 use crate::model::{Action, BlockReason, Limit, Verdict};
 
@@ -73,13 +73,14 @@ impl Running {
         // Where the end is known to the upstream, the last byte must not leave before the verdict on all of them.
         let progress = Progress::keeping_last(head.headers.contains_key(header::CONTENT_LENGTH));
         let mut reading = Reading { judge: self.open_judge(head), decoder, held: self.nothing_held(), progress };
+        reading.judge.rewritable(true);
         loop {
             let frame = match timeout(self.connection.limits.body_idle, body.frame()).await {
                 Err(_) => {
                     self.reached(Limit::BodyPauseTimeout);
                     return Err(Error::BodyTimeout);
                 }
-                Ok(None) => return Ok(self.conclude(reading)),
+                Ok(None) => return Ok(self.conclude(head, reading)),
                 Ok(Some(Err(error))) if is_malformed(&error) => {
                     self.log.judged(Verdict::block(BlockReason::Framing));
                     return Ok(Upload::Refused { unread: true });
@@ -131,14 +132,44 @@ impl Running {
     }
 
     /// The body is complete.
-    fn conclude(&self, reading: Reading) -> Upload {
+    fn conclude(&self, head: &Parts, reading: Reading) -> Upload {
         let Reading { judge, decoder, held, .. } = reading;
         if decoder.is_some_and(|decoder| decoder.finish().is_err()) {
             return self.give_up(BlockReason::BodyUndecodable, Some(judge), held, None);
         }
         let verdict = self.log.timed(|| judge.finish());
+        if verdict.action == Action::Redact {
+            return self.rewrite(head, held);
+        }
         if self.log.judged(verdict).is_block() {
             return Upload::Refused { unread: false };
+        }
+        Upload::Forward { body: ToUpstream::Held(held), stopped: None }
+    }
+
+    /// Has what must not leave replaced, and what is left judged as it goes.
+    fn rewrite(&self, head: &Parts, mut held: Held) -> Upload {
+        let limits = &self.connection.limits;
+        // Its chunks are signed one by one.
+        let signed = head
+            .headers
+            .get_all(header::CONTENT_ENCODING)
+            .iter()
+            .any(|coding| String::from_utf8_lossy(coding.as_bytes()).to_ascii_lowercase().contains("aws-chunked"));
+        let decoder = Decoder::for_head(&head.headers, limits.max_decoded_bytes, limits.max_decode_ratio);
+        let whole = decoder.ok().filter(|_| !signed).and_then(|decoder| held.decoded(decoder, limits.max_body_bytes));
+        let Some(whole) = whole else {
+            self.log.judged(Verdict::block(BlockReason::Unredactable));
+            return Upload::Refused { unread: false };
+        };
+        let connection = &self.connection;
+        let rewrite = || connection.inspect.rewritten(&connection.exchange, self.id, head, &whole);
+        let (verdict, new) = self.log.timed(rewrite);
+        if self.log.judged(verdict).is_block() {
+            return Upload::Refused { unread: false };
+        }
+        if let Some(new) = new {
+            held.replace(new);
         }
         Upload::Forward { body: ToUpstream::Held(held), stopped: None }
     }
@@ -177,7 +208,8 @@ impl Running {
         held: Held,
         rest: Option<Incoming>,
     ) -> Upload {
-        if let Some(judge) = judge {
+        if let Some(mut judge) = judge {
+            judge.rewritable(false);
             let verdict = self.log.timed(|| judge.finish());
             self.log.judged(verdict);
         }
@@ -207,7 +239,10 @@ impl Running {
     }
 
     /// Goes on with a body that is larger than can be held: what is final of it leaves, and the rest is judged on its way.
-    fn stream_on(&self, reading: Reading, rest: Incoming) -> Upload {
+    fn stream_on(&self, mut reading: Reading, rest: Incoming) -> Upload {
+        if reading.judge.rewritable(false) == Step::Stop {
+            return self.halt(Halt::Stopped, reading, rest);
+        }
         let release = Release::StepsFor(self.connection.limits.body_idle);
         self.forward_judged(reading, rest, (release, None), self.most_bytes())
     }
@@ -245,6 +280,8 @@ impl Running {
             release,
             messages,
             pause: None,
+            rewritable: false,
+            to_rewrite: false,
             parting: None,
         };
         Upload::Forward { body: ToUpstream::Judged(Box::new(stream)), stopped: Some(stopped) }

@@ -12,6 +12,29 @@ pub const KNOWN_SECRET_RULE: &str = "Known Secret Leak";
 /// The rule of a finding that is a canary token; its name follows in parentheses.
 pub const CANARY_RULE: &str = "Canary Token";
 
+/// Kinds of values that `redaction` can replace wherever they stand (pipelock-config.md §19).
+pub const REDACTION_CLASSES: [&str; 19] = [
+    "aws-access-key",
+    "google-api-key",
+    "github-token",
+    "slack-token",
+    "jwt",
+    "ssh-private-key",
+    "sha512",
+    "sha256",
+    "sha1",
+    "md5",
+    "ipv4",
+    "cidr",
+    "ipv6",
+    "mac",
+    "email",
+    "fqdn",
+    "ad-user",
+    "ssn",
+    "credit-card",
+];
+
 /// What a scanner found: which rule, where, how bad. Whether it is let through is the verdict's business.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {

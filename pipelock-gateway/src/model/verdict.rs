@@ -10,6 +10,8 @@ pub enum Action {
     Allow,
     /// Forward, and say so in the evidence.
     Warn,
+    /// Forward with what was found replaced.
+    Redact,
     /// Do not forward.
     Block,
 }
@@ -21,6 +23,7 @@ impl Action {
         match self {
             Self::Allow => "allow",
             Self::Warn => "warn",
+            Self::Redact => "redact",
             Self::Block => "block",
         }
     }
@@ -47,6 +50,8 @@ pub enum BlockReason {
     DecodeLimit,
     /// The body is said to have parts, and cannot be taken apart.
     MultipartBroken,
+    /// The body must be rewritten, and cannot be: it is no JSON, is read in two ways, or has left in part.
+    Unredactable,
     /// A bound of the scanner was reached.
     ScanLimit,
     /// `Host` or `:authority` differs from the name the TLS session was opened for.
@@ -94,6 +99,7 @@ impl BlockReason {
             Self::CodingUnknown => Some("uninspectable.unknown_coding"),
             Self::DecodeLimit => Some("limits.decode_ratio"),
             Self::MultipartBroken => Some("uninspectable.multipart"),
+            Self::Unredactable => Some("redaction.allowlist_unparseable"),
             Self::NotInAllowlist => Some("api_allowlist"),
             Self::DestinationDenied => Some("trusted_domains"),
             Self::UpgradeUninspectable => Some("uninspectable.upgrade"),
@@ -127,6 +133,7 @@ impl BlockReason {
             Self::CodingUnknown => "coding_unknown",
             Self::DecodeLimit => "decode_limit",
             Self::MultipartBroken => "multipart_broken",
+            Self::Unredactable => "unredactable",
             Self::ScanLimit => "scan_limit",
             Self::AuthorityMismatch => "authority_mismatch",
             Self::NotInAllowlist => "not_in_allowlist",

@@ -1,6 +1,7 @@
 //! The judge that HTTP asks: scans what it is shown, folds findings into verdicts, and hands records to the report.
 
 mod events;
+mod rewrite;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -14,6 +15,7 @@ use events::EventJudge;
 
 use super::snapshot::Snapshot;
 use super::workloads::Sender;
+use crate::config::{OnOrders, OnSecret};
 use crate::control::{Refused, Session};
 use crate::http::{BodyInspect, Exchange, Inspect, Step};
 use crate::model::{
@@ -58,7 +60,7 @@ impl Scanner {
     /// One verdict on what was found in a body or header fields of a request, where configuration may ask for warnings only.
     fn fold_content(&self, findings: Vec<Finding>, target: &str) -> Verdict {
         let mut verdict = self.0.fold(self.without_suppressed(findings, target));
-        if self.0.requests.warn_only {
+        if self.0.requests.on_secret == OnSecret::Warn {
             verdict.action = verdict.action.min(Action::Warn);
         }
         verdict
@@ -104,7 +106,7 @@ impl Scanner {
     }
 
     fn soften_answer(&self, mut verdict: Verdict) -> Verdict {
-        if self.0.responses.warn_only {
+        if self.0.responses.on_orders == OnOrders::Warn {
             verdict.action = verdict.action.min(Action::Warn);
         }
         verdict
@@ -182,6 +184,42 @@ impl Scanner {
         });
         verdict
     }
+
+    /// A judge of a request's body.
+    fn open_body(&self, exchange: &Exchange, head: &Parts) -> BodyJudge {
+        let open = |encoding| self.0.engine.stream(Surface::RequestBody, StreamOptions { encoding });
+        // The type is the workload's word, and a wrong one must not hide an escape: every body is read as JSON text, too,
+        // which is harmless on other text, and what may be a form also as one.
+        let form = head.headers.get_all(http::header::CONTENT_TYPE).iter().any(is_form);
+        let mut streams = vec![open(Encoding::Json)];
+        if form {
+            streams.push(open(Encoding::Percent));
+        }
+        let known = self.literals().map(|literals| literals.stream(Surface::RequestBody)).collect();
+        let peer = Peer::of(exchange);
+        let syntax = if form { Syntax::Form } else { Syntax::Json };
+        // Hosts for which no place in a body is listed, nearly all, cost no walk.
+        let places = self.0.bindings.body_places(peer.proven());
+        let fields = (!places.is_empty()).then(|| Fields::new(syntax, places));
+        let pieces = self.joins_pieces().then(|| Pieces::new(syntax));
+        let scanner = self.clone();
+        let target = peer.target(exchange, head);
+        let replaces_values = self.replaces_values();
+        BodyJudge {
+            scanner,
+            streams,
+            known,
+            fields,
+            pieces,
+            peer,
+            target,
+            found: 0,
+            trailers: Vec::new(),
+            replaces_values,
+            rewritable: false,
+            waits: false,
+        }
+    }
 }
 
 impl Inspect for Judge {
@@ -212,27 +250,10 @@ impl Inspect for Judge {
     }
 
     fn request_body(&self, exchange: &Exchange, _id: RequestId, head: &Parts) -> Box<dyn BodyInspect> {
-        let open = |encoding| self.scanner.0.engine.stream(Surface::RequestBody, StreamOptions { encoding });
         if !self.scanner.0.requests.enabled {
             return Box::new(Unjudged);
         }
-        // The type is the workload's word, and a wrong one must not hide an escape: every body is read as JSON text, too,
-        // which is harmless on other text, and what may be a form also as one.
-        let form = head.headers.get_all(http::header::CONTENT_TYPE).iter().any(is_form);
-        let mut streams = vec![open(Encoding::Json)];
-        if form {
-            streams.push(open(Encoding::Percent));
-        }
-        let known = self.scanner.literals().map(|literals| literals.stream(Surface::RequestBody)).collect();
-        let peer = Peer::of(exchange);
-        let syntax = if form { Syntax::Form } else { Syntax::Json };
-        // Hosts for which no place in a body is listed, nearly all, cost no walk.
-        let places = self.scanner.0.bindings.body_places(peer.proven());
-        let fields = (!places.is_empty()).then(|| Fields::new(syntax, places));
-        let pieces = self.scanner.joins_pieces().then(|| Pieces::new(syntax));
-        let scanner = self.scanner.clone();
-        let target = peer.target(exchange, head);
-        Box::new(BodyJudge { scanner, streams, known, fields, pieces, peer, target, found: 0, trailers: Vec::new() })
+        Box::new(self.scanner.open_body(exchange, head))
     }
 
     fn response_body(
@@ -253,7 +274,21 @@ impl Inspect for Judge {
             let settings = self.scanner.0.responses.sse;
             return Some(Box::new(EventJudge::new(self.scanner.clone(), settings, stream)));
         }
-        Some(Box::new(AnswerJudge { scanner: self.scanner.clone(), stream, found: 0 }))
+        Some(Box::new(AnswerJudge { scanner: self.scanner.clone(), stream, found: 0, rewritable: false }))
+    }
+
+    fn rewritten(&self, exchange: &Exchange, _id: RequestId, head: &Parts, body: &[u8]) -> (Verdict, Option<Vec<u8>>) {
+        self.scanner.rewrite(exchange, head, body)
+    }
+
+    fn rewritten_answer(
+        &self,
+        _exchange: &Exchange,
+        _id: RequestId,
+        _head: &http::response::Parts,
+        body: &[u8],
+    ) -> (Verdict, Option<Vec<u8>>) {
+        self.scanner.rewrite_answer(body)
     }
 
     fn uninspectable(&self, _exchange: &Exchange, _id: RequestId, reason: BlockReason) -> Verdict {
@@ -318,6 +353,12 @@ struct BodyJudge {
     /// Matches at the last look; more of them are a reason to fold again.
     found: usize,
     trailers: Vec<Finding>,
+    /// Values of `redaction` are replaced in it before anything else counts.
+    replaces_values: bool,
+    /// Its parts can still be replaced.
+    rewritable: bool,
+    /// Something in it is to be replaced, so that nothing of it may go.
+    waits: bool,
 }
 
 impl BodyJudge {
@@ -327,6 +368,40 @@ impl BodyJudge {
             let places = |f: &Finding| fields.places_of(&f.span).map(Place::Body).collect::<Vec<_>>();
             self.scanner.0.bindings.retain_leaks(&mut findings, self.peer.proven(), places);
         }
+        findings
+    }
+
+    fn fold(&self, findings: Vec<Finding>) -> Verdict {
+        if self.rewritable {
+            self.scanner.fold_rewritable(findings, &self.target)
+        } else {
+            self.scanner.fold_content(findings, &self.target)
+        }
+    }
+
+    /// It may not go as it is, because of what must be replaced in it, and can no longer be changed.
+    fn is_stuck(&self) -> bool {
+        self.replaces_values && !self.rewritable && !self.scanner.may_go_unredacted(&self.peer)
+    }
+
+    fn so_far(&self) -> Vec<Finding> {
+        let known = self.known.iter().flat_map(|known| known.so_far().to_vec());
+        self.leaks(self.streams.iter().flat_map(StreamScan::so_far).chain(known).collect())
+    }
+
+    /// Everything found; nothing can be shown any more.
+    fn findings(&mut self) -> Vec<Finding> {
+        let mut findings: Vec<Finding> = Vec::new();
+        let streams = std::mem::take(&mut self.streams).into_iter().flat_map(StreamScan::finish);
+        for found in streams.chain(std::mem::take(&mut self.known).into_iter().flat_map(LiteralScan::finish)) {
+            // Two readings of one body find what is not escaped twice.
+            if !findings.iter().any(|f| f.rule == found.rule && f.span == found.span) {
+                findings.push(found);
+            }
+        }
+        self.fields.iter_mut().for_each(Fields::finish);
+        let mut findings = self.leaks(findings);
+        findings.append(&mut self.trailers);
         findings
     }
 }
@@ -341,16 +416,33 @@ impl BodyInspect for BodyJudge {
             hold = hold.max(progress.hold);
             found += progress.found;
         }
+        if self.is_stuck() {
+            return Step::Stop;
+        }
+        if self.replaces_values && self.rewritable {
+            // What it says is looked at when values have been replaced.
+            return Step::Hold(usize::MAX);
+        }
         if found > self.found {
             self.found = found;
             // A body that streams on must stop now; one that is held loses nothing by it.
-            let known = self.known.iter().flat_map(|known| known.so_far().to_vec());
-            let so_far = self.streams.iter().flat_map(StreamScan::so_far).chain(known).collect();
-            if self.scanner.fold_content(self.leaks(so_far), &self.target).is_block() {
-                return Step::Stop;
+            match self.fold(self.so_far()).action {
+                Action::Block => return Step::Stop,
+                Action::Redact => self.waits = true,
+                Action::Allow | Action::Warn => {}
             }
         }
-        Step::Hold(hold)
+        Step::Hold(if self.waits { usize::MAX } else { hold })
+    }
+
+    fn rewritable(&mut self, whole: bool) -> Step {
+        self.rewritable = whole;
+        self.waits &= whole;
+        let stuck = self.is_stuck();
+        if stuck || (!whole && self.found > 0 && self.fold(self.so_far()).is_block()) {
+            return Step::Stop;
+        }
+        Step::Hold(0)
     }
 
     fn trailers(&mut self, trailers: &HeaderMap) {
@@ -358,18 +450,18 @@ impl BodyInspect for BodyJudge {
     }
 
     fn finish(mut self: Box<Self>) -> Verdict {
-        let mut findings: Vec<Finding> = Vec::new();
-        let streams = std::mem::take(&mut self.streams).into_iter().flat_map(StreamScan::finish);
-        for found in streams.chain(std::mem::take(&mut self.known).into_iter().flat_map(LiteralScan::finish)) {
-            // Two readings of one body find what is not escaped twice.
-            if !findings.iter().any(|f| f.rule == found.rule && f.span == found.span) {
-                findings.push(found);
-            }
+        if self.replaces_values && self.rewritable {
+            return Verdict { action: Action::Redact, ..Verdict::default() };
         }
-        self.fields.iter_mut().for_each(Fields::finish);
-        let mut findings = self.leaks(findings);
-        findings.append(&mut self.trailers);
-        let verdict = self.scanner.fold_content(findings, &self.target);
+        let stuck = self.is_stuck();
+        let findings = self.findings();
+        let mut verdict = self.fold(findings);
+        if verdict.action == Action::Redact {
+            return verdict;
+        }
+        if stuck {
+            verdict.join(verdict::refuse(self.scanner.0.verdict, BlockReason::Unredactable));
+        }
         // What is stopped has not left, so it is no piece of anything.
         let pieces = self.pieces.take().filter(|_| !verdict.is_block()).map(Pieces::finish).unwrap_or_default();
         let completed = self.scanner.completed(&self.peer, pieces);
@@ -462,6 +554,14 @@ struct AnswerJudge {
     stream: StreamScan,
     /// Matches at the last look.
     found: usize,
+    /// None of it has been passed on.
+    rewritable: bool,
+}
+
+impl AnswerJudge {
+    fn fold(&self, findings: Vec<Finding>) -> Verdict {
+        if self.rewritable { self.scanner.fold_strippable(findings) } else { self.scanner.fold_answer(findings) }
+    }
 }
 
 impl BodyInspect for AnswerJudge {
@@ -469,18 +569,26 @@ impl BodyInspect for AnswerJudge {
         let progress = self.stream.push(bytes);
         if progress.found > self.found {
             self.found = progress.found;
-            if self.scanner.fold_answer(self.stream.so_far()).is_block() {
+            if self.fold(self.stream.so_far()).is_block() {
                 return Step::Stop;
             }
         }
         Step::Hold(progress.hold)
     }
 
+    /// While it is, nothing of it has left, whatever was said to be final.
+    fn rewritable(&mut self, whole: bool) -> Step {
+        self.rewritable = whole;
+        if !whole && self.found > 0 && self.fold(self.stream.so_far()).is_block() { Step::Stop } else { Step::Hold(0) }
+    }
+
     /// No model reads them.
     fn trailers(&mut self, _trailers: &HeaderMap) {}
 
     fn finish(self: Box<Self>) -> Verdict {
-        self.scanner.fold_answer(self.stream.finish())
+        let Self { scanner, stream, rewritable, .. } = *self;
+        let findings = stream.finish();
+        if rewritable { scanner.fold_strippable(findings) } else { scanner.fold_answer(findings) }
     }
 }
 

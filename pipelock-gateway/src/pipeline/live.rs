@@ -272,6 +272,20 @@ impl Inspect for LiveJudge {
         self.with(|judge| judge.response_body(exchange, id, head))
     }
 
+    fn rewritten(&self, exchange: &Exchange, id: RequestId, head: &Parts, body: &[u8]) -> (Verdict, Option<Vec<u8>>) {
+        self.with(|judge| judge.rewritten(exchange, id, head, body))
+    }
+
+    fn rewritten_answer(
+        &self,
+        exchange: &Exchange,
+        id: RequestId,
+        head: &http::response::Parts,
+        body: &[u8],
+    ) -> (Verdict, Option<Vec<u8>>) {
+        self.with(|judge| judge.rewritten_answer(exchange, id, head, body))
+    }
+
     fn uninspectable(&self, exchange: &Exchange, id: RequestId, reason: BlockReason) -> Verdict {
         self.with(|judge| judge.uninspectable(exchange, id, reason))
     }

@@ -10,8 +10,8 @@ use zeroize::Zeroizing;
 
 use super::compiled::kept_rules;
 use crate::config::{
-    Config, CredentialBindings, CrossRequest, DlpPattern, ForwardProxy, KillSwitch, Limits, RequestBodyScanning,
-    ResponseScanning, Uninspectable,
+    self, Config, CredentialBindings, CrossRequest, DlpPattern, ForwardProxy, KillSwitch, Limits, OnOrders,
+    RequestBodyScanning, ResponseScanning, Uninspectable,
 };
 use crate::forward::{Access, Credentials};
 use crate::model::{
@@ -53,6 +53,8 @@ pub struct Snapshot {
     pub mcp: super::McpPolicy,
     /// What becomes of what is found in requests.
     pub requests: RequestBodyScanning,
+    /// What is replaced in bodies of requests.
+    pub redaction: Option<Redaction>,
     /// Findings that are known and harmless.
     pub suppressions: verdict::Suppressions,
     /// The kill switch as the file has it.
@@ -65,6 +67,14 @@ pub struct Snapshot {
     pub blocklist: DomainList,
     /// Present exactly when TLS is opened.
     pub tls: Option<Opener>,
+}
+
+/// What is replaced in bodies.
+pub struct Redaction {
+    /// Finds and replaces.
+    pub redactor: verdict::redact::Redactor,
+    /// Hosts to which what cannot be rewritten may go.
+    pub exempt: DomainList,
 }
 
 /// Patterns of the file that are not enforced everywhere.
@@ -166,6 +176,12 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
+    /// The lists of `redaction`.
+    #[error("redaction.dictionaries: {problem}")]
+    RedactionLists {
+        /// What is wrong with them.
+        problem: String,
+    },
     /// The file of passwords for the explicit proxy.
     #[error("forward_proxy.credentials_file: {}: {problem}", path.display())]
     Credentials {
@@ -240,8 +256,9 @@ impl Snapshot {
             bounds: config.limits.clone(),
             uninspectable: config.uninspectable,
             access: Arc::new(access(&config.forward_proxy, config.explain_blocks)?),
-            mcp: super::McpPolicy::new(&config.mcp, config.response_scanning.warn_only),
+            mcp: super::McpPolicy::new(&config.mcp, config.response_scanning.on_orders == OnOrders::Warn),
             requests: config.request_bodies,
+            redaction: config.redaction.as_ref().map(redaction).transpose()?,
             suppressions: verdict::Suppressions::new(config.suppressions.clone()),
             kill_switch: config.kill_switch.clone(),
             sessions: config.sessions.clone(),
@@ -372,6 +389,34 @@ fn known_secrets(config: &Config) -> Result<scan::Literals, Error> {
         );
     }
     Ok(compiled)
+}
+
+/// What is replaced in bodies, with the lists from their files.
+fn redaction(settings: &config::Redaction) -> Result<Redaction, Error> {
+    let mut dictionaries = Vec::new();
+    for list in &settings.dictionaries {
+        let mut entries: Vec<String> = list.entries.clone();
+        if let Some(path) = &list.file {
+            let text = std::fs::read_to_string(path)
+                .map_err(|error| Error::RedactionLists { problem: format!("{}: {error}", path.display()) })?;
+            entries.extend(text.lines().map(str::trim).map(str::to_owned));
+        }
+        entries.retain(|entry| !entry.trim().is_empty());
+        dictionaries.push(verdict::redact::Dictionary {
+            class: list.class.clone(),
+            entries,
+            case_insensitive: list.case_insensitive,
+            word_boundary: list.word_boundary,
+        });
+    }
+    let limits = verdict::redact::Limits {
+        max_body_bytes: settings.max_body_bytes,
+        max_redactions: settings.max_redactions,
+        max_depth: settings.max_depth,
+    };
+    let redactor = verdict::redact::Redactor::new(&settings.classes, &dictionaries, limits)
+        .map_err(|error| Error::RedactionLists { problem: error.to_string() })?;
+    Ok(Redaction { redactor, exempt: settings.exempt.clone() })
 }
 
 /// Who may use the explicit proxy. The file's bytes are overwritten once they are digests.

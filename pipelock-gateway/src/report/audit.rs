@@ -276,7 +276,7 @@ fn end_detail(end: &ConnectionEnd) -> (Option<Side>, Option<&str>) {
 fn request_level(record: &RequestRecord) -> &'static str {
     match record.verdict.action {
         crate::model::Action::Allow => "info",
-        crate::model::Action::Warn | crate::model::Action::Block => "warn",
+        crate::model::Action::Warn | crate::model::Action::Redact | crate::model::Action::Block => "warn",
     }
 }
 

@@ -132,7 +132,7 @@ impl Emitter {
         let severity = match record.verdict.action {
             Action::Allow => Severity::Info,
             Action::Block if critical => Severity::Critical,
-            Action::Block | Action::Warn => Severity::Warn,
+            Action::Block | Action::Redact | Action::Warn => Severity::Warn,
         };
         self.emit(severity, || AuditLine::request(record));
     }

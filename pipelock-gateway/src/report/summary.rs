@@ -108,7 +108,7 @@ impl Tally {
         self.requests = self.requests.saturating_add(1);
         let outcomes = match record.verdict.action {
             Action::Allow => return,
-            Action::Warn => &mut self.warned,
+            Action::Warn | Action::Redact => &mut self.warned,
             Action::Block => &mut self.blocked,
         };
         outcomes.count = outcomes.count.saturating_add(1);

@@ -6,6 +6,7 @@
 
 mod bounds;
 mod explicit;
+mod redaction;
 mod reload;
 mod reload_load;
 mod rig;

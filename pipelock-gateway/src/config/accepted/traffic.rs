@@ -1,6 +1,6 @@
-//! Sections about what passes (pipelock-config.md §1, §3, §5, §6, §9, §16, §18, §19, §22).
+//! Sections about what passes (pipelock-config.md §1, §3, §5, §6, §9, §16, §18, §22).
 
-use crate::config::schema::{COUNT, HOSTS, Key, Kind, POSITIVE, TEXTS, WARN_BLOCK};
+use crate::config::schema::{HOSTS, Key, Kind, POSITIVE, TEXTS, WARN_BLOCK};
 
 pub(in crate::config) const SEED_PHRASES: Key = Key::new(
     "seed_phrase_detection",
@@ -13,51 +13,6 @@ pub(in crate::config) const SEED_PHRASES: Key = Key::new(
     "Seed phrases of wallets.",
 )
 .not_yet("they are looked for, from 12 words on and by their checksum");
-
-pub(in crate::config) const REDACTION: Key = Key::new(
-    "redaction",
-    Kind::Map(&[
-        Key::new("enabled", Kind::Bool, "false", "Whether values are replaced in bodies."),
-        Key::new("default_profile", Kind::Text, "", "Which profile."),
-        Key::new(
-            "profiles",
-            Kind::Named(&Kind::Map(&[
-                Key::new("classes", TEXTS, "[]", "Kinds of values."),
-                Key::new("dictionaries", TEXTS, "[]", "Lists of values."),
-            ])),
-            "",
-            "What is replaced.",
-        ),
-        Key::new(
-            "dictionaries",
-            Kind::Named(&Kind::Map(&[
-                Key::new("class", Kind::Text, "", "What its placeholders are called."),
-                Key::new("entries", TEXTS, "[]", "The values."),
-                Key::new("entries_file", Kind::Path, "", "A file of them."),
-                Key::new("case_insensitive", Kind::Bool, "false", "Whether case counts."),
-                Key::new("word_boundary", Kind::Bool, "false", "Whether only whole words count."),
-                Key::new("priority", COUNT, "0", "Which list goes first."),
-            ])),
-            "",
-            "Lists of values.",
-        ),
-        Key::new("allowlist_unparseable", HOSTS, "[]", "Hosts to which what is no JSON may go."),
-        Key::new(
-            "limits",
-            Kind::Map(&[
-                Key::new("max_body_bytes", POSITIVE, "10485760", "Largest body."),
-                Key::new("max_redactions_per_request", POSITIVE, "10000", "Values of one body."),
-                Key::new("max_depth", POSITIVE, "64", "Deepest JSON."),
-            ]),
-            "",
-            "Bounds.",
-        ),
-        Key::new("strict_reload", Kind::Bool, "false", "Whether a reload may not weaken it."),
-    ]),
-    "",
-    "Replacing values instead of refusing requests.",
-)
-.not_yet("such requests are refused");
 
 pub(in crate::config) const REVERSE_PROXY: Key = Key::new(
     "reverse_proxy",
