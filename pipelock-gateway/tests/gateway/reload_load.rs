@@ -1,7 +1,8 @@
 //! Reloads under load: no request fails for them, and none is judged by half a policy.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use super::rig::{Rig, ask};
 
@@ -10,63 +11,90 @@ use super::rig::{Rig, ask};
 const RULES: &str = "dlp:\n  patterns:\n    - {name: Ticket, regex: 'TKT-[0-9]{8}', severity: high}\n    - {name: Order, regex: 'ORD-[0-9]{8}', severity: high}\n";
 const REQUEST: &str = "POST /?order=ORD-48151623 HTTP/1.1\r\nHost: api.example.test\r\nContent-Type: text/plain\r\nContent-Length: 12\r\n\r\nTKT-48151623";
 
+/// Of these one in ten is broken.
+const RELOADS: usize = 1_000;
+/// While so many requests are answered.
+const REQUESTS: usize = 50_000;
+const CLIENTS: usize = 8;
+
 fn policy(leaves_alone: &str) -> String {
     format!("{RULES}suppress:\n  - {{rule: {leaves_alone}, path: api.example.test/}}\n")
 }
 
-/// How many, unless `PIPELOCK_RELOADS` says so: a debug build compiles slowly.
-const RELOADS: usize = 20;
+/// What clients have seen, by the policy that stopped it.
+#[derive(Default)]
+struct Seen {
+    asked: AtomicUsize,
+    by_ticket: AtomicUsize,
+    by_order: AtomicUsize,
+}
+
+impl Seen {
+    fn all(&self) -> usize {
+        self.by_ticket.load(Ordering::Relaxed) + self.by_order.load(Ordering::Relaxed)
+    }
+}
+
+async fn client(rig: Arc<Rig>, seen: Arc<Seen>) {
+    let mut client = rig.connect().await;
+    while seen.asked.fetch_add(1, Ordering::Relaxed) < REQUESTS {
+        let answer = loop {
+            match ask(&mut client, REQUEST).await {
+                Some(answer) => break answer,
+                // A blocked request may end its connection, never without an answer: what failed is the next one.
+                None => client = rig.connect().await,
+            }
+        };
+        assert!(answer.starts_with("HTTP/1.1 403"), "{answer}");
+        match (answer.contains("Ticket"), answer.contains("Order")) {
+            (true, false) => seen.by_ticket.fetch_add(1, Ordering::Relaxed),
+            (false, true) => seen.by_order.fetch_add(1, Ordering::Relaxed),
+            _ => panic!("half a policy: {answer}"),
+        };
+    }
+}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn reloads_one_in_ten_broken_fail_no_request_and_none_sees_half_a_policy() {
-    let reloads = std::env::var("PIPELOCK_RELOADS").ok().and_then(|n| n.parse().ok()).unwrap_or(RELOADS);
+async fn a_thousand_reloads_one_in_ten_broken_fail_none_of_50_000_requests_and_none_sees_half_a_policy() {
     let rig = Arc::new(Rig::new(&policy("Ticket")).await);
-    let done = Arc::new(AtomicBool::new(false));
-    let (by_ticket, by_order) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
-    let clients: Vec<_> = (0..4)
-        .map(|_| {
-            let (rig, done) = (Arc::clone(&rig), Arc::clone(&done));
-            let (by_ticket, by_order) = (Arc::clone(&by_ticket), Arc::clone(&by_order));
-            tokio::spawn(async move {
-                let mut client = rig.connect().await;
-                while !done.load(Ordering::Acquire) {
-                    let Some(answer) = ask(&mut client, REQUEST).await else {
-                        // A blocked request may end its connection, never without an answer.
-                        client = rig.connect().await;
-                        continue;
-                    };
-                    assert!(answer.starts_with("HTTP/1.1 403"), "{answer}");
-                    let found = (answer.contains("Ticket"), answer.contains("Order"));
-                    match found {
-                        (true, false) => by_ticket.fetch_add(1, Ordering::Relaxed),
-                        (false, true) => by_order.fetch_add(1, Ordering::Relaxed),
-                        _ => panic!("half a policy: {answer}"),
-                    };
-                }
-            })
-        })
-        .collect();
-    let mut broken = 0;
-    for n in 0..reloads {
-        let rig = Arc::clone(&rig);
-        if n % 10 == 9 {
-            let epoch = rig.metric("pipelock_snapshot_epoch");
-            let error = rig.try_reconfigure("dlp:\n  patterns: [{name: Half}]\n").unwrap_err();
-            assert!(error.contains("pipelock.yaml:2:14") && error.contains("regex"), "{error}");
-            assert_eq!(rig.metric("pipelock_snapshot_epoch"), epoch, "the old one stays");
-            broken += 1;
-        } else {
-            let leaves_alone = if n % 2 == 0 { "Order" } else { "Ticket" };
-            let text = policy(leaves_alone);
-            tokio::task::spawn_blocking(move || rig.try_reconfigure(&text).unwrap()).await.unwrap();
+    let seen = Arc::new(Seen::default());
+    let begun = Instant::now();
+    let clients: Vec<_> = (0..CLIENTS).map(|_| tokio::spawn(client(Arc::clone(&rig), Arc::clone(&seen)))).collect();
+    let (reloading, counted) = (Arc::clone(&rig), Arc::clone(&seen));
+    let reloads = tokio::task::spawn_blocking(move || {
+        let mut longest = Duration::ZERO;
+        let mut during = 0;
+        for n in 0..RELOADS {
+            if n % 10 == 9 {
+                let epoch = reloading.gateway.epoch();
+                let error = reloading.try_reconfigure("dlp:\n  patterns: [{name: Half}]\n").unwrap_err();
+                assert!(error.contains("pipelock.yaml:2:14") && error.contains("regex"), "{error}");
+                assert_eq!(reloading.gateway.epoch(), epoch, "the old one stays");
+            } else {
+                let begun = Instant::now();
+                reloading.try_reconfigure(&policy(if n % 2 == 0 { "Order" } else { "Ticket" })).unwrap();
+                longest = longest.max(begun.elapsed());
+            }
+            during += usize::from(counted.all() < REQUESTS);
+            // As evenly among the requests as can be: the next one waits for its share of them.
+            while counted.all() < REQUESTS * n / RELOADS {
+                std::thread::sleep(Duration::from_millis(1));
+            }
         }
-    }
-    done.store(true, Ordering::Release);
+        (longest, during)
+    });
     for client in clients {
         client.await.unwrap();
     }
-    let (by_ticket, by_order) = (by_ticket.load(Ordering::Relaxed), by_order.load(Ordering::Relaxed));
-    println!("{reloads} reloads, {broken} broken; {by_ticket} requests stopped by one policy, {by_order} by the other");
-    assert!(by_ticket > 0 && by_order > 0, "both policies were in force: {by_ticket}, {by_order}");
+    let (longest, during) = reloads.await.unwrap();
+    let (by_ticket, by_order) = (seen.by_ticket.load(Ordering::Relaxed), seen.by_order.load(Ordering::Relaxed));
+    println!(
+        "{RELOADS} reloads in {:.1} s, {during} of them during {} requests; the longest took {longest:?}; {by_ticket} stopped by one policy, {by_order} by the other",
+        begun.elapsed().as_secs_f64(),
+        seen.all(),
+    );
+    assert_eq!(seen.all(), REQUESTS, "every request was answered");
+    assert!(by_ticket > REQUESTS / 10 && by_order > REQUESTS / 10, "both were in force: {by_ticket}, {by_order}");
+    assert!(during > RELOADS * 9 / 10, "reloads and requests went side by side: {during}");
     assert!(rig.upstream.seen().is_empty(), "nothing got through");
 }
