@@ -4,8 +4,8 @@
 use super::schema::{HOSTS, Key, Kind, NETWORKS};
 use super::{
     accepted, canary_tokens, capture, credential_binding, cross_request, dlp, emit, fetch_proxy, flight_recorder,
-    forward_proxy, kill_switch, limits, logging, mcp, names, no_proxy, redaction, request_body, response_scanning, scan_api,
-    sessions, suppress, tls_interception, uninspectable, websocket_proxy,
+    forward_proxy, kill_switch, limits, logging, mcp, names, no_proxy, redaction, request_body, response_scanning,
+    scan_api, sessions, suppress, tls_interception, uninspectable, websocket_proxy,
 };
 
 /// The top level of the file.
