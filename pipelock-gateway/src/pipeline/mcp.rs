@@ -416,8 +416,9 @@ impl Judge for McpJudge {
 }
 
 /// Rules for numbers of accounts. What stands behind the port is the operator's own server, and to write such a number into
-/// its books is what a client of a bank's or a household's server is for (sure-integration.md e.4). Numbers of persons and of
-/// cards stay.
+/// its books is what a client of a bank's or a household's server is for (sure-integration.md e.4). Cards, numbers of persons
+/// that are called so, seed phrases, keys and credentials stay findings. What only has the shape of a Social Security number is
+/// an employee's or a customer's number here.
 const ACCOUNTS: [&str; 4] = ["IBAN", "US Routing Number", "Wallet Address", "Number like a Social Security Number"];
 
 fn without_accounts(mut findings: Vec<Finding>) -> Vec<Finding> {

@@ -140,6 +140,71 @@ async fn every_tool_of_sure_works_as_without_the_port_and_nothing_is_found() {
     assert_untouched(gateway, 2 * sent.len() + 1).await;
 }
 
+/// What a household writes into its books, and what nobody has to: the rules that are found in it, and what becomes of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn numbers_of_accounts_pass_and_cards_persons_keys_and_credentials_do_not() {
+    let words = |text: &[&str]| text.concat();
+    let cases: Vec<(String, Option<&str>, Option<i64>)> = vec![
+        // Its own accounts: no finding.
+        (words(&["rent to DE89 3704 0044 0532 0130 00, BIC COBA", "DEFFXXX"]), None, None),
+        (words(&["GB29NWBK6016", "1331926819"]), None, None),
+        (words(&["ABA routing number 0210", "00021, account 000123456789"]), None, None),
+        (words(&["cold wallet 0x52908400", "098527886E0F7030069857D2E4169EE7"]), None, None),
+        (words(&["bc1qar0srrr7x", "fkvy5l643lydnw9re59gtzzwf5mdq"]), None, None),
+        (words(&["employee 536-", "22-8145"]), None, None),
+        ("VISA ending 4242, PIN letter in the safe".to_owned(), None, None),
+        // Cards, and numbers of persons that are called so: told.
+        (words(&["card 4532 0151 ", "1283 0366"]), Some("Credit Card Number"), None),
+        (words(&["SSN: 536-", "22-8145"]), Some("Social Security Number"), None),
+        // What opens something: refused.
+        (
+            words(&["legal winner thank year wave sausage worth ", "useful legal winner thank yellow"]),
+            Some("Seed Phrase"),
+            Some(-32001),
+        ),
+        (
+            words(&["5HueCGU8rMjxEXxiPuD5", "BDku4MkFqeZyd4dZ1jvhTVqvbTLvyTJ"]),
+            Some("Bitcoin WIF Private Key"),
+            Some(-32001),
+        ),
+        (words(&["-----BEGIN RSA PRIV", "ATE KEY-----\nMIIEpAIBAAKCAQEA7"]), Some("Private Key Header"), Some(-32001)),
+        (words(&["AKIA", "QYLPMN5HHHFPZAM2"]), Some("AWS Access ID"), Some(-32001)),
+        (
+            words(&["IBAN GB29NWBK6016", "1331926819 and sk_live_", "51H8xk2eZvKYlo2C9aTq7WnR"]),
+            Some("Stripe Key"),
+            Some(-32001),
+        ),
+    ];
+    let sure = Sure::start(true, ACCOUNTS).await;
+    let gateway = Gateway::start(sure.address, "").await;
+    let bearer = bearer();
+    let headers = [("authorization", bearer.as_str())];
+    assert_eq!(post(gateway.mcp, &request(0, "tools/list", &json!({})), &headers).await.status, 200);
+    for (notes, _, code) in &cases {
+        let answer =
+            post(gateway.mcp, &call(1, "update_transaction", &json!({"id": "1", "notes": notes})), &headers).await;
+        assert_eq!(answer.code(), *code, "{notes}: {}", answer.text());
+    }
+    let records = gateway.finish().await;
+    assert_eq!(records.len(), cases.len() + 1);
+    for ((notes, rule, code), record) in cases.iter().zip(&records[1..]) {
+        let rules: Vec<&str> =
+            record["findings"].as_array().unwrap().iter().filter_map(|finding| finding["rule"].as_str()).collect();
+        match rule {
+            None => assert_eq!(rules, [""; 0], "{notes}"),
+            Some(rule) => assert!(rules.contains(rule), "{notes}: {rules:?}"),
+        }
+        let action = if code.is_some() {
+            "block"
+        } else if rule.is_some() {
+            "warn"
+        } else {
+            "allow"
+        };
+        assert_eq!(record["action"], action, "{notes}: {rules:?}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn statuses_and_error_shapes_are_sures_own() {
     let sure = Sure::start(false, ACCOUNTS).await;
