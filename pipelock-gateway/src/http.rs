@@ -8,6 +8,7 @@
 //! What both ends can notice is a table in `ARCHITECTURE.md`, which `tests/http/differential` holds this module to. Beside it,
 //! a client that has shut down its writing side is still answered, so one that left for good is noticed by writing.
 
+mod accept;
 mod block;
 mod body;
 mod budget;
@@ -23,6 +24,7 @@ mod hygiene;
 mod inspect;
 mod judged;
 mod log;
+mod measured;
 mod rest;
 mod server;
 mod settings;
@@ -40,10 +42,12 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+pub(crate) use accept::{Accepted, Acceptor, Port};
 pub use budget::BodyBudget;
 pub(crate) use budget::Lease;
 pub(crate) use coding::Decoder;
 pub use inspect::{BodyInspect, Exchange, Inspect, Release, Step};
+pub(crate) use measured::Measured;
 pub use server::serve;
 pub use upstream::{Io, Redial};
 pub use websocket::WebSocketLimits;

@@ -20,7 +20,6 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
-use tokio::task::{JoinError, JoinSet};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
@@ -29,6 +28,7 @@ use super::refusal::{Answer, Failure, plain};
 use super::route::{self, Route};
 use super::target::{self, Target};
 use super::{AnswerLocal, ConnectRequest, Opened, Options, RefusedConnect, Rules, Tunnel, Tunnelled};
+use crate::http::{Accepted, Acceptor, Port};
 use crate::model::{DenyReason, Limit, PeerName, ServerName, Workload, error_chain};
 use crate::names::Resolve;
 use crate::report::Metrics;
@@ -42,9 +42,6 @@ const LINGER: Duration = Duration::from_secs(1);
 
 /// Bytes thrown away meanwhile.
 const LINGER_BYTES: usize = 64 * 1024;
-
-/// Pause when the process is out of descriptors (gateway.md §11); without it the accept loop would spin.
-const ACCEPT_BACKOFF: Duration = Duration::from_millis(50);
 
 /// Connections handed over that wait to be served; beyond this they are refused, as a full backlog would.
 const HANDED: usize = 128;
@@ -137,66 +134,44 @@ impl<T: Tunnel> Door<T> {
     /// last: the caller knows the drain time. Dropping the future ends them all at once.
     pub async fn serve(self, listener: TcpListener, shutdown: CancellationToken) {
         let Self { shared, hatch: _hatch, mut handed } = self;
-        let connections = Arc::new(Semaphore::new(shared.options.max_connections));
-        let mut tasks = JoinSet::new();
+        let mut port = Acceptor::new(Arc::clone(&shared), listener, shared.options.max_connections, shutdown.clone());
         loop {
-            let accepted = tokio::select! {
+            let next = tokio::select! {
                 biased;
-                () = shutdown.cancelled() => break,
-                Some(ended) = tasks.join_next() => {
-                    shared.reap(ended);
-                    continue;
-                }
+                next = port.next() => next,
                 Some(Handed { stream, peer, workload, permit }) = handed.recv() => {
                     let (shared, shutdown) = (Arc::clone(&shared), shutdown.clone());
-                    tasks.spawn(async move {
+                    port.spawn(async move {
                         shared.connection(stream, peer, Some(workload), shutdown).await;
                         drop(permit);
                     });
                     continue;
                 }
-                accepted = listener.accept() => accepted,
             };
-            match accepted {
-                Ok((stream, peer)) => match Arc::clone(&connections).try_acquire_owned() {
-                    Ok(permit) => {
-                        let shared = Arc::clone(&shared);
-                        let shutdown = shutdown.clone();
-                        tasks.spawn(async move {
-                            let _permit = permit;
-                            shared.connection(stream, peer, None, shutdown).await;
-                        });
-                    }
-                    Err(_) => shared.turn_away(&stream),
-                },
-                Err(error) => {
-                    tracing::warn!(%error, "cannot accept on the explicit proxy port");
-                    let _ = timeout(ACCEPT_BACKOFF, shutdown.cancelled()).await;
-                }
-            }
+            let Some(Accepted { stream, peer, place }) = next else { break };
+            let (shared, shutdown) = (Arc::clone(&shared), shutdown.clone());
+            port.spawn(async move {
+                let _place = place;
+                shared.connection(stream, peer, None, shutdown).await;
+            });
         }
-        drop(listener);
-        while let Some(ended) = tasks.join_next().await {
-            shared.reap(ended);
-        }
+        port.finish().await;
+    }
+}
+
+impl<T: Tunnel> Port for Shared<T> {
+    const NAME: &'static str = "explicit proxy port";
+
+    fn panicked(&self) {
+        self.metrics.panicked();
+    }
+
+    fn turned_away(&self) {
+        self.metrics.explicit_request(ExplicitKind::Unparsed, ExplicitOutcome::Overloaded);
     }
 }
 
 impl<T: Tunnel> Shared<T> {
-    fn reap(&self, ended: Result<(), JoinError>) {
-        if ended.is_err_and(|error| error.is_panic()) {
-            self.metrics.panicked();
-            tracing::error!("a connection on the explicit proxy port panicked; only it has ended");
-        }
-    }
-
-    /// Resets a connection beyond the limit; an answer would cost what there is none of.
-    fn turn_away(&self, stream: &TcpStream) {
-        self.metrics.explicit_request(ExplicitKind::Unparsed, ExplicitOutcome::Overloaded);
-        self.metrics.limit_reached(Limit::ProxyConnections);
-        let _ = socket2::SockRef::from(stream).set_linger(Some(Duration::ZERO));
-    }
-
     async fn connection(
         self: Arc<Self>,
         stream: TcpStream,

@@ -3,7 +3,8 @@
 //! Shared by whoever still carries a part of the exchange (request body, response body, relay). The record is sent when
 //! the last of them is dropped, so there is exactly one, also when the client vanishes halfway.
 
-use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::ops::Deref;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -13,10 +14,8 @@ use tokio::sync::Notify;
 use tokio::time::interval;
 
 use super::inspect::{Exchange, Inspect};
+use super::measured::Measured;
 use crate::model::{Action, BlockReason, PeerName, RequestId, RequestRecord, Surface, Verdict, WebSocketRecord};
-
-/// Findings kept of an exchange that has any number of messages.
-const MAX_FINDINGS: usize = 64;
 
 /// Counters of one connection, kept by its exchanges.
 #[derive(Debug, Default)]
@@ -80,16 +79,10 @@ pub(super) struct ExchangeLog {
     inspect: Arc<dyn Inspect>,
     exchange: Arc<Exchange>,
     tally: Arc<Tally>,
-    id: RequestId,
+    measured: Measured,
     method: String,
     path: String,
     host: Mutex<String>,
-    started: Instant,
-    status: AtomicU16,
-    request_bytes: AtomicU64,
-    response_bytes: AtomicU64,
-    scan_nanos: AtomicU64,
-    verdict: Mutex<Verdict>,
     websocket: Mutex<Option<WebSocketRecord>>,
     /// Whether a judge that looks has looked at the request line.
     target_judged: AtomicBool,
@@ -141,16 +134,10 @@ impl ExchangeLog {
             inspect: Arc::clone(inspect),
             exchange: Arc::clone(exchange),
             tally: Arc::clone(tally),
-            id,
+            measured: Measured::new(id),
             method,
             path,
             host: Mutex::new(host),
-            started: Instant::now(),
-            status: AtomicU16::new(0),
-            request_bytes: AtomicU64::new(0),
-            response_bytes: AtomicU64::new(0),
-            scan_nanos: AtomicU64::new(0),
-            verdict: Mutex::new(Verdict::allow()),
             websocket: Mutex::new(None),
             target_judged: AtomicBool::new(false),
         }
@@ -161,14 +148,6 @@ impl ExchangeLog {
         *self.host.lock().unwrap_or_else(PoisonError::into_inner) = host;
     }
 
-    /// Runs a call of the judge and counts its time.
-    pub(super) fn timed<T>(&self, judge: impl FnOnce() -> T) -> T {
-        let started = Instant::now();
-        let outcome = judge();
-        self.scan_nanos.fetch_add(u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX), Relaxed);
-        outcome
-    }
-
     /// The request line was shown to the judge, and this is what it said.
     pub(super) fn judged_head(&self, verdict: Verdict) -> Verdict {
         // A block for another reason than what was found means that the judge had no need to look.
@@ -177,53 +156,23 @@ impl ExchangeLog {
         self.judged(verdict)
     }
 
-    /// Joins a verdict on a part and says what the whole has come to.
-    pub(super) fn judged(&self, verdict: Verdict) -> Verdict {
-        let mut whole = self.verdict.lock().unwrap_or_else(PoisonError::into_inner);
-        whole.join(verdict);
-        whole.clone()
-    }
-
-    /// Joins a verdict on one of any number of parts; whether that part is blocked. Only so many findings are kept.
-    pub(super) fn judged_part(&self, mut verdict: Verdict) -> bool {
-        let blocks = verdict.is_block();
-        let mut whole = self.verdict.lock().unwrap_or_else(PoisonError::into_inner);
-        if !blocks {
-            verdict.findings.truncate(MAX_FINDINGS.saturating_sub(whole.findings.len()));
-        }
-        whole.join(verdict);
-        blocks
-    }
-
     /// Changes what is counted of a WebSocket connection.
     pub(super) fn websocket(&self, change: impl FnOnce(&mut WebSocketRecord)) {
         change(self.websocket.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_default());
     }
+}
 
-    /// What the whole has come to so far.
-    pub(super) fn verdict(&self) -> Verdict {
-        self.verdict.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
+impl Deref for ExchangeLog {
+    type Target = Measured;
 
-    /// The status the client was told.
-    pub(super) fn answered(&self, status: StatusCode) {
-        self.status.store(status.as_u16(), Relaxed);
-    }
-
-    /// More body came from the workload.
-    pub(super) fn request_body(&self, bytes: usize) {
-        self.request_bytes.fetch_add(bytes as u64, Relaxed);
-    }
-
-    /// More body went to the workload.
-    pub(super) fn response_body(&self, bytes: usize) {
-        self.response_bytes.fetch_add(bytes as u64, Relaxed);
+    fn deref(&self) -> &Measured {
+        &self.measured
     }
 }
 
 impl Drop for ExchangeLog {
     fn drop(&mut self) {
-        let verdict = std::mem::take(self.verdict.get_mut().unwrap_or_else(PoisonError::into_inner));
+        let verdict = self.measured.take_verdict();
         if verdict.action == Action::Block {
             self.tally.blocked.fetch_add(1, Relaxed);
         }
@@ -236,8 +185,6 @@ impl Drop for ExchangeLog {
         let word = |text: &mut String, hidden: &str| if shown { std::mem::take(text) } else { hidden.to_owned() };
         let (path, method) = (word(&mut self.path, "/<redacted>"), word(&mut self.method, "<redacted>"));
         self.inspect.exchange_done(RequestRecord {
-            id: self.id,
-            front_door: self.exchange.front_door,
             workload: self.exchange.workload.clone(),
             original_dst: self.exchange.original_dst,
             host: std::mem::take(self.host.get_mut().unwrap_or_else(PoisonError::into_inner)),
@@ -245,14 +192,8 @@ impl Drop for ExchangeLog {
             version: self.exchange.version,
             method,
             path,
-            status: Some(self.status.load(Relaxed)).filter(|status| *status != 0),
-            request_bytes: self.request_bytes.load(Relaxed),
-            response_bytes: self.response_bytes.load(Relaxed),
-            duration: self.started.elapsed(),
-            scan_duration: Duration::from_nanos(self.scan_nanos.load(Relaxed)),
-            verdict,
             websocket: self.websocket.get_mut().unwrap_or_else(PoisonError::into_inner).take(),
-            mcp: None,
+            ..self.measured.record(self.exchange.front_door, verdict)
         });
     }
 }

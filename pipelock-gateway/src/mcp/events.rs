@@ -116,7 +116,7 @@ impl Pump {
             }
             if self.events.waiting() > self.exchange.settings.max_answer_bytes {
                 let verdict = self.exchange.shared.judge.enforce(Verdict::block(BlockReason::BodyTooLarge));
-                self.exchange.log.judged(verdict);
+                self.exchange.log.judged_part(verdict);
                 let _ = self.sender.send(Err(BrokenOff)).await;
                 return false;
             }
@@ -163,7 +163,7 @@ impl Pump {
             exchange.log.timed(|| exchange.shared.judge.received_text(data))
         };
         let blocked = verdict.is_block();
-        exchange.log.judged(verdict);
+        exchange.log.judged_part(verdict);
         if blocked { Fate::Drop } else { Fate::Send(event.bytes.into()) }
     }
 
@@ -171,7 +171,7 @@ impl Pump {
     async fn endpoint(&mut self, event: &Event, data: &[u8]) -> Fate {
         let place = std::str::from_utf8(data).ok().and_then(|said| local(said.trim(), &self.exchange.shared.endpoint));
         let Some((path, rewritten)) = place else {
-            self.exchange.log.judged(Verdict::block(BlockReason::AuthorityMismatch));
+            self.exchange.log.judged_part(Verdict::block(BlockReason::AuthorityMismatch));
             tracing::warn!(request = %self.exchange.id(), "the MCP upstream names an endpoint on another server; the stream is cut");
             return Fate::Cut;
         };

@@ -94,7 +94,7 @@ impl Shared {
             () = judge.killed() => {
                 let (reason, refusal) = (BlockReason::KillSwitch, Refusal::new(-32004, "pipelock: kill switch active"));
                 let body = refusal.object(&Value::Null, Some(reason), id);
-                log.judged(Verdict::block(reason));
+                log.judged_part(Verdict::block(reason));
                 let answer = json_response(StatusCode::SERVICE_UNAVAILABLE, &body);
                 own(answer::marked(answer, reason, id), Some(&log))
             }
@@ -115,7 +115,7 @@ impl Shared {
         let id = log.id;
         let refuse = |status, refusal: &Refusal, reason| {
             let body = refusal.object(&Value::Null, Some(reason), id);
-            log.judged(Verdict::block(reason));
+            log.judged_part(Verdict::block(reason));
             own(answer::marked(json_response(status, &body), reason, id), Some(&log))
         };
         if let Err(stranger) = route::admit(&head.headers, &settings, self.on_loopback()) {
@@ -127,7 +127,7 @@ impl Shared {
             let reason = BlockReason::AuthorityMismatch;
             let mut body = Refusal::new(-32600, words).object(&Value::Null, Some(reason), id);
             body.as_object_mut().map(|body| body.remove("id"));
-            log.judged(Verdict::block(reason));
+            log.judged_part(Verdict::block(reason));
             return own(answer::marked(json_response(StatusCode::FORBIDDEN, &body), reason, id), Some(&log));
         }
         let principal = self.state.principal(&head.headers, peer);
@@ -137,7 +137,7 @@ impl Shared {
             let refusal = Refusal::new(-32600, format!("pipelock: {}", reason.as_str().replace('_', " ")));
             return refuse(StatusCode::TOO_MANY_REQUESTS, &refusal, reason);
         }
-        log.judged(admitted);
+        log.judged_part(admitted);
         stamp(&mut head, peer);
         match route {
             Route::Health | Route::Nowhere => {
@@ -151,10 +151,10 @@ impl Shared {
                 let reason = verdict.reason.unwrap_or(BlockReason::Secret);
                 if blocked {
                     let refusal = Refusal::of_sent(&verdict);
-                    log.judged(verdict);
+                    log.judged_part(verdict);
                     return refuse(StatusCode::FORBIDDEN, &refusal, reason);
                 }
-                log.judged(verdict);
+                log.judged_part(verdict);
                 let old = (target.path() != self.endpoint.path.path()).then(|| target.as_str().to_owned());
                 // On the stream of 2024-11-05 nobody has a session yet: its first event names one.
                 let named = old.as_deref().filter(|_| head.method == Method::POST);
@@ -192,7 +192,7 @@ impl Shared {
                 Response::from_parts(head, ToClient::Relayed { body, log: Arc::clone(log) })
             }
             Err(response) => {
-                log.judged(Verdict { reason: Some(BlockReason::UpstreamUnavailable), ..Verdict::allow() });
+                log.judged_part(Verdict { reason: Some(BlockReason::UpstreamUnavailable), ..Verdict::allow() });
                 own(response, Some(log))
             }
         }

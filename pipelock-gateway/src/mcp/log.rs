@@ -1,30 +1,23 @@
 //! What is known of one exchange, and its single record when the last part of it is gone.
 
-use std::sync::atomic::{AtomicU16, AtomicU64, Ordering::Relaxed};
+use std::ops::Deref;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
 
-use http::StatusCode;
 use http::request::Parts;
 
 use super::jsonrpc::{Content, Message};
 use super::{Judge, Key};
-use crate::model::{FrontDoor, HttpVersion, McpRecord, Principal, RequestId, RequestRecord, Surface, Verdict};
+use crate::http::Measured;
+use crate::model::{FrontDoor, McpRecord, Principal, RequestId, RequestRecord, Surface};
 
 /// One exchange being logged; shared by whoever carries a part of it.
 pub(super) struct Log {
     judge: Arc<dyn Judge>,
-    pub(super) id: RequestId,
+    measured: Measured,
     host: String,
     scheme: &'static str,
     method: String,
     path: String,
-    started: Instant,
-    status: AtomicU16,
-    request_bytes: AtomicU64,
-    response_bytes: AtomicU64,
-    scan_nanos: AtomicU64,
-    verdict: Mutex<Verdict>,
     mcp: Mutex<McpRecord>,
 }
 
@@ -37,32 +30,13 @@ impl Log {
     ) -> Arc<Self> {
         Arc::new(Self {
             judge: Arc::clone(judge),
-            id,
+            measured: Measured::new(id),
             host: upstream.0.to_owned(),
             scheme: upstream.1,
             method: head.method.as_str().to_owned(),
             path: head.uri.path().to_owned(),
-            started: Instant::now(),
-            status: AtomicU16::new(0),
-            request_bytes: AtomicU64::new(0),
-            response_bytes: AtomicU64::new(0),
-            scan_nanos: AtomicU64::new(0),
-            verdict: Mutex::new(Verdict::allow()),
             mcp: Mutex::default(),
         })
-    }
-
-    /// Counts time spent judging.
-    pub(super) fn timed<T>(&self, judge: impl FnOnce() -> T) -> T {
-        let started = Instant::now();
-        let outcome = judge();
-        self.scan_nanos.fetch_add(u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX), Relaxed);
-        outcome
-    }
-
-    /// Joins the verdict on a part.
-    pub(super) fn judged(&self, verdict: Verdict) {
-        self.verdict.lock().unwrap_or_else(PoisonError::into_inner).join(verdict);
     }
 
     /// Who sent it.
@@ -80,44 +54,29 @@ impl Log {
         record.tool = first.and_then(Message::tool).map(str::to_owned);
         record.session = session.map(|session| u64::try_from(session.0 >> 64).unwrap_or_default());
     }
+}
 
-    pub(super) fn answered(&self, status: StatusCode) {
-        self.status.store(status.as_u16(), Relaxed);
-    }
+impl Deref for Log {
+    type Target = Measured;
 
-    pub(super) fn request_body(&self, bytes: usize) {
-        self.request_bytes.fetch_add(bytes as u64, Relaxed);
-    }
-
-    pub(super) fn response_body(&self, bytes: usize) {
-        self.response_bytes.fetch_add(bytes as u64, Relaxed);
+    fn deref(&self) -> &Measured {
+        &self.measured
     }
 }
 
 impl Drop for Log {
     fn drop(&mut self) {
-        let verdict = std::mem::take(self.verdict.get_mut().unwrap_or_else(PoisonError::into_inner));
+        let verdict = self.measured.take_verdict();
         // What was found in the target may stand in its path.
-        let leaks = verdict.findings.iter().any(|finding| finding.surface == Surface::Url);
+        let leaks = verdict.conceals_target || verdict.findings.iter().any(|finding| finding.surface == Surface::Url);
         let path = if leaks { "/<redacted>".to_owned() } else { std::mem::take(&mut self.path) };
         self.judge.done(RequestRecord {
-            id: self.id,
-            front_door: FrontDoor::Mcp,
-            workload: None,
-            original_dst: None,
             host: std::mem::take(&mut self.host),
             scheme: self.scheme,
-            version: HttpVersion::Http1,
             method: std::mem::take(&mut self.method),
             path,
-            status: Some(self.status.load(Relaxed)).filter(|status| *status != 0),
-            request_bytes: self.request_bytes.load(Relaxed),
-            response_bytes: self.response_bytes.load(Relaxed),
-            duration: self.started.elapsed(),
-            scan_duration: Duration::from_nanos(self.scan_nanos.load(Relaxed)),
-            websocket: None,
             mcp: Some(std::mem::take(self.mcp.get_mut().unwrap_or_else(PoisonError::into_inner))),
-            verdict,
+            ..self.measured.record(FrontDoor::Mcp, verdict)
         });
     }
 }

@@ -45,7 +45,7 @@ impl Exchange {
                 return self.refused(BlockReason::BodyUndecodable);
             }
             let Ok(place) = Arc::clone(&self.shared.streams).try_acquire_owned() else {
-                self.log.judged(Verdict::block(BlockReason::Overloaded));
+                self.log.judged_part(Verdict::block(BlockReason::Overloaded));
                 let body = self.refuse_value(-32003, "pipelock: gateway is at its limit", BlockReason::Overloaded);
                 return own(json_response(StatusCode::SERVICE_UNAVAILABLE, &body), Some(&self.log));
             };
@@ -90,7 +90,7 @@ impl Exchange {
             if verdict.is_block() {
                 return self.refused(BlockReason::BodyUndecodable);
             }
-            self.log.judged(verdict);
+            self.log.judged_part(verdict);
             return self.pass(head, bytes);
         };
         let read = if is_json(&head.headers) { Some(read(&plain).await) } else { None };
@@ -103,7 +103,7 @@ impl Exchange {
                 if verdict.is_block() {
                     return self.refused(BlockReason::Framing);
                 }
-                self.log.judged(verdict);
+                self.log.judged_part(verdict);
                 return self.text(head, bytes, &plain);
             }
             _ => return self.text(head, bytes, &plain),
@@ -134,7 +134,7 @@ impl Exchange {
             } else if matches!(message.kind, Kind::Response { .. }) {
                 replaced.push(message.value.clone());
             }
-            self.log.judged(verdict);
+            self.log.judged_part(verdict);
         }
         if !blocked {
             return None;
@@ -267,7 +267,7 @@ impl Exchange {
         let verdict = self.log.timed(|| self.shared.judge.received_text(plain));
         let blocked = verdict.is_block();
         let reason = verdict.reason.unwrap_or(BlockReason::Injection);
-        self.log.judged(verdict);
+        self.log.judged_part(verdict);
         if blocked { self.refused(reason) } else { self.pass(head, bytes) }
     }
 
@@ -279,7 +279,7 @@ impl Exchange {
     fn refused(self, reason: BlockReason) -> Response<ToClient> {
         let verdict = Verdict::block(reason);
         let refusal = Refusal::of_received(&verdict);
-        self.log.judged(verdict);
+        self.log.judged_part(verdict);
         let body = self.refuse_value(refusal.code, &refusal.message, reason);
         let status = if self.questions.is_empty() { StatusCode::BAD_GATEWAY } else { StatusCode::OK };
         own(answer::marked(json_response(status, &body), reason, self.id()), Some(&self.log))
@@ -290,7 +290,7 @@ impl Exchange {
             NotHeld::TooLarge => self.refused(BlockReason::BodyTooLarge),
             NotHeld::NoRoom => self.refused(BlockReason::Overloaded),
             NotHeld::Broken => {
-                self.log.judged(Verdict { reason: Some(BlockReason::UpstreamUnavailable), ..Verdict::allow() });
+                self.log.judged_part(Verdict { reason: Some(BlockReason::UpstreamUnavailable), ..Verdict::allow() });
                 let body = self.refuse_value(-32003, "pipelock: upstream error", BlockReason::UpstreamUnavailable);
                 own(json_response(StatusCode::BAD_GATEWAY, &body), Some(&self.log))
             }

@@ -40,7 +40,7 @@ impl Exchange {
         let held = match hold(body, limit, &self.shared.budget).await {
             Ok(held) => held,
             Err(error) => {
-                self.log.judged(Verdict::block(BlockReason::BodyTooLarge));
+                self.log.judged_part(Verdict::block(BlockReason::BodyTooLarge));
                 return own(not_held(error, self.id()), Some(&self.log));
             }
         };
@@ -65,7 +65,7 @@ impl Exchange {
                 self.received(&method, session, response, leg, shutdown).await
             }
             Err(response) => {
-                self.log.judged(Verdict { reason: Some(BlockReason::UpstreamUnavailable), ..Verdict::allow() });
+                self.log.judged_part(Verdict { reason: Some(BlockReason::UpstreamUnavailable), ..Verdict::allow() });
                 own(self.with_id(response), Some(&self.log))
             }
         }
@@ -151,11 +151,11 @@ impl Exchange {
         let blocked = text.is_block();
         let reason = text.reason.unwrap_or(BlockReason::Secret);
         let refusal = Refusal::of_sent(&text);
-        self.log.judged(text);
+        self.log.judged_part(text);
         if blocked {
             return self.refuse(StatusCode::BAD_REQUEST, refusal.code, &refusal.message, reason);
         }
-        self.log.judged(Verdict { action: Action::Warn, ..verdict });
+        self.log.judged_part(Verdict { action: Action::Warn, ..verdict });
         Judged::Forward
     }
 
@@ -262,7 +262,7 @@ impl Exchange {
         let blocked = verdicts.iter().any(Verdict::is_block);
         let answer = blocked.then(|| self.blocked(&content, &verdicts));
         for verdict in verdicts {
-            self.log.judged(verdict);
+            self.log.judged_part(verdict);
         }
         match (answer, redirect) {
             (Some(answer), _) => Judged::Answer(answer),
@@ -376,7 +376,7 @@ impl Exchange {
     }
 
     fn refuse(&self, status: StatusCode, code: i64, words: &str, reason: BlockReason) -> Judged {
-        self.log.judged(Verdict::block(reason));
+        self.log.judged_part(Verdict::block(reason));
         let body = self.refuse_value(code, words, reason);
         Judged::Answer(answer::marked(json_response(status, &body), reason, self.id()))
     }
@@ -406,7 +406,7 @@ impl Exchange {
     /// Runs the program of a profile and answers with what it says, judged like an answer of the server.
     async fn redirected(&mut self, id: &Id, profile: &Redirect, request: &Bytes) -> Response<ToClient> {
         let refused = |this: &Self, code, words: &str, reason| {
-            this.log.judged(Verdict::block(reason));
+            this.log.judged_part(Verdict::block(reason));
             own(
                 answer::marked(
                     json_response(StatusCode::OK, &this.refuse_value(code, words, reason)),
@@ -428,7 +428,7 @@ impl Exchange {
         let verdict = self.log.timed(|| self.shared.judge.received(text.as_bytes(), &result, false));
         let blocked = verdict.is_block();
         let reason = verdict.reason.unwrap_or(BlockReason::Injection);
-        self.log.judged(verdict);
+        self.log.judged_part(verdict);
         if blocked {
             return refused(self, -32001, "pipelock: output of the redirect was blocked", reason);
         }

@@ -11,14 +11,12 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
-use tokio::task::{JoinError, JoinSet};
-use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::pool::Pool;
 use super::state::State;
 use super::{Endpoint, Judge, Note, Store};
-use crate::http::{BodyBudget, Redial};
+use crate::http::{Accepted, Acceptor, BodyBudget, Port, Redial};
 
 /// Bounds of the door.
 #[derive(Clone, Debug)]
@@ -60,9 +58,6 @@ pub(super) struct Shared {
     pub(super) on_loopback: Mutex<bool>,
 }
 
-/// Pause when the process is out of descriptors; without it the accept loop would spin.
-const ACCEPT_BACKOFF: Duration = Duration::from_millis(50);
-
 impl Door {
     /// A door that is not open yet. `dial` opens a connection to the endpoint, TLS and verification included.
     pub fn new(
@@ -93,51 +88,30 @@ impl Door {
     pub async fn serve(self, listener: TcpListener, shutdown: CancellationToken) {
         let loopback = listener.local_addr().is_ok_and(|address| address.ip().to_canonical().is_loopback());
         *self.0.on_loopback.lock().unwrap_or_else(PoisonError::into_inner) = loopback;
-        let connections = Arc::new(Semaphore::new(self.0.options.max_connections));
-        let mut tasks = JoinSet::new();
-        loop {
-            let accepted = tokio::select! {
-                biased;
-                () = shutdown.cancelled() => break,
-                Some(ended) = tasks.join_next() => {
-                    self.0.reap(ended);
-                    continue;
-                }
-                accepted = listener.accept() => accepted,
-            };
-            match accepted {
-                Ok((stream, peer)) => match Arc::clone(&connections).try_acquire_owned() {
-                    Ok(permit) => {
-                        let (shared, shutdown) = (Arc::clone(&self.0), shutdown.clone());
-                        tasks.spawn(async move {
-                            let _permit = permit;
-                            shared.connection(stream, peer, shutdown).await;
-                        });
-                    }
-                    // An answer would cost what there is none of.
-                    Err(_) => drop(socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO))),
-                },
-                Err(error) => {
-                    tracing::warn!(%error, "cannot accept on the MCP port");
-                    let _ = timeout(ACCEPT_BACKOFF, shutdown.cancelled()).await;
-                }
-            }
+        let most = self.0.options.max_connections;
+        let mut port = Acceptor::new(Arc::clone(&self.0), listener, most, shutdown.clone());
+        while let Some(Accepted { stream, peer, place }) = port.next().await {
+            let (shared, shutdown) = (Arc::clone(&self.0), shutdown.clone());
+            port.spawn(async move {
+                let _place = place;
+                shared.connection(stream, peer, shutdown).await;
+            });
         }
-        drop(listener);
-        while let Some(ended) = tasks.join_next().await {
-            self.0.reap(ended);
-        }
+        port.finish().await;
     }
 }
 
-impl Shared {
-    fn reap(&self, ended: Result<(), JoinError>) {
-        if ended.is_err_and(|error| error.is_panic()) {
-            self.judge.note(Note::Panic);
-            tracing::error!("a connection on the MCP port panicked; only it has ended");
-        }
+impl Port for Shared {
+    const NAME: &'static str = "MCP port";
+
+    fn panicked(&self) {
+        self.judge.note(Note::Panic);
     }
 
+    fn turned_away(&self) {}
+}
+
+impl Shared {
     pub(super) fn on_loopback(&self) -> bool {
         *self.on_loopback.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -167,7 +167,14 @@ async fn numbers_of_accounts_pass_and_cards_persons_keys_and_credentials_do_not(
             Some("Bitcoin WIF Private Key"),
             Some(-32001),
         ),
-        (words(&["-----BEGIN RSA PRIV", "ATE KEY-----\nMIIEpAIBAAKCAQEA7"]), Some("Private Key Header"), Some(-32001)),
+        (
+            words(&[
+                "-----BEGIN RSA PRIV",
+                "ATE KEY-----\nMIIEpAIBAAKCAQEApU3KGCUwux1tEyze1iN7LtkeP3IfyxlxF0SU1kk8nVw0YL4x",
+            ]),
+            Some("Private Key Header"),
+            Some(-32001),
+        ),
         (words(&["AKIA", "QYLPMN5HHHFPZAM2"]), Some("AWS Access ID"), Some(-32001)),
         (
             words(&["IBAN GB29NWBK6016", "1331926819 and sk_live_", "51H8xk2eZvKYlo2C9aTq7WnR"]),
