@@ -68,7 +68,11 @@ pub enum Command {
         json: bool,
     },
     /// Remove all kernel programs that `run` left attached. What was captured goes on uncaptured.
-    Uninstall,
+    Uninstall {
+        /// One JSON object.
+        #[arg(long)]
+        json: bool,
+    },
     /// Hold an app until its own connections are redirected: for an init container. Exit code 1 when they are not in time.
     Wait(WaitArgs),
     /// Run a command with every outbound connection of it, and of all it starts, going through the gateway.
@@ -122,9 +126,14 @@ pub enum Command {
     /// Ask a running gateway whether it is healthy: exit code 0 if so, 1 if not.
     Healthcheck(HealthcheckArgs),
     /// What this kernel and this user can do, need by need, with the remedy for what is missing.
-    Probe,
+    Probe {
+        /// JSON instead of a table.
+        #[arg(long)]
+        json: bool,
+    },
     /// Everything that stands between this machine and a full capture, with the evidence and the remedy; exit code 2 when
     /// capture cannot work.
+    #[command(visible_alias = "diagnose")]
     Doctor {
         /// JSON instead of a table.
         #[arg(long)]
@@ -145,11 +154,16 @@ pub fn run(cli: Cli) -> ExitCode {
     match cli.command {
         Command::Run(args) => run::run(&args),
         Command::Targets { json } => targets(json),
-        Command::Uninstall => uninstall(),
+        Command::Uninstall { json } => uninstall(json),
         Command::Wait(args) => wait::run(&args, &mut io::stdout()),
         Command::Exec(args) => exec::run(&args),
         Command::Check(args) => {
-            ExitCode::from(check::check(args.config.as_deref(), &mut io::stdout(), &mut io::stderr()))
+            let path = args.config.as_deref();
+            ExitCode::from(if args.json {
+                check::check_json(path, &mut io::stdout(), &mut io::stderr())
+            } else {
+                check::check(path, &mut io::stdout(), &mut io::stderr())
+            })
         }
         Command::Scan(args) => ExitCode::from(scan::run(&args)),
         Command::Rules(command) => ExitCode::from(rules::run(&command, &mut io::stdout(), &mut io::stderr())),
@@ -177,7 +191,7 @@ pub fn run(cli: Cli) -> ExitCode {
             ExitCode::from(receipts::verify_receipt(&args, &mut io::stdout(), &mut io::stderr()))
         }
         Command::Healthcheck(args) => healthcheck(&args),
-        Command::Probe => probe(),
+        Command::Probe { json } => probe(json),
         Command::Doctor { json } => examine(json),
     }
 }
@@ -193,17 +207,20 @@ pub fn init_log() {
 fn healthcheck(args: &HealthcheckArgs) -> ExitCode {
     // A name, too: a Service is known by one. The first address decides, as clients of it would have it.
     let resolved = args.addr.to_socket_addrs().ok().and_then(|mut addresses| addresses.next());
-    let Some(address) = resolved else {
-        let _ = writeln!(io::stderr(), "pipelock: {} is not ADDRESS:PORT, or its name has no address", args.addr);
-        return ExitCode::FAILURE;
+    let asked = match resolved {
+        Some(address) => crate::admin::healthcheck(address).map_err(|error| crate::model::error_chain(&error)),
+        None => Err(format!("{} is not ADDRESS:PORT, or its name has no address", args.addr)),
     };
-    match crate::admin::healthcheck(address) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            let _ = writeln!(io::stderr(), "pipelock: {}", crate::model::error_chain(&error));
-            ExitCode::FAILURE
-        }
+    if let Err(why) = &asked {
+        let _ = writeln!(io::stderr(), "pipelock: {why}");
     }
+    let told = if args.json {
+        let answer = serde_json::json!({ "healthy": asked.is_ok(), "addr": args.addr, "error": asked.as_ref().err() });
+        writeln!(io::stdout(), "{answer}")
+    } else {
+        Ok(())
+    };
+    if asked.is_ok() && told.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 fn version(json: bool) -> ExitCode {
@@ -223,8 +240,8 @@ fn targets(json: bool) -> ExitCode {
     }
 }
 
-fn uninstall() -> ExitCode {
-    match capture::uninstall(&mut io::stdout()) {
+fn uninstall(json: bool) -> ExitCode {
+    match capture::uninstall(json, &mut io::stdout()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             let _ = writeln!(io::stderr(), "pipelock: {error:#}");
@@ -244,8 +261,25 @@ fn examine(json: bool) -> ExitCode {
     }
 }
 
-fn probe() -> ExitCode {
-    let report = crate::capture::probe::probe(&crate::capture::probe::ThisKernel);
-    let _ = write!(io::stdout(), "{report}");
-    if report.require().is_ok() { ExitCode::SUCCESS } else { ExitCode::from(EXIT_CONFIG) }
+fn probe(json: bool) -> ExitCode {
+    use crate::capture::probe::{State, ThisKernel};
+    let report = crate::capture::probe::probe(&ThisKernel);
+    let told = if json {
+        let answer = |(need, state): (crate::capture::probe::Need, &State)| match state {
+            State::Present { evidence } => {
+                serde_json::json!({ "need": need.as_str(), "present": true, "evidence": evidence })
+            }
+            State::Missing { evidence, remedy } => serde_json::json!({
+                "need": need.as_str(), "present": false, "evidence": evidence, "remedy": remedy,
+            }),
+        };
+        writeln!(io::stdout(), "{}", serde_json::Value::from_iter(report.states().map(answer)))
+    } else {
+        write!(io::stdout(), "{report}")
+    };
+    match (told, report.require()) {
+        (Err(_), _) => ExitCode::FAILURE,
+        (Ok(()), Ok(())) => ExitCode::SUCCESS,
+        (Ok(()), Err(_)) => ExitCode::from(EXIT_CONFIG),
+    }
 }

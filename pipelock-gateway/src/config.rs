@@ -48,6 +48,7 @@ mod scan_api;
 pub mod schema;
 mod sessions;
 mod suppress;
+mod taint;
 mod tls_interception;
 mod uninspectable;
 mod websocket_proxy;
@@ -434,6 +435,7 @@ fn read_sessions(top: &Section<'_>) -> Result<SessionPolicy, Error> {
     if let Some(value) = top.field("adaptive_enforcement") {
         sessions::read_adaptive(&value, &mut policy)?;
     }
+    policy.taint = top.read("taint", policy.taint, taint::read)?;
     Ok(policy)
 }
 

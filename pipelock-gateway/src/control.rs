@@ -5,6 +5,7 @@
 
 mod kill;
 mod sessions;
+mod taint;
 
 /// All of it, shared by a process.
 #[derive(Debug, Default)]

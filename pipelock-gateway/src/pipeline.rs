@@ -104,7 +104,7 @@ impl Gateway {
         }
         let gateway = Arc::new(Self {
             names: Arc::new(names(&datapath, &snapshot)),
-            workloads: Arc::new(Workloads::new(Arc::clone(&datapath))),
+            workloads: Arc::new(Workloads::new(Arc::clone(&datapath)).counted(report.metrics().clone())),
             resolution: Resolution::new(Arc::clone(&datapath)),
             dialer: Dialer::new(datapath),
             live: Arc::new(Live::new(snapshot)),

@@ -17,7 +17,7 @@ mod suppress;
 
 pub use binding::Bindings;
 pub use place::{Place, in_fields, in_target};
-pub use suppress::Suppressions;
+pub use suppress::{Suppressions, matches as matches_target};
 
 use crate::model::{Action, BlockReason, Family, Finding, Mode, Severity, Verdict};
 

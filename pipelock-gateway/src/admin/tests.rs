@@ -50,7 +50,8 @@ fn stats_have_the_keys_scripts_read() {
     let state = state();
     state.metrics.explicit_request(ExplicitKind::Connect, ExplicitOutcome::Served);
     state.metrics.explicit_request(ExplicitKind::Connect, ExplicitOutcome::Blocked);
-    state.metrics.session_anomaly();
+    state.metrics.session_anomaly("domain_burst");
+    state.metrics.pieces_matched();
     let response = respond(&state, &Method::GET, "/stats");
     assert_eq!((response.status(), header(&response, CONTENT_TYPE)), (StatusCode::OK, "application/json"));
     let mut body: Value = serde_json::from_slice(response.body()).unwrap();
@@ -60,7 +61,9 @@ fn stats_have_the_keys_scripts_read() {
         serde_json::json!({
             "requests": {"total": 0, "allowed": 0, "blocked": 0, "block_rate": 0.0},
             "tunnels": 2, "websockets": 0, "top_blocked_domains": [], "top_scanners": [],
-            "sessions": {"active": 0, "anomalies": 1, "escalations": 0},
+            "sessions": {"active": 0, "anomalies": 1, "escalations": 0,
+                         "top_anomalies": [{"name": "domain_burst", "count": 1}]},
+            "cross_request_detection": {"dlp_matches": 1},
         })
     );
 }

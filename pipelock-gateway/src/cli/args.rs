@@ -40,6 +40,9 @@ pub struct WaitArgs {
     /// How long at most.
     #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = parse_duration)]
     pub timeout: std::time::Duration,
+    /// One JSON object on standard output.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Arguments of `pipelock exec`.
@@ -72,6 +75,9 @@ pub struct CheckArgs {
     /// Configuration file (pipelock.yaml).
     #[arg(short, long, value_name = "FILE")]
     pub config: Option<PathBuf>,
+    /// One JSON object on standard output: what is in force, warnings, and what is wrong.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Arguments of `pipelock scan`.
@@ -104,6 +110,9 @@ pub enum RulesCommand {
         /// Configuration file (pipelock.yaml).
         #[arg(short, long, value_name = "FILE")]
         config: Option<PathBuf>,
+        /// One JSON object.
+        #[arg(long)]
+        json: bool,
     },
     /// What each expression costs on the text on standard input: how often it fires, and its time alone. Dearest first.
     Cost {
@@ -119,6 +128,9 @@ pub enum RulesCommand {
         /// Configuration file (pipelock.yaml).
         #[arg(short, long, value_name = "FILE")]
         config: Option<PathBuf>,
+        /// One JSON object: what was tried, and what is wrong.
+        #[arg(long)]
+        json: bool,
     },
 }
 
@@ -215,6 +227,9 @@ pub struct HealthcheckArgs {
     /// Where the gateway answers /health.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8888")]
     pub addr: String,
+    /// One JSON object on standard output.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Arguments of `pipelock test`.
@@ -339,6 +354,9 @@ pub struct KeygenArgs {
     /// Where the private key goes, with mode 0600; it must not exist.
     #[arg(value_name = "FILE")]
     pub key: PathBuf,
+    /// One JSON object with the two files.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Arguments of `pipelock verify-receipt`.

@@ -330,12 +330,18 @@ fn table(targets: &[Told], now: SystemTime) -> String {
 }
 
 /// `pipelock uninstall`: detaches what an ended daemon left attached.
-pub(super) fn uninstall(out: &mut impl Write) -> anyhow::Result<()> {
+pub(super) fn uninstall(json: bool, out: &mut impl Write) -> anyhow::Result<()> {
     let layout = Layout::system()?;
-    for run in crate::capture::sweep_stale(&layout).context("cleaning up after an earlier run")?.runs {
+    let runs = crate::capture::sweep_stale(&layout).context("cleaning up after an earlier run")?.runs;
+    let removed = Node::uninstall(&layout)?;
+    if json {
+        let runs: Vec<String> = runs.iter().map(ToString::to_string).collect();
+        writeln!(out, "{}", serde_json::json!({ "removed": removed, "runs": runs }))?;
+        return Ok(());
+    }
+    for run in runs {
         writeln!(out, "removed what run {run} left")?;
     }
-    let removed = Node::uninstall(&layout)?;
     writeln!(
         out,
         "{}",

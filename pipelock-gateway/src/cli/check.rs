@@ -39,6 +39,39 @@ pub fn check(path: Option<&Path>, out: &mut impl Write, err: &mut impl Write) ->
     }
 }
 
+/// The same for programs: one object with everything on `out`, and the same exit codes.
+pub fn check_json(path: Option<&Path>, out: &mut impl Write, err: &mut impl Write) -> u8 {
+    let named = path.map_or_else(|| "defaults".to_owned(), |path| path.display().to_string());
+    let loaded = path.map_or_else(|| Ok((Config::default(), Vec::new())), Config::load);
+    let built = loaded.map_err(|error| crate::model::error_chain(&error)).and_then(|(config, warnings)| {
+        let built = Snapshot::build(&config, &build_options(&config));
+        built.map(|_| (config, warnings)).map_err(|error| crate::model::error_chain(&error))
+    });
+    let answer = match &built {
+        Ok((config, warnings)) => {
+            let policy = summary(config).into_iter().map(|(what, value)| (what.replace(' ', "_"), value.into()));
+            let warning = |warning: &Warning| {
+                let at = warning.place.as_ref().map(|place| (place.at.line, place.at.column));
+                serde_json::json!({
+                    "line": at.map(|at| at.0), "column": at.map(|at| at.1),
+                    "key": warning.key, "message": warning.message,
+                })
+            };
+            serde_json::json!({
+                "source": named, "valid": true, "error": null,
+                "policy": serde_json::Value::Object(policy.collect()),
+                "warnings": warnings.iter().map(warning).collect::<Vec<_>>(),
+            })
+        }
+        Err(error) => serde_json::json!({ "source": named, "valid": false, "error": error, "warnings": [] }),
+    };
+    if let Err(error) = writeln!(out, "{answer}").and_then(|()| out.flush()) {
+        let _ = writeln!(err, "error: {error}");
+        return NOT_WRITTEN;
+    }
+    if built.is_ok() { VALID } else { INVALID }
+}
+
 /// What a gateway started with this file would ask for.
 fn build_options(config: &Config) -> SnapshotOptions {
     SnapshotOptions {

@@ -148,6 +148,8 @@ impl ControlApi {
                     "blocked": view.blocked,
                     "anomalies": view.anomalies,
                     "domains": view.domains,
+                    "taint": view.taint.as_str(),
+                    "tainted_by": view.tainted_by,
                     "silent_seconds": view.silent.as_secs(),
                 })
             })

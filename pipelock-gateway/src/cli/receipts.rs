@@ -18,7 +18,14 @@ pub fn keygen(args: &KeygenArgs, out: &mut impl Write, err: &mut impl Write) -> 
         write_new(&public_path(&args.key), public.as_bytes(), 0o644)
     });
     let told = made.and_then(|()| {
-        writeln!(out, "{}\n{}", args.key.display(), public_path(&args.key).display()).context("writing the result")
+        let (key, public) = (args.key.display(), public_path(&args.key));
+        let told = if args.json {
+            let answer = serde_json::json!({ "key": key.to_string(), "public_key": public.display().to_string() });
+            writeln!(out, "{answer}")
+        } else {
+            writeln!(out, "{key}\n{}", public.display())
+        };
+        told.context("writing the result")
     });
     match told {
         Ok(()) => 0,

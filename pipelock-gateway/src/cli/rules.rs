@@ -26,7 +26,7 @@ pub fn run(command: &RulesCommand, out: &mut impl Write, err: &mut impl Write) -
     let (RulesCommand::List { config, .. }
     | RulesCommand::Show { config, .. }
     | RulesCommand::Cost { config, .. }
-    | RulesCommand::Test { config }) = command;
+    | RulesCommand::Test { config, .. }) = command;
     let rules = match Rules::load(config.as_deref()) {
         Ok(rules) => rules,
         Err(message) => {
@@ -37,9 +37,9 @@ pub fn run(command: &RulesCommand, out: &mut impl Write, err: &mut impl Write) -
     let outcome = match command {
         RulesCommand::List { json: true, .. } => list_json(&rules.list, out).map(|()| FINE),
         RulesCommand::List { json: false, .. } => list(&rules.list, out).map(|()| FINE),
-        RulesCommand::Show { name, .. } => show(&rules.list, name, out, err),
+        RulesCommand::Show { name, json, .. } => show(&rules.list, name, *json, out, err),
         RulesCommand::Cost { json, .. } => cost(&rules, *json, io::stdin(), out),
-        RulesCommand::Test { .. } => test(&rules, out),
+        RulesCommand::Test { json, .. } => test(&rules, *json, out),
     };
     outcome.unwrap_or_else(|error| {
         // Who closed our output wants no more of it.
@@ -176,14 +176,19 @@ fn list_json(rules: &[Rule], out: &mut impl Write) -> io::Result<()> {
     out.flush()
 }
 
-fn show(rules: &[Rule], name: &str, out: &mut impl Write, err: &mut impl Write) -> io::Result<u8> {
+fn show(rules: &[Rule], name: &str, json: bool, out: &mut impl Write, err: &mut impl Write) -> io::Result<u8> {
     let wanted = name.to_lowercase();
     // Rules of two families may have one name: what a tool says of itself and what an answer says.
     let exact: Vec<&Rule> = rules.iter().filter(|rule| rule.name.to_lowercase() == wanted).collect();
     let partly: Vec<&Rule> = rules.iter().filter(|rule| rule.name.to_lowercase().contains(&wanted)).collect();
     match (exact.as_slice(), partly.as_slice()) {
         (several @ [_, ..], _) | ([], several @ [_]) => {
-            several.iter().try_for_each(|rule| write!(out, "{rule}"))?;
+            if json {
+                serde_json::to_writer(&mut *out, several)?;
+                writeln!(out)?;
+            } else {
+                several.iter().try_for_each(|rule| write!(out, "{rule}"))?;
+            }
             out.flush().map(|()| FINE)
         }
         ([], []) => {
@@ -289,17 +294,16 @@ fn measure(probe: &Probe, text: &[u8]) -> Cost {
 }
 
 /// Tries all samples; says which misbehave, then how many were tried.
-fn test(rules: &Rules, out: &mut impl Write) -> io::Result<u8> {
-    let (mut tried, mut wrong, mut bare) = (0, 0, Vec::new());
+fn test(rules: &Rules, json: bool, out: &mut impl Write) -> io::Result<u8> {
+    let (mut tried, mut wrong, mut bare) = (0, Vec::new(), Vec::new());
     for rule in &rules.list {
         for (samples, expected) in [(&rule.samples.found, true), (&rule.samples.ignored, false)] {
             for (number, sample) in samples.iter().enumerate() {
                 tried += 1;
                 let reaction = scan::reaction(&rules.engine, rule.surface, &rule.name, sample);
                 if !scan::keeps_promise(reaction, expected) {
-                    wrong += 1;
                     let what = if expected { "is not found" } else { "is found and must not be" };
-                    writeln!(out, "{}: {} sample {} {what}", rule.name, kind(expected), number + 1)?;
+                    wrong.push(format!("{}: {} sample {} {what}", rule.name, kind(expected), number + 1));
                 }
             }
         }
@@ -307,12 +311,22 @@ fn test(rules: &Rules, out: &mut impl Write) -> io::Result<u8> {
             bare.push(rule.name.as_str());
         }
     }
-    if !bare.is_empty() {
-        writeln!(out, "without a sample to find: {}", bare.join(", "))?;
+    if json {
+        let answer = serde_json::json!({
+            "samples": tried, "rules": rules.list.len(), "wrong": wrong, "without_samples": bare,
+        });
+        writeln!(out, "{answer}")?;
+    } else {
+        for line in &wrong {
+            writeln!(out, "{line}")?;
+        }
+        if !bare.is_empty() {
+            writeln!(out, "without a sample to find: {}", bare.join(", "))?;
+        }
+        writeln!(out, "{tried} samples of {} rules, {} wrong", rules.list.len(), wrong.len())?;
     }
-    writeln!(out, "{tried} samples of {} rules, {wrong} wrong", rules.list.len())?;
     out.flush()?;
-    Ok(if wrong == 0 { FINE } else { FAILED })
+    Ok(if wrong.is_empty() { FINE } else { FAILED })
 }
 
 fn kind(found: bool) -> &'static str {

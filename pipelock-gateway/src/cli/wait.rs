@@ -30,10 +30,18 @@ pub(super) fn run(args: &WaitArgs, out: &mut impl Write) -> ExitCode {
     loop {
         let why = NOBODY.iter().find_map(|address| open(SocketAddr::from((*address, HTTPS))).err());
         let Some(why) = why else {
-            let _ = writeln!(out, "redirected after {} ms", began.elapsed().as_millis());
+            let took = began.elapsed().as_millis();
+            let _ = if args.json {
+                writeln!(out, "{{\"redirected\":true,\"after_ms\":{took}}}")
+            } else {
+                writeln!(out, "redirected after {took} ms")
+            };
             return ExitCode::SUCCESS;
         };
         if began.elapsed() >= args.timeout {
+            if args.json {
+                let _ = writeln!(out, "{}", serde_json::json!({ "redirected": false, "error": why }));
+            }
             startup::say(&format!("not redirected within {} s: {why}", args.timeout.as_secs()));
             return ExitCode::FAILURE;
         }
@@ -80,7 +88,7 @@ mod tests {
     #[test]
     fn a_process_that_is_not_captured_waits_in_vain() {
         let mut said = Vec::new();
-        let code = run(&WaitArgs { timeout: Duration::ZERO }, &mut said);
+        let code = run(&WaitArgs { timeout: Duration::ZERO, json: false }, &mut said);
         assert_eq!(format!("{code:?}"), format!("{:?}", ExitCode::FAILURE));
         assert!(said.is_empty(), "{}", String::from_utf8_lossy(&said));
     }

@@ -5,7 +5,7 @@ use super::schema::{HOSTS, Key, Kind, NETWORKS};
 use super::{
     accepted, canary_tokens, capture, credential_binding, cross_request, dlp, emit, fetch_proxy, flight_recorder,
     forward_proxy, kill_switch, limits, logging, mcp, names, no_proxy, redaction, request_body, response_scanning,
-    scan_api, sessions, suppress, tls_interception, uninspectable, websocket_proxy,
+    scan_api, sessions, suppress, taint, tls_interception, uninspectable, websocket_proxy,
 };
 
 /// The top level of the file.
@@ -149,7 +149,12 @@ pub(super) const TOP_LEVEL: &[Key] = &[
         .not_yet("a workload is known by its cgroup"),
     Key::new("bind_default_agent_identity", Kind::Bool, "false", "Whether callers may say who they are.")
         .not_yet("they never may"),
-    accepted::TAINT,
+    Key::new(
+        "taint",
+        Kind::Map(taint::KEYS),
+        "",
+        "What untrusted text a session has been given, and what it may do then.",
+    ),
     accepted::MEDIATION_ENVELOPE,
     accepted::MEDIA_POLICY,
     accepted::BROWSER_SHIELD,

@@ -6,7 +6,8 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::model::{Action, BlockReason, Level, PeerName, ServerName, SessionKey, SessionPolicy, Verdict};
+use super::taint::Tainted;
+use crate::model::{Action, BlockReason, Level, PeerName, ServerName, SessionKey, SessionPolicy, Taint, Verdict};
 
 /// Domains of one session that are counted apart; further ones share one account.
 const MAX_DOMAINS: usize = 256;
@@ -47,6 +48,7 @@ struct State {
     score: f64,
     level: Level,
     level_since: Instant,
+    tainted: Tainted,
 }
 
 /// What went to one domain.
@@ -78,6 +80,8 @@ pub struct Refused {
 pub struct Noted {
     /// The level changed.
     pub escalation: Option<Escalation>,
+    /// Its bytes left what is usual behind.
+    pub spike: bool,
     /// Whose session it is.
     pub key: SessionKey,
 }
@@ -108,6 +112,10 @@ pub struct SessionView {
     pub anomalies: u64,
     /// Domains it has talked to, those that are counted apart.
     pub domains: Vec<String>,
+    /// What untrusted text it has been given.
+    pub taint: Taint,
+    /// By whom, newest last.
+    pub tainted_by: Vec<String>,
     /// Since its last request.
     pub silent: Duration,
 }
@@ -210,6 +218,7 @@ impl State {
             score: 0.0,
             level: Level::Normal,
             level_since: now,
+            tainted: Tainted::none(now),
         }
     }
 
@@ -278,11 +287,10 @@ impl Session {
         state.blocked += u64::from(verdict.is_block());
         let domain = base_domain(host);
         state.account(domain, now).0.bytes.add(bytes, now);
-        if policy.profiling && state.is_spike(bytes, policy, now) {
-            state.anomalies += 1;
-        }
+        let spike = policy.profiling && state.is_spike(bytes, policy, now);
+        state.anomalies += u64::from(spike);
         if !policy.adaptive || exempt(host, policy) {
-            return Noted { escalation: None, key: self.key };
+            return Noted { escalation: None, spike, key: self.key };
         }
         let before = state.level;
         state.score = match signal(verdict) {
@@ -300,7 +308,22 @@ impl Session {
             (state.level, state.level_since) = (reached, now);
         }
         let escalation = (reached > before).then_some(Escalation { from: before, to: reached });
-        Noted { escalation, key: self.key }
+        Noted { escalation, spike, key: self.key }
+    }
+
+    /// Whose it is.
+    pub fn key(&self) -> SessionKey {
+        self.key
+    }
+
+    /// Takes note of text that the session was given; whether that made it worse.
+    pub fn tainted_by(&self, source: &str, taint: Taint, policy: &SessionPolicy, now: Instant) -> bool {
+        lock(&self.state).tainted.by(source, taint, &policy.taint, now)
+    }
+
+    /// What it has been given.
+    pub fn taint(&self, now: Instant) -> Taint {
+        lock(&self.state).tainted.taint(now)
     }
 
     /// Whether what would be a warning is refused for this session at `host`.
@@ -309,7 +332,8 @@ impl Session {
     }
 
     fn view(&self, now: Instant) -> SessionView {
-        let state = lock(&self.state);
+        let mut state = lock(&self.state);
+        let taint = state.tainted.taint(now);
         let mut domains: Vec<String> = state.domains.keys().filter(|domain| !domain.is_empty()).cloned().collect();
         domains.sort();
         SessionView {
@@ -320,6 +344,8 @@ impl Session {
             blocked: state.blocked,
             anomalies: state.anomalies,
             domains,
+            taint,
+            tainted_by: state.tainted.sources().cloned().collect(),
             silent: now.saturating_duration_since(state.last),
         }
     }

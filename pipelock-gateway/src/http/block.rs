@@ -146,7 +146,8 @@ pub(super) fn status(reason: BlockReason) -> StatusCode {
         | BlockReason::NotInAllowlist
         | BlockReason::DestinationDenied
         | BlockReason::SessionAnomaly
-        | BlockReason::SessionEscalated => StatusCode::FORBIDDEN,
+        | BlockReason::SessionEscalated
+        | BlockReason::Tainted => StatusCode::FORBIDDEN,
     }
 }
 
@@ -179,6 +180,7 @@ fn explanation(reason: BlockReason) -> &'static str {
         BlockReason::DataBudget => "too many bytes to this domain in a minute",
         BlockReason::SessionAnomaly => "session does what it never did",
         BlockReason::SessionEscalated => "session has tried to leak too often",
+        BlockReason::Tainted => "session was given orders by an answer, and this target is protected",
     }
 }
 

@@ -5,7 +5,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::model::{CgroupId, DomainList};
+use crate::model::{CgroupId, DomainList, TaintPolicy};
 
 /// Who a session is of. A captured workload is known by its cgroup, which it cannot choose; never by an address alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -105,6 +105,8 @@ pub struct SessionPolicy {
     pub effects: [LevelEffect; 3],
     /// Hosts at which findings do not count.
     pub exempt_domains: DomainList,
+    /// What untrusted text means for it.
+    pub taint: TaintPolicy,
 }
 
 impl Default for SessionPolicy {
@@ -125,12 +127,19 @@ impl Default for SessionPolicy {
             decay: 0.5,
             effects: [strict, strict, LevelEffect { block_all: true, ..strict }],
             exempt_domains: DomainList::default(),
+            taint: TaintPolicy::default(),
         }
     }
 }
 
 impl SessionPolicy {
     /// Whether anything is to be remembered of sessions at all.
+    #[must_use]
+    pub fn remembers(&self) -> bool {
+        self.watches() || self.taint.enabled
+    }
+
+    /// Whether requests are counted.
     #[must_use]
     pub fn watches(&self) -> bool {
         self.requests_per_minute.is_some() || self.bytes_per_minute.is_some() || self.profiling

@@ -86,6 +86,8 @@ pub enum BlockReason {
     SessionAnomaly,
     /// The session has leaked so often that everything of it is refused.
     SessionEscalated,
+    /// The session was given orders by an answer, and this target is protected from such.
+    Tainted,
 }
 
 impl BlockReason {
@@ -112,6 +114,7 @@ impl BlockReason {
             Self::DataBudget => Some("fetch_proxy.monitoring.max_data_per_minute"),
             Self::SessionAnomaly => Some("session_profiling.anomaly_action"),
             Self::SessionEscalated => Some("adaptive_enforcement.levels"),
+            Self::Tainted => Some("taint.protected_paths"),
             Self::ScanLimit
             | Self::AuthorityMismatch
             | Self::Framing
@@ -151,6 +154,7 @@ impl BlockReason {
             Self::DataBudget => "data_budget",
             Self::SessionAnomaly => "session_anomaly",
             Self::SessionEscalated => "session_escalated",
+            Self::Tainted => "tainted",
         }
     }
 }

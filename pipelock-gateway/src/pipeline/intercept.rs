@@ -325,7 +325,7 @@ impl Gateway {
 
     /// The session a connection belongs to, where sessions are watched.
     fn session_of(&self, snapshot: &Snapshot, draft: &Draft) -> Option<Arc<Session>> {
-        if !snapshot.sessions.watches() {
+        if !snapshot.sessions.remembers() {
             return None;
         }
         let key = match draft.workload() {

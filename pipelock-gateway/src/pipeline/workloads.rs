@@ -30,6 +30,8 @@ pub(super) struct Workloads {
     datapath: Arc<dyn Datapath>,
     known: Mutex<HashMap<CgroupId, Arc<Known>>>,
     epoch: Instant,
+    /// Counts secrets that were put together from pieces.
+    metrics: Option<Metrics>,
 }
 
 /// Who sends on one connection, and what is known of them.
@@ -73,7 +75,19 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Workloads {
     pub(super) fn new(datapath: Arc<dyn Datapath>) -> Self {
-        Self { datapath, known: Mutex::default(), epoch: Instant::now() }
+        Self { datapath, known: Mutex::default(), epoch: Instant::now(), metrics: None }
+    }
+
+    /// The same, with what is found in pieces counted.
+    pub(super) fn counted(self, metrics: Metrics) -> Self {
+        Self { metrics: Some(metrics), ..self }
+    }
+
+    /// A request completed a secret of which pieces had been sent before.
+    pub(super) fn completed(&self) {
+        if let Some(metrics) = &self.metrics {
+            metrics.pieces_matched();
+        }
     }
 
     /// What is remembered of a workload, made if there is nothing yet.

@@ -27,7 +27,7 @@ pub use kernel::KernelSource;
 pub use labels::{DnsOutcome, EnvironmentRead, ExplicitKind, ExplicitOutcome, RecordLoss, TlsIntercept, UpstreamError};
 pub use targets::{TargetSample, TargetSource};
 
-pub use stats::{Counted, Requests, Sessions, Stats};
+pub use stats::{Counted, CrossRequests, Requests, Sessions, Stats};
 
 use families::Families;
 use kernel::KernelCollector;
@@ -321,9 +321,19 @@ impl Metrics {
         self.0.session_escalations.with_label_values(&[from, to]).inc();
     }
 
-    /// Counts a request that was unusual for its session.
-    pub fn session_anomaly(&self) {
-        self.0.session_anomalies.inc();
+    /// Counts something that was unusual for its session; the word comes from a closed set.
+    pub fn session_anomaly(&self, kind: &'static str) {
+        self.0.session_anomalies.with_label_values(&[kind]).inc();
+    }
+
+    /// Counts a session that was given untrusted text.
+    pub fn session_tainted(&self, taint: &'static str) {
+        self.0.session_taints.with_label_values(&[taint]).inc();
+    }
+
+    /// Counts a secret that was sent in pieces.
+    pub fn pieces_matched(&self) {
+        self.0.pieces_matched.inc();
     }
 
     /// Counts an attempt to put a changed configuration in force; one that failed leaves what is in force stale.

@@ -55,7 +55,8 @@ impl Suppressions {
 
 /// Whether a pattern means this target: the whole of it, the whole without the scheme, the path alone, or all below a
 /// pattern that ends in `/`. `*` stands for any text.
-fn matches(pattern: &str, target: &str) -> bool {
+#[must_use]
+pub fn matches(pattern: &str, target: &str) -> bool {
     let rest = target.split_once("://").map_or(target, |(_, rest)| rest);
     let path = rest.find('/').and_then(|slash| rest.get(slash..)).unwrap_or("/");
     [target, rest, path]

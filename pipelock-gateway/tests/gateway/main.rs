@@ -11,4 +11,5 @@ mod reload;
 mod reload_load;
 mod rig;
 mod scan_api;
+mod taint;
 mod unopened;

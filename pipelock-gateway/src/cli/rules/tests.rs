@@ -22,12 +22,12 @@ fn run_on(
 }
 
 fn show(name: &str) -> (u8, String, String) {
-    run_on(None, |config| RulesCommand::Show { name: name.to_owned(), config })
+    run_on(None, |config| RulesCommand::Show { name: name.to_owned(), config, json: false })
 }
 
 #[test]
 fn every_built_in_sample_keeps_its_promise() {
-    let (code, out, err) = run_on(None, |config| RulesCommand::Test { config });
+    let (code, out, err) = run_on(None, |config| RulesCommand::Test { config, json: false });
     assert_eq!((code, err.as_str()), (FINE, ""), "{out}");
     assert!(out.ends_with(", 0 wrong\n"), "{out}");
 }
@@ -35,7 +35,9 @@ fn every_built_in_sample_keeps_its_promise() {
 #[test]
 fn a_rule_of_the_file_is_tried_on_its_own_samples() {
     let pattern = "dlp:\n  patterns:\n    - name: Ticket\n      regex: 'tkt_[a-f0-9]{8}'\n      samples:\n";
-    let test = |samples: &str| run_on(Some(&format!("{pattern}{samples}")), |config| RulesCommand::Test { config });
+    let test = |samples: &str| {
+        run_on(Some(&format!("{pattern}{samples}")), |config| RulesCommand::Test { config, json: false })
+    };
     let (_, out, _) = test("        found: [x tkt_0123abcd]\n        ignored: [tkt_0123]\n");
     assert!(!out.contains("Ticket"), "{out}");
     let (code, out, _) = test("        found: [tkt_0123abcd, tkt_0123]\n        ignored: [tkt_01234567]\n");
@@ -49,7 +51,7 @@ fn a_rule_of_the_file_is_tried_on_its_own_samples() {
 #[test]
 fn a_rule_without_bound_is_refused_with_a_core_that_is_bounded() {
     let text = "dlp:\n  patterns:\n    - {name: Ticket, regex: 'tkt_[a-f0-9]{8,}'}\n";
-    let (code, out, err) = run_on(Some(text), |config| RulesCommand::Test { config });
+    let (code, out, err) = run_on(Some(text), |config| RulesCommand::Test { config, json: false });
     assert_eq!((code, out.as_str()), (EXIT_CONFIG, ""));
     assert_snapshot!(err, @r#"error: pipelock.yaml: dlp: rule "Ticket": the expression can match without bound; write a bounded core instead, for example "tkt_[a-f0-9]{8}""#);
 }

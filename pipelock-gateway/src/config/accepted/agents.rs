@@ -119,22 +119,6 @@ pub(in crate::config) const RULES: Key = Key::new(
 )
 .not_yet("built-in rules and `dlp.patterns` are what there is");
 
-pub(in crate::config) const TAINT: Key = Key::new(
-    "taint",
-    Kind::Map(&[
-        Key::new("enabled", Kind::Bool, "true", "Whether sources are remembered."),
-        Key::new("policy", Kind::Words(&["strict", "balanced", "permissive"]), "balanced", "How strictly."),
-        Key::new("recent_sources", POSITIVE, "10", "How many."),
-        Key::new("allowlisted_domains", HOSTS, "[]", "Sources that do not count."),
-        Key::new("protected_paths", TEXTS, "[]", "Paths that are protected."),
-        Key::new("elevated_paths", TEXTS, "[]", "Paths that are watched."),
-        Key::new("trust_overrides", Kind::List(&Kind::Any), "[]", "Exceptions with an end."),
-    ]),
-    "",
-    "What untrusted text a session has read.",
-)
-.not_yet("sources are not remembered");
-
 pub(in crate::config) const MEDIATION_ENVELOPE: Key = Key::new(
     "mediation_envelope",
     Kind::Map(&[

@@ -81,7 +81,9 @@ pub(super) struct Families {
     pub(super) kill_switch_denials: IntCounterVec,
     pub(super) sessions_active: IntGauge,
     pub(super) session_escalations: IntCounterVec,
-    pub(super) session_anomalies: IntCounter,
+    pub(super) session_anomalies: IntCounterVec,
+    pub(super) session_taints: IntCounterVec,
+    pub(super) pieces_matched: IntCounter,
     pub(super) rules_seen: Mutex<HashSet<Arc<str>>>,
 }
 
@@ -351,10 +353,22 @@ impl Families {
                 "Sessions that reached a higher level.",
                 &["from", "to"],
             )?,
-            session_anomalies: counter(
+            session_anomalies: counters(
                 &r,
                 "pipelock_session_anomalies_total",
-                "Requests that were unusual for their session.",
+                "What was unusual for a session.",
+                &["type"],
+            )?,
+            session_taints: counters(
+                &r,
+                "pipelock_session_taints_total",
+                "Sessions that were given untrusted text.",
+                &["taint"],
+            )?,
+            pieces_matched: counter(
+                &r,
+                "pipelock_cross_request_dlp_match_total",
+                "Secrets that were sent in pieces, one request each.",
             )?,
             scan_api_requests: counters(
                 &r,

@@ -32,6 +32,8 @@ pub struct Stats {
     pub top_scanners: Vec<Counted>,
     /// Sessions, where they are watched.
     pub sessions: Sessions,
+    /// Secrets that left in pieces.
+    pub cross_request_detection: CrossRequests,
 }
 
 /// Requests by what became of them.
@@ -65,6 +67,15 @@ pub struct Sessions {
     pub anomalies: u64,
     /// Times that a session reached a higher level.
     pub escalations: u64,
+    /// Kinds of what was unusual, the most frequent first.
+    pub top_anomalies: Vec<Counted>,
+}
+
+/// Secrets that left in pieces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct CrossRequests {
+    /// Those that were put together.
+    pub dlp_matches: u64,
 }
 
 /// The most frequent of an endless set of names: when it is full, the rarest gives its place and its count to a new one
@@ -122,9 +133,11 @@ impl Metrics {
             top_scanners: top(scanners),
             sessions: Sessions {
                 active: f.sessions_active.get(),
-                anomalies: f.session_anomalies.get(),
+                anomalies: by_label(&f.session_anomalies, "type").iter().map(|counted| counted.count).sum(),
                 escalations: by_label(&f.session_escalations, "from").iter().map(|counted| counted.count).sum(),
+                top_anomalies: top(by_label(&f.session_anomalies, "type")),
             },
+            cross_request_detection: CrossRequests { dlp_matches: f.pieces_matched.get() },
         }
     }
 }
