@@ -4,7 +4,7 @@
 
 use crate::cli::scan::Record;
 pub use crate::dns::fuzzing::dns;
-pub use crate::http::fuzzing::{coding, framing, sse, websocket};
+pub use crate::http::fuzzing::{coding, framing, multipart, sse, websocket};
 pub use crate::mcp::fuzzing::{mcp_agree, mcp_message, mcp_sse};
 pub use crate::scan::fuzzing::{decode, normalize, numbers, runs, stream, text, tools, url};
 pub use crate::sniff::fuzzing::hello;

@@ -25,6 +25,7 @@ mod inspect;
 mod judged;
 mod log;
 mod measured;
+pub mod multipart;
 mod rest;
 mod server;
 mod settings;

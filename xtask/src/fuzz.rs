@@ -39,7 +39,7 @@ pub(crate) struct Args {
 fn max_len(target: &str) -> u32 {
     match target {
         "normalize" | "decode" | "runs" => 160,
-        "hello" | "framing" | "sse" | "websocket" | "coding" => 384,
+        "hello" | "framing" | "sse" | "websocket" | "coding" | "multipart" => 384,
         "record" | "url" => 512,
         _ => 2048,
     }

@@ -104,8 +104,7 @@ pub(super) const KEYS: &[Key] = &[
         Kind::Count(1, 1_000_000),
         "1000",
         "Parts of a multipart request body, those of parts included.",
-    )
-    .not_yet("such a body is judged as one text"),
+    ),
     Key::new("connect_timeout", Kind::Duration, "10s", "For a TCP connection to an upstream."),
     Key::new("greeting_timeout", Kind::Duration, "30s", "For the first words of a connection, once they have begun."),
     Key::new(

@@ -27,8 +27,7 @@ pub(super) const KEYS: &[Key] = &[
         "A body that becomes larger than `limits` allows when its coding is undone.",
     ),
     Key::new("oversize", ACTION, "block", "A body that is larger than `limits` allows."),
-    Key::new("multipart", ACTION, "block", "A multipart body that cannot be taken apart, or has too many parts.")
-        .not_yet("such a body is judged as one text"),
+    Key::new("multipart", ACTION, "block", "A multipart body that cannot be taken apart, or has too many parts."),
     Key::new("upgrade", ACTION, "block", "A switch to a protocol other than WebSocket."),
 ];
 

@@ -70,7 +70,7 @@ impl Decoder {
     /// Reads `Content-Encoding`; `None` when the body is sent as it is.
     ///
     /// Source: RFC 9110 §8.4 (codings are listed in the order they were applied; `x-gzip` is `gzip`).
-    pub(super) fn for_head(
+    pub(crate) fn for_head(
         headers: &HeaderMap,
         max_output_bytes: u64,
         max_ratio: u64,

@@ -6,6 +6,7 @@ use std::ops::ControlFlow;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, header};
 
 use super::coding::Decoder;
+use super::multipart::{Event, Reader as MultipartReader};
 use super::sse::{Parser, deltas};
 use super::websocket::frame::{From, Part, Reader};
 use super::{framing, hygiene};
@@ -43,6 +44,43 @@ pub fn sse(input: &[u8]) {
         (events, parser.settled())
     };
     assert_eq!(read(&mut std::iter::once(stream)), read(&mut stream.chunks(size)));
+}
+
+/// Parts are the same however the body is cut, and what is told of them are bytes of the body.
+pub fn multipart(input: &[u8]) {
+    let (how, size, body) = cut(input);
+    let boundary = match how % 3 {
+        0 => "multipart/form-data; boundary=b",
+        1 => "multipart/mixed; boundary=\"--\"",
+        _ => "multipart/form-data; boundary=a-b",
+    };
+    let read = |pieces: &mut dyn Iterator<Item = &[u8]>| {
+        let kind = HeaderValue::from_static(boundary);
+        let Ok(Some(mut reader)) = MultipartReader::for_type(&kind, 20) else { return (Vec::new(), false) };
+        let (mut told, mut bytes) = (Vec::new(), 0);
+        let mut sink = |event: Event<'_>| match event {
+            Event::Part(head) => told.push((format!("{head:?}"), Vec::new(), 0)),
+            Event::Data(data) => {
+                bytes += data.len();
+                if let Some((_, content, _)) = told.last_mut() {
+                    content.extend_from_slice(data);
+                }
+            }
+            Event::End => {
+                if let Some((.., ends)) = told.last_mut() {
+                    *ends += 1;
+                }
+            }
+        };
+        let mut fine = true;
+        for piece in pieces {
+            fine = fine && reader.push(piece, &mut sink).is_ok();
+        }
+        fine = fine && reader.finish(&mut sink).is_ok();
+        assert!(bytes <= body.len());
+        (if fine { told } else { Vec::new() }, fine)
+    };
+    assert_eq!(read(&mut std::iter::once(body)), read(&mut body.chunks(size)));
 }
 
 /// Frames are the same however the stream is cut, and what is told of it are its own bytes in order.
@@ -168,6 +206,7 @@ mod tests {
     fn claims_hold_for_the_kept_inputs() {
         try_seeds("sse", super::sse);
         try_seeds("websocket", super::websocket);
+        try_seeds("multipart", super::multipart);
         try_seeds("coding", super::coding);
         try_seeds("framing", super::framing);
     }

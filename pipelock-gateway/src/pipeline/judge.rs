@@ -1,6 +1,7 @@
 //! The judge that HTTP asks: scans what it is shown, folds findings into verdicts, and hands records to the report.
 
 mod events;
+mod parts;
 mod rewrite;
 
 use std::sync::Arc;
@@ -12,17 +13,19 @@ use http::{HeaderMap, HeaderValue};
 use zeroize::Zeroize;
 
 use events::EventJudge;
+use parts::{PartsJudge, binary_class};
 
 use super::snapshot::Snapshot;
 use super::workloads::Sender;
 use crate::config::{OnOrders, OnSecret};
 use crate::control::{Refused, Session};
+use crate::http::multipart::Fault;
 use crate::http::{BodyInspect, Exchange, Inspect, Step};
 use crate::model::{
     Action, BlockReason, EventRecord, Family, Finding, Limit, PeerName, RequestId, RequestRecord, ServerName,
     SessionPolicy, Severity, Surface, Taint, Verdict,
 };
-use crate::report::Report;
+use crate::report::{Metrics, Report};
 use crate::scan::{Encoding, Fields, LiteralScan, Literals, Piece, Pieces, StreamOptions, StreamScan, Syntax};
 use crate::verdict::{self, Place};
 
@@ -236,6 +239,8 @@ impl Scanner {
             scanner,
             streams,
             known,
+            parts: PartsJudge::new(self, &head.headers),
+            binary: None,
             fields,
             pieces,
             peer,
@@ -281,7 +286,10 @@ impl Inspect for Judge {
         if !self.scanner.0.requests.enabled {
             return Box::new(Unjudged);
         }
-        Box::new(self.scanner.open_body(exchange, head))
+        let mut body = self.scanner.open_body(exchange, head);
+        let class = head.headers.get(http::header::CONTENT_TYPE).and_then(|kind| binary_class(kind.as_bytes()));
+        body.binary = Some(BinaryBytes { metrics: self.report.metrics().clone(), class });
+        Box::new(body)
     }
 
     fn response_body(
@@ -293,6 +301,10 @@ impl Inspect for Judge {
         let events = is_event_stream(&head.headers);
         if events && !self.scanner.0.responses.sse.enabled {
             return None;
+        }
+        if let Some(class) = head.headers.get(http::header::CONTENT_TYPE).and_then(|kind| binary_class(kind.as_bytes()))
+        {
+            self.report.metrics().binary_answer(class);
         }
         if !is_text(&head.headers) || !self.scanner.0.judges_answers_of(Peer::of(exchange).proven()) {
             return None;
@@ -415,6 +427,10 @@ struct BodyJudge {
     streams: Vec<StreamScan>,
     /// Known values, beside the rules.
     known: Vec<LiteralScan>,
+    /// Its parts, where it has such.
+    parts: Option<PartsJudge>,
+    /// Counts what is no text; absent where a body is judged again.
+    binary: Option<BinaryBytes>,
     /// Where credentials of the host's own may stand.
     fields: Option<Fields>,
     /// What may be a part of a secret.
@@ -433,7 +449,19 @@ struct BodyJudge {
     waits: bool,
 }
 
+/// Counts bytes of types that are no text. They are scanned as bytes, and nothing inside their format is.
+struct BinaryBytes {
+    metrics: Metrics,
+    class: Option<&'static str>,
+}
+
 impl BodyJudge {
+    /// What becomes of a body that cannot be taken apart.
+    fn not_taken_apart(&self) -> Option<Verdict> {
+        self.parts.as_ref()?.fault()?;
+        Some(self.scanner.cannot_show(BlockReason::MultipartBroken))
+    }
+
     /// Leaves out credentials that stand where the table says.
     fn leaks(&self, mut findings: Vec<Finding>) -> Vec<Finding> {
         if let Some(fields) = &self.fields {
@@ -456,9 +484,20 @@ impl BodyJudge {
         self.replaces_values && !self.rewritable && !self.scanner.may_go_unredacted(&self.peer)
     }
 
+    fn count(&self) {
+        let (Some(binary), Some(parts)) = (&self.binary, &self.parts) else { return };
+        for (class, bytes) in parts.binary_bytes() {
+            binary.metrics.binary_bytes(class, bytes);
+        }
+        if parts.fault() == Some(Fault::TooMany) {
+            binary.metrics.limit_reached(Limit::MultipartParts);
+        }
+    }
+
     fn so_far(&self) -> Vec<Finding> {
         let known = self.known.iter().flat_map(|known| known.so_far().to_vec());
-        self.leaks(self.streams.iter().flat_map(StreamScan::so_far).chain(known).collect())
+        let parts = self.parts.iter().flat_map(PartsJudge::so_far);
+        self.leaks(self.streams.iter().flat_map(StreamScan::so_far).chain(known).chain(parts).collect())
     }
 
     /// Everything found; nothing can be shown any more.
@@ -468,6 +507,12 @@ impl BodyJudge {
         for found in streams.chain(std::mem::take(&mut self.known).into_iter().flat_map(LiteralScan::finish)) {
             // Two readings of one body find what is not escaped twice.
             if !findings.iter().any(|f| f.rule == found.rule && f.span == found.span) {
+                findings.push(found);
+            }
+        }
+        for found in self.parts.as_mut().map(PartsJudge::finish).unwrap_or_default() {
+            // Mostly the scan of the whole has found it as well.
+            if !findings.iter().any(|f| f.rule == found.rule && f.evidence == found.evidence) {
                 findings.push(found);
             }
         }
@@ -487,6 +532,17 @@ impl BodyInspect for BodyJudge {
         for progress in rules.chain(self.known.iter_mut().map(|known| known.push(bytes))) {
             hold = hold.max(progress.hold);
             found += progress.found;
+        }
+        if let Some(BinaryBytes { metrics, class: Some(class) }) = &self.binary {
+            metrics.binary_bytes(class, bytes.len());
+        }
+        if let Some(parts) = &mut self.parts {
+            let standing = parts.push(bytes);
+            hold = hold.max(standing.hold);
+            found += standing.found;
+            if parts.fault().is_some() && self.not_taken_apart().is_some_and(|verdict| verdict.is_block()) {
+                return Step::Stop;
+            }
         }
         if self.is_stuck() {
             return Step::Stop;
@@ -528,6 +584,10 @@ impl BodyInspect for BodyJudge {
         let stuck = self.is_stuck();
         let findings = self.findings();
         let mut verdict = self.fold(findings);
+        if let Some(broken) = self.not_taken_apart() {
+            verdict.join(broken);
+        }
+        self.count();
         if verdict.action == Action::Redact {
             return verdict;
         }

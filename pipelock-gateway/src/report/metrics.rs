@@ -375,6 +375,16 @@ impl Metrics {
         self.0.limits.with_label_values(&[limit.as_str()]).inc();
     }
 
+    /// Counts bytes of a request body, or of a part of one, of a type that is no text.
+    pub fn binary_bytes(&self, class: &'static str, bytes: usize) {
+        self.0.binary_bytes.with_label_values(&[class]).inc_by(bytes as u64);
+    }
+
+    /// Counts an answer of a type that is no text, which nobody looks into.
+    pub fn binary_answer(&self, class: &'static str) {
+        self.0.binary_answers.with_label_values(&[class]).inc();
+    }
+
     /// Sets when the signing certificate ends, and counts another one when it is `new`.
     pub fn ca_in_force(&self, not_after: SystemTime, new: bool) {
         let seconds = not_after.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();

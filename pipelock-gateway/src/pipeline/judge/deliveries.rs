@@ -460,3 +460,63 @@ fn canaries_and_known_secrets_are_found_and_never_expected() {
     let text = format!("PUT /x\nAuthorization: AWS4-HMAC-SHA256 Credential={token}/20261121/us-east-1/s3/aws4_request");
     assert_eq!(raised(&judge, &Sent { host: "bucket.s3.amazonaws.com", text: &text }), ["Canary Token (s3)"]);
 }
+
+/// A multipart request and what its body is: type and content.
+fn multipart(judge: &Judge, kind: &str, body: &str) -> Verdict {
+    let parts = parts(&format!("POST /upload\nContent-Type: {kind}"));
+    let mut inspect = judge.request_body(&exchange("evil.example.com"), ID, &parts);
+    for piece in body.as_bytes().chunks(17) {
+        if inspect.push(piece) == Step::Stop {
+            break;
+        }
+    }
+    inspect.finish()
+}
+
+#[test]
+fn each_part_of_a_form_is_judged_by_its_own_type() {
+    let judge = judge_of(&SNAPSHOT, &sender(&["API_TOKEN=zz9x8c7v6bHs6Jd8Fp1G"]));
+    let form = "multipart/form-data; boundary=b";
+    let part = |head: &str, content: &str| format!("--b\r\n{head}\r\n\r\n{content}\r\n--b--\r\n");
+    let key = format!("glpat-{}", &ALNUM[..20]);
+    let escaped = format!("{{\"a\":\"\\u0067{}\"}}", &key[1..]);
+    let percent: String = format!("t=%67{}", &key[1..]);
+    // The value of the environment in two lines of quoted-printable, which no other reading joins.
+    let quoted = "a=20zz9x8c7v6b=\r\nHs6Jd8Fp1G";
+    let name = format!("Content-Disposition: form-data; name=\"f\"; filename=\"{key}.txt\"");
+    let coded_name = format!("Content-Disposition: form-data; name=f; filename*=UTF-8''%67{}", &key[1..]);
+    for (why, body) in [
+        ("plain", part("Content-Disposition: form-data; name=a", &key)),
+        ("JSON", part("Content-Type: application/json", &escaped)),
+        ("a form in a form", part("Content-Type: application/x-www-form-urlencoded", &percent)),
+        ("quoted-printable", part("Content-Transfer-Encoding: quoted-printable", quoted)),
+        ("the name of a file", part(&name, "nothing")),
+        ("the coded name of a file", part(&coded_name, "nothing")),
+        ("bytes that are said to be an image", part("Content-Type: image/png", &key)),
+        ("a part of a part", part("Content-Type: multipart/mixed; boundary=i", &format!("--i\r\n\r\n{key}\r\n--i--"))),
+        ("behind the last part", format!("--b\r\n\r\nx\r\n--b--\r\n{key}")),
+    ] {
+        let verdict = multipart(&judge, form, &body);
+        assert_eq!(verdict.reason, Some(BlockReason::Secret), "{why}");
+    }
+    let harmless =
+        part("Content-Disposition: form-data; name=file; filename=a.pdf\r\nContent-Type: application/pdf", "%PDF-1.7");
+    assert_eq!(multipart(&judge, form, &harmless), Verdict::allow());
+}
+
+#[test]
+fn a_body_that_cannot_be_taken_apart_is_judged_as_the_configuration_says() {
+    let broken = "--b\r\n\r\nno end";
+    let reason = |yaml: &str| {
+        let verdict =
+            multipart(&judge_of(&Arc::new(snapshot(yaml)), &sender(&[])), "multipart/form-data; boundary=b", broken);
+        (verdict.action, verdict.reason)
+    };
+    assert_eq!(reason(""), (Action::Block, Some(BlockReason::MultipartBroken)));
+    assert_eq!(reason("uninspectable: {multipart: warn}\n"), (Action::Warn, Some(BlockReason::MultipartBroken)));
+    assert_eq!(reason("uninspectable: {multipart: allow}\n"), (Action::Allow, None));
+    assert_eq!(reason("mode: audit\n"), (Action::Warn, Some(BlockReason::MultipartBroken)));
+    let many = "--b\r\n\r\nx\r\n".repeat(3) + "--b--";
+    let judge = judge_of(&Arc::new(snapshot("limits: {multipart_parts: 2}\n")), &sender(&[]));
+    assert_eq!(multipart(&judge, "multipart/mixed; boundary=b", &many).reason, Some(BlockReason::MultipartBroken));
+}

@@ -75,6 +75,8 @@ pub(super) struct Families {
     pub(super) http2_floods: IntCounter,
     pub(super) limits: IntCounterVec,
     pub(super) dns_queries: IntCounterVec,
+    pub(super) binary_bytes: IntCounterVec,
+    pub(super) binary_answers: IntCounterVec,
     pub(super) ca_not_after: IntGauge,
     pub(super) ca_epoch: IntGauge,
     pub(super) kill_switch_active: IntGaugeVec,
@@ -326,6 +328,18 @@ impl Families {
                 "pipelock_limit_reached_total",
                 "Times that a bound of the configuration was reached, by its key in limits.",
                 &["limit"],
+            )?,
+            binary_bytes: counters(
+                &r,
+                "pipelock_binary_bytes_total",
+                "Bytes of request bodies, and of parts of them, of types that are no text.",
+                &["class"],
+            )?,
+            binary_answers: counters(
+                &r,
+                "pipelock_binary_answers_total",
+                "Answers of types that are no text, which are not looked into.",
+                &["class"],
             )?,
             ca_not_after: gauge(
                 &r,

@@ -97,8 +97,13 @@ pub enum Order {
         /// How many.
         count: usize,
     },
-    /// Closes what is kept.
-    Release,
+    /// The same with `count` streams of events that never end, one event every `micros` microseconds; each has brought one.
+    Stream {
+        /// How many.
+        count: usize,
+        /// Time between events.
+        micros: u64,
+    },
     /// Reads `streams` streams of `count` events, one every `micros` microseconds, and tells how late events were.
     Events {
         /// Streams at the same time.
@@ -114,6 +119,8 @@ struct Client {
     route: Route,
     tls: [Arc<ClientConfig>; 2],
     kept: Vec<Sender>,
+    /// Streams that are read for as long as the client lives.
+    streams: usize,
 }
 
 /// One open connection.
@@ -131,8 +138,12 @@ pub fn obey(route: &str, roots: &[PathBuf]) -> Result<()> {
     let trusted = std::env::var_os("SSL_CERT_FILE").map(PathBuf::from);
     let files: Vec<&Path> = roots.iter().chain(&trusted).map(AsRef::as_ref).collect();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    let mut client =
-        Client { route: Route::parse(route)?, tls: [config(&files, false)?, config(&files, true)?], kept: Vec::new() };
+    let mut client = Client {
+        route: Route::parse(route)?,
+        tls: [config(&files, false)?, config(&files, true)?],
+        kept: Vec::new(),
+        streams: 0,
+    };
     runtime.block_on(client.reachable())?;
     println!("ready {}", std::process::id());
     for line in std::io::stdin().lock().lines() {
@@ -175,10 +186,7 @@ impl Client {
             }
             Order::Connections { parallel, ms } => self.connections(parallel, Duration::from_millis(ms)).await,
             Order::Keep { count } => self.keep(count).await,
-            Order::Release => {
-                self.kept.clear();
-                Ok(json!({}))
-            }
+            Order::Stream { count, micros } => self.stream(count, micros).await,
             Order::Events { streams, count, micros } => self.events(streams, count, micros).await,
         }
     }
@@ -262,6 +270,23 @@ impl Client {
             self.kept.push(sender);
         }
         Ok(json!({ "open": self.kept.len() }))
+    }
+
+    async fn stream(&mut self, count: usize, micros: u64) -> Result<Value> {
+        for _ in 0..count {
+            let mut sender = self.open(false).await?;
+            let request = Request::get(format!("/events/{}/{micros}", u32::MAX)).header("host", authority());
+            let response = sender.send(request.body(Full::default())?).await?;
+            ensure!(response.status() == 200, "events were answered {}", response.status());
+            let mut body = response.into_body();
+            body.frame().await.context("a stream without an event")??;
+            tokio::spawn(async move {
+                let _open = sender;
+                while let Some(Ok(_)) = body.frame().await {}
+            });
+            self.streams += 1;
+        }
+        Ok(json!({ "open": self.streams }))
     }
 
     async fn events(&self, streams: usize, count: usize, micros: u64) -> Result<Value> {

@@ -20,13 +20,15 @@ const ROUNDS: usize = 5;
 const BUSY: usize = 16;
 /// How long one contender is kept busy in a round, in milliseconds.
 const TIME_MS: u64 = 1000;
-/// Connections opened in each round to see what an idle one costs in memory.
-const IDLE: usize = 400;
+/// Connections opened in each round to see what one costs in memory that streams, or is idle: 5,000 of each in the end.
+const KEPT: usize = 1000;
+/// Time between two events of such a stream, in microseconds.
+const SLOW_EVENTS: u64 = 5_000_000;
 /// Event streams read at the same time, events of each, and the time between them.
 const STREAMS: Order = Order::Events { streams: 4, count: 250, micros: 4000 };
 
 /// What is measured, with the heading of its table.
-const MEASURES: [(&str, Measure); 8] = [
+const MEASURES: [(&str, Measure); 9] = [
     ("HTTP/1.1, 1 KiB each way", Measure::Load { h2: false, up: 1 << 10, down: 1 << 10, busy: BUSY }),
     ("HTTP/1.1, 64 KiB each way", Measure::Load { h2: false, up: 1 << 16, down: 1 << 16, busy: BUSY }),
     ("HTTP/1.1, uploads of 10 MiB", Measure::Load { h2: false, up: 10 << 20, down: 1 << 10, busy: 2 }),
@@ -34,15 +36,22 @@ const MEASURES: [(&str, Measure); 8] = [
     ("HTTP/2, 64 KiB each way", Measure::Load { h2: true, up: 1 << 16, down: 1 << 16, busy: BUSY }),
     ("New connections", Measure::Connections),
     ("Server-sent events", Measure::Events),
-    ("Idle connections", Measure::Idle),
+    ("Streaming connections", Measure::Kept(Order::Stream { count: KEPT, micros: SLOW_EVENTS })),
+    ("Idle connections", Measure::Kept(Order::Keep { count: KEPT })),
 ];
 
 #[derive(Clone, Copy)]
 enum Measure {
-    Load { h2: bool, up: usize, down: usize, busy: usize },
+    Load {
+        h2: bool,
+        up: usize,
+        down: usize,
+        busy: usize,
+    },
     Connections,
     Events,
-    Idle,
+    /// Connections that are opened and stay.
+    Kept(Order),
 }
 
 /// One contender, set up on a node of its own, so that two gateways do not meet in one network namespace.
@@ -74,7 +83,7 @@ impl Load {
 /// What one contender did in one round; which numbers depends on the measure.
 #[derive(Clone, Copy, Default)]
 struct Sample {
-    /// Requests or connections a second; for events the median delay in µs; for idle connections KiB each.
+    /// Requests or connections a second; for events the median delay in µs; for kept connections KiB each.
     main: f64,
     /// Processor time of the contender for one of them, in µs; for events the 99th percentile of the delay in µs.
     second: f64,
@@ -154,11 +163,11 @@ impl Lane {
                 let micros = |key: &str| Ok::<_, anyhow::Error>(answer[key].as_f64().context("a delay")? / 1000.0);
                 return Ok(Some(Sample { main: micros("p50_ns")?, second: micros("p99_ns")? }));
             }
-            Measure::Idle => {
+            Measure::Kept(order) => {
                 let before = self.memory()?;
-                self.ask(Order::Keep { count: IDLE })?;
-                #[expect(clippy::cast_precision_loss, reason = "hundreds")]
-                let each = (self.memory()? - before) / IDLE as f64;
+                self.ask(order)?;
+                #[expect(clippy::cast_precision_loss, reason = "a thousand")]
+                let each = (self.memory()? - before) / KEPT as f64;
                 return Ok(Some(Sample { main: each, second: 0.0 }));
             }
         };
@@ -182,7 +191,7 @@ pub fn run(only: &[String], progress: impl Fn(&str)) -> Result<String> {
          it. Compare within this file only.\n\n{}\n",
         machine()?
     );
-    let mut lanes = Vec::new();
+    let mut lanes: Vec<Lane> = Vec::new();
     let wanted = |title: &str, all: &[&str]| {
         let mut named = only.iter().filter(|word| all.iter().any(|title| title.contains(word.as_str()))).peekable();
         named.peek().is_none() || named.any(|word| title.contains(word.as_str()))
@@ -192,12 +201,16 @@ pub fn run(only: &[String], progress: impl Fn(&str)) -> Result<String> {
         .into_iter()
         .filter(|contender| *contender == Contender::Direct || wanted(contender.title(), &titles))
         .collect();
-    for &contender in &contenders {
-        progress(&format!("setting up {}", contender.title()));
-        lanes.push(Lane::open(contender)?);
-    }
     let headings = MEASURES.map(|(title, _)| title);
     for (title, measure) in MEASURES.into_iter().filter(|(title, _)| wanted(title, &headings)) {
+        if lanes.is_empty() || matches!(measure, Measure::Kept(_)) {
+            // What is kept is measured in processes that have given nothing back yet, and takes most of their descriptors.
+            lanes.clear();
+            for &contender in &contenders {
+                progress(&format!("setting up {}", contender.title()));
+                lanes.push(Lane::open(contender)?);
+            }
+        }
         progress(title);
         let mut samples = vec![Vec::new(); lanes.len()];
         for round in 0..ROUNDS {
@@ -232,7 +245,7 @@ fn table(
                 "| | delay p50, µs | p99, µs | added to direct: p50, µs | p99, µs |\n|---|---:|---:|---:|---:|"
             )?;
         }
-        Measure::Idle => writeln!(text, "| | KiB each |\n|---|---:|")?,
+        Measure::Kept(_) => writeln!(text, "| | KiB each |\n|---|---:|")?,
         _ => writeln!(
             text,
             "| | a second | ÷ direct | ÷ haproxy | CPU µs each | CPU ÷ haproxy |\n|---|---:|---:|---:|---:|---:|"
@@ -259,8 +272,8 @@ fn table(
                 added(main),
                 added(second)
             )?,
-            Measure::Idle if *contender == Contender::Direct => {}
-            Measure::Idle => writeln!(text, "| {title} | {} |", column(main, 1))?,
+            Measure::Kept(_) if *contender == Contender::Direct => {}
+            Measure::Kept(_) => writeln!(text, "| {title} | {} |", column(main, 1))?,
             _ if *contender == Contender::Direct => {
                 writeln!(text, "| {title} | {} | 1 | {} | - | - |", column(main, 0), against(haproxy, main))?;
             }
