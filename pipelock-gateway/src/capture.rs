@@ -403,5 +403,5 @@ fn workload(cgroup: CgroupId, netns: NetnsCookie, pid: u32, uid: u32) -> Workloa
     let printable =
         |path: PathBuf| path.to_string_lossy().chars().filter(|c| !c.is_control()).collect::<String>().into();
     let executable = executable.map(printable);
-    Workload { cgroup, netns, pid, uid, executable }
+    Workload { cgroup, netns, pid, uid, executable, target: None }
 }

@@ -52,6 +52,7 @@ mod taint;
 mod tls_interception;
 mod uninspectable;
 mod websocket_proxy;
+mod workloads;
 mod yaml;
 
 #[cfg(test)]
@@ -84,6 +85,7 @@ pub use scan_api::ScanApi;
 pub use tls_interception::{CaFiles, TlsInterception};
 pub use uninspectable::Uninspectable;
 pub use websocket_proxy::WebSocketProxy;
+pub use workloads::WorkloadRules;
 pub use yaml::Mark;
 
 use reader::{Section, Source, Value};
@@ -171,6 +173,8 @@ pub struct Config {
     pub flight_recorder: Option<FlightRecorder>,
     /// Judging messages for other programs; `None` where nothing listens.
     pub scan_api: Option<ScanApi>,
+    /// Other rules for some workloads; the first that fits.
+    pub workloads: Vec<WorkloadRules>,
     /// The MCP port.
     pub mcp: Mcp,
 }
@@ -295,6 +299,7 @@ impl Config {
             emit: Emit::default(),
             flight_recorder: None,
             scan_api: None,
+            workloads: Vec::new(),
             mcp: Mcp::default(),
         }
     }
@@ -341,11 +346,15 @@ impl Config {
             emit: top.read("emit", Emit::default(), Emit::read)?,
             flight_recorder: top.read("flight_recorder", None, flight_recorder::read)?,
             scan_api: top.read("scan_api", None, scan_api::read)?,
+            workloads: top.read("workloads", Vec::new(), workloads::read)?,
             mcp: Mcp::read(top)?,
         };
         config.sessions.requests_per_minute = config.fetch_proxy.requests_per_minute;
         config.sessions.bytes_per_minute = config.fetch_proxy.bytes_per_minute;
         config.check_mode(top)?;
+        if let Some(entries) = top.field("workloads") {
+            workloads::check(&config, &entries)?;
+        }
         if let Some(redaction) =
             top.field("redaction").filter(|_| config.redaction.is_some() && !config.request_bodies.enabled)
         {

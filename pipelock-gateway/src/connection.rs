@@ -24,7 +24,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 
 use crate::capture::{self, Datapath, FlowTuple, ResolverSocket, Steered};
-use crate::model::{ConnId, DenyReason, Limit, NetnsCookie, OriginalDst, Workload};
+use crate::model::{ConnId, DenyReason, Limit, NetnsCookie, OriginalDst, Target, Workload};
 
 pub use dial::Dialer;
 pub use gate::{Gate, Permit};
@@ -178,6 +178,8 @@ pub struct Questions {
 pub struct Acceptor {
     /// The kernel's side.
     pub datapath: Arc<dyn Datapath>,
+    /// Whose listener it is: programs steer the sockets of one target to it and of no other.
+    pub target: Option<Arc<Target>>,
     /// The namespace of the listener.
     pub netns: NetnsCookie,
     /// The connection limits.
@@ -258,7 +260,10 @@ impl Acceptor {
     fn original_dst(&self, stream: &TcpStream, peer: SocketAddr) -> Option<Steered> {
         let local = stream.local_addr().ok()?;
         match self.datapath.take(FlowTuple { netns: self.netns, peer, local }) {
-            Ok(steered) => steered,
+            Ok(steered) => steered.map(|mut steered| {
+                steered.workload.target.clone_from(&self.target);
+                steered
+            }),
             Err(error) => {
                 tracing::error!(error = %crate::model::error_chain(&error), "reading an original destination");
                 None

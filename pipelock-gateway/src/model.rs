@@ -46,4 +46,4 @@ pub use taint::{Taint, TaintPolicy, TaintStrictness};
 pub use tool_chain::{BUILT_IN_CHAINS, ChainPattern, ChainRules, ToolCategory};
 pub use validator::Validator;
 pub use verdict::{Action, BlockReason, Verdict};
-pub use workload::{CgroupId, NetnsCookie, Workload};
+pub use workload::{CgroupId, NetnsCookie, Target, Workload};

@@ -272,8 +272,9 @@ impl Gateway {
 
     /// The life of a captured connection.
     async fn captured(self: &Arc<Self>, connection: Connection) {
-        let snapshot = self.live.pin();
         let Connection { id, stream, peer, original_dst, workload, accepted, permit } = connection;
+        let target = workload.target.clone();
+        let snapshot = self.live.pin().of(target.as_deref());
         let mut draft = Draft::new(self.report.clone(), id, FrontDoor::Captured, peer, accepted);
         if let Some(hatch) = self.door_at(original_dst) {
             draft.steered(original_dst, workload.clone());
@@ -297,7 +298,7 @@ impl Gateway {
                 draft.decide(Decision::Passthrough(reason));
                 let front_door = FrontDoor::Captured;
                 let question =
-                    Question { front_door, dst: original_dst, connect_host: None, heard: None, fallback: None };
+                    Question { front_door, dst: original_dst, target, connect_host: None, heard: None, fallback: None };
                 match self.dial(original_dst.socket_addr()).await {
                     Ok(upstream) => self.relayed(question, Prefixed::new(Bytes::new(), downstream), upstream).await,
                     Err(error) => upstream_unreachable(downstream, &error),
@@ -392,8 +393,14 @@ impl Gateway {
         let decision = self.forbid(snapshot, name.as_ref().unwrap_or(&peer), &heard.greeting, decision);
         draft.decide(decision);
         let named = Named { protocol: heard.protocol, name, binding, ech: heard.encrypted_client_hello };
-        let question =
-            Question { front_door: draft.front_door(), dst, connect_host, heard: Some(named), fallback: None };
+        let question = Question {
+            front_door: draft.front_door(),
+            dst,
+            target: draft.target(),
+            connect_host,
+            heard: Some(named),
+            fallback: None,
+        };
         let downstream = Prefixed::new(from_downstream, downstream);
         match (decision, heard.greeting) {
             (Decision::Deny(_), _) => {

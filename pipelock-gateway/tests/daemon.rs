@@ -220,6 +220,7 @@ fn kill_switch_is_flipped_by_signal_and_api_and_who_did_it_is_recorded() {
     while !ask(&["kill-switch", "status", "--json"], "correct-horse").1.contains("\"signal\":true") {
         assert!(Instant::now() < end, "SIGUSR1 did nothing");
     }
+    assert_eq!(ask(&["kill-switch", "status"], "correct-horse").0, 3, "it is on");
     assert_eq!(ask(&["kill-switch", "off"], "correct-horse").0, 0);
     assert!(connect().starts_with("HTTP/1.1 503"), "the signal still says so");
     assert_eq!(ask(&["session", "list", "--json"], "correct-horse").0, 0);

@@ -4,8 +4,8 @@
 use std::os::unix::process::CommandExt as _;
 use std::process::{Command, Output, Stdio};
 
-/// Fine; a check failed; the configuration, the arguments or the machine are not fit. 3 and 10 are the reference's for a stop by
-/// the kill switch and a wrapped program: `exec` gives its command's own code here, and nothing ends with 3 by itself.
+/// Fine; a check failed; the configuration, the arguments or the machine are not fit. 3, everything is refused, is shown
+/// by `tests/daemon.rs`; 10, the reference's for a wrapped program, is that program's own code here.
 const FINE: i32 = 0;
 const FAILED: i32 = 1;
 const UNFIT: i32 = 2;

@@ -14,7 +14,7 @@ use ipnet::IpNet;
 pub struct TargetSpec {
     /// For people: a container's name, a pod's, "exec". Unique among the targets of a process; a metric label.
     pub name: String,
-    /// What discovery knows besides, such as `image` or `pod_namespace`. Shown, never decided by.
+    /// What discovery knows besides, such as `image` or `pod_namespace`; `workloads` of the configuration goes by them.
     pub labels: BTreeMap<String, String>,
     /// Whose sockets.
     pub scope: Scope,

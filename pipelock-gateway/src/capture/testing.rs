@@ -111,6 +111,7 @@ fn steered(original_dst: SocketAddr) -> Steered {
         pid: std::process::id(),
         uid: 0,
         executable: Some("/usr/bin/test-client".into()),
+        target: None,
     };
     Steered { original_dst: OriginalDst::new(original_dst), workload }
 }

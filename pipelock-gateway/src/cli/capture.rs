@@ -84,7 +84,7 @@ fn spec(capture: &Capture, target: &CaptureTarget, root: &Path) -> TargetSpec {
     let scope = target.cgroup.as_ref().map_or(Scope::Netns, |path| Scope::Cgroup(root.join(path)));
     let netns = target.netns.clone().map_or(Netns::Own, Netns::At);
     let policy = policy(capture, &target.treatment);
-    TargetSpec { name: target.name.clone(), labels: BTreeMap::new(), scope, netns, policy }
+    TargetSpec { name: target.name.clone(), labels: target.labels.clone(), scope, netns, policy }
 }
 
 /// How a target is treated, in the words of the datapath.

@@ -14,14 +14,23 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Largest answer: a thousand sessions with their domains.
 const MAX_ANSWER: u64 = 16 << 20;
 
-/// Flips or shows the switch; exit code 0 when that worked, 1 when not.
+/// The switch is on: everything is refused.
+const STOPPED: u8 = 3;
+
+/// Flips or shows the switch; exit code 0 when that worked, 1 when not, and 3 when the status is that it is on.
 pub fn kill_switch(command: &KillSwitchCommand, out: &mut impl Write, err: &mut impl Write) -> u8 {
     let (args, method, path, body) = match command {
         KillSwitchCommand::On(args) => (args, "POST", "/api/v1/killswitch", r#"{"active":true}"#),
         KillSwitchCommand::Off(args) => (args, "POST", "/api/v1/killswitch", r#"{"active":false}"#),
         KillSwitchCommand::Status(args) => (args, "GET", "/api/v1/killswitch/status", ""),
     };
-    told(ask(args, method, path, body), args.json, out, err)
+    let answer = ask(args, method, path, body);
+    let status = matches!(command, KillSwitchCommand::Status(_));
+    let on = status && answer.as_ref().is_ok_and(|value| value["active"] == true);
+    match told(answer, args.json, out, err) {
+        0 if on => STOPPED,
+        code => code,
+    }
 }
 
 /// Shows or resets sessions; exit code 0 when that worked, 1 when not.

@@ -1,6 +1,6 @@
 //! `capture`: what the kernel steers to the gateway. Not a section of the reference, which has no kernel side.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -54,6 +54,7 @@ const TARGET: &[Key] = &[
         "",
         "Its network namespace, such as /run/netns/blue or /proc/4711/ns/net. Without one it shares the gateway's.",
     ),
+    Key::new("labels", Kind::Named(&Kind::Text), "", "What `workloads` knows it by, besides its name."),
     CIDR_BYPASS,
     DENY_QUIC,
     DENY_UDP,
@@ -138,6 +139,8 @@ pub struct CaptureTarget {
     pub cgroup: Option<PathBuf>,
     /// `None` for the gateway's own.
     pub netns: Option<PathBuf>,
+    /// What `workloads` knows it by.
+    pub labels: BTreeMap<String, String>,
     /// How it is treated.
     pub treatment: Treatment,
 }
@@ -209,7 +212,8 @@ impl CaptureTarget {
             }
             _ => {}
         }
-        Ok(Self { name: name.text()?.trim().to_owned(), cgroup, netns, treatment: Treatment::read(&section)? })
+        let labels = section.read("labels", BTreeMap::new(), super::workloads::labels)?;
+        Ok(Self { name: name.text()?.trim().to_owned(), cgroup, netns, labels, treatment: Treatment::read(&section)? })
     }
 }
 

@@ -51,6 +51,12 @@ impl Config {
         if before.dlp.secrets_file.is_some() && self.dlp.secrets_file.is_none() {
             found.push("dlp.secrets_file is gone".to_owned());
         }
+        for rules in self.workloads.iter().filter(|rules| !before.workloads.contains(rules)) {
+            let for_them = rules.applied_to(self);
+            if strictness(&for_them) < strictness(self) {
+                found.push(format!("workloads: {:?} are judged in mode {}", rules.labels, for_them.effective_mode()));
+            }
+        }
         if before.response_scanning.enabled && !self.response_scanning.enabled {
             found.push("response_scanning.enabled goes to false".to_owned());
         }

@@ -5,7 +5,7 @@ use super::schema::{HOSTS, Key, Kind, NETWORKS};
 use super::{
     accepted, canary_tokens, capture, credential_binding, cross_request, dlp, emit, fetch_proxy, flight_recorder,
     forward_proxy, kill_switch, limits, logging, mcp, names, no_proxy, redaction, request_body, response_scanning,
-    scan_api, sessions, suppress, taint, tls_interception, uninspectable, websocket_proxy,
+    scan_api, sessions, suppress, taint, tls_interception, uninspectable, websocket_proxy, workloads,
 };
 
 /// The top level of the file.
@@ -122,6 +122,12 @@ pub(super) const TOP_LEVEL: &[Key] = &[
     ),
     accepted::AIRLOCK,
     accepted::AGENTS,
+    Key::new(
+        "workloads",
+        Kind::List(&Kind::Map(workloads::KEYS)),
+        "[]",
+        "Other rules for workloads by the labels of what they were captured as; the first entry that fits. A section of ours.",
+    ),
     Key::new(
         "flight_recorder",
         Kind::Map(flight_recorder::KEYS),

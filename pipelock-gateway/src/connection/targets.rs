@@ -18,6 +18,7 @@ use tokio_util::task::TaskTracker;
 
 use super::{Accepted, Acceptor, ConnIds, Gate, Pulse, Questions};
 use crate::capture::{self, Armed, Datapath, Netns, ResolverSocket, Scope, TargetCounters, TargetSpec, Weakness};
+use crate::model::Target;
 
 /// How often the programs are told that the accept loops live (kernel-datapath.md §3).
 const BEAT: Duration = Duration::from_millis(500);
@@ -313,8 +314,13 @@ impl Targets {
                 return Err(Error::Serve { name: name.to_owned(), source });
             }
         };
+        let target = self.entries().get(name).map(|entry| {
+            let TargetSpec { name, labels, .. } = &entry.spec;
+            Arc::new(Target { name: name.clone(), labels: labels.clone() })
+        });
         for listener in watched {
             let acceptor = Acceptor {
+                target: target.clone(),
                 datapath: Arc::clone(&self.datapath),
                 netns,
                 gate: Arc::clone(&self.gate),

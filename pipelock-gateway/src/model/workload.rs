@@ -1,5 +1,6 @@
 //! Who opened a socket, as the kernel tells it; nothing here can be claimed by the workload itself.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -15,6 +16,15 @@ pub struct CgroupId(pub u64);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct NetnsCookie(pub u64);
 
+/// What a workload was captured as: a container, a pod, a cgroup of the configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// The target's name, unique among those of a process.
+    pub name: String,
+    /// What the runtime, or the configuration, says of it.
+    pub labels: BTreeMap<String, String>,
+}
+
 /// The process that opened a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Workload {
@@ -28,6 +38,8 @@ pub struct Workload {
     pub uid: u32,
     /// The file it runs, where `/proc/<pid>/exe` could still be read.
     pub executable: Option<Arc<str>>,
+    /// The target it belongs to: the one by whose listener the kernel steered its socket.
+    pub target: Option<Arc<Target>>,
 }
 
 impl fmt::Display for Workload {

@@ -73,7 +73,8 @@ impl Entrance {
     /// Connects to the first checked address that answers.
     async fn dial(&self, request: ConnectRequest) -> Result<Dialled, TunnelError> {
         let ConnectRequest { host, port: _, addrs, peer, workload } = request;
-        let snapshot = self.0.live.pin();
+        let target = workload.as_ref().and_then(|workload| workload.target.clone());
+        let snapshot = self.0.live.pin().of(target.as_deref());
         let own = self.0.own_listeners();
         let mut draft = self.draft(peer);
         draft.asked_for(host.clone());
@@ -128,8 +129,14 @@ impl Tunnel for Entrance {
         let protocol = if https { Protocol::Tls } else { Protocol::Http1 };
         let named = Named { protocol, name: Some(host.clone()), binding: Binding::Bound, ech: false };
         let front_door = FrontDoor::Explicit;
-        let question =
-            Question { front_door, dst, connect_host: Some(host.clone()), heard: Some(named), fallback: None };
+        let question = Question {
+            front_door,
+            dst,
+            target: draft.target(),
+            connect_host: Some(host.clone()),
+            heard: Some(named),
+            fallback: None,
+        };
         draft.heard(protocol, host.clone());
         // A proxy reads these requests whatever it does with them, so that none is relayed unread: `no_proxy` only says that
         // the address may be dialled.
@@ -184,6 +191,7 @@ impl Opened for Dialled {
         let downstream = Counted::new(client.stream, counts);
         let end = if relay_unopened {
             let question = Question {
+                target: draft.target(),
                 front_door: FrontDoor::Explicit,
                 dst,
                 connect_host: Some(host),

@@ -9,7 +9,7 @@ use crate::connection::ByteCounts;
 use crate::http::Exchange;
 use crate::model::{
     ConnId, ConnectionEnd, ConnectionRecord, Decision, FrontDoor, HttpVersion, OriginalDst, PeerName, Protocol, Side,
-    Workload,
+    Target, Workload,
 };
 use crate::report::Report;
 
@@ -86,6 +86,11 @@ impl Draft {
     /// Who opened it, where the kernel told.
     pub(super) fn workload(&self) -> Option<&Workload> {
         self.workload.as_ref()
+    }
+
+    /// What it was captured as, where the kernel told.
+    pub(super) fn target(&self) -> Option<Arc<Target>> {
+        self.workload.as_ref().and_then(|workload| workload.target.clone())
     }
 
     /// A number that is the same for connections of one workload, or of one address where the workload is not known.

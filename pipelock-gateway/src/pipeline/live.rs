@@ -20,7 +20,7 @@ use super::workloads::Sender;
 use crate::http::{BodyInspect, Exchange, Inspect};
 use crate::model::{
     BlockReason, Decision, DenyReason, FrontDoor, InterceptReason, Limit, OriginalDst, PeerName, Protocol, RequestId,
-    RequestRecord, Verdict,
+    RequestRecord, Target, Verdict,
 };
 use crate::policy::{AddressDecision, Binding, Fallback, NameInput, Rules};
 use crate::report::Report;
@@ -41,8 +41,9 @@ struct Relay {
 }
 
 impl Relay {
-    fn goes_on(&self, rules: &Rules, own_listeners: &[SocketAddr]) -> bool {
-        match self.question.ask(rules, own_listeners) {
+    fn goes_on(&self, snapshot: &Arc<Snapshot>, own_listeners: &[SocketAddr]) -> bool {
+        let snapshot = snapshot.of(self.question.target.as_deref());
+        match self.question.ask(&snapshot.rules, own_listeners) {
             Decision::Passthrough(_) => true,
             Decision::Intercept(_) => self.opened,
             Decision::Deny(_) => false,
@@ -85,7 +86,7 @@ impl Live {
         let snapshot = Arc::new(snapshot);
         self.current.store(Arc::clone(&snapshot));
         let epoch = self.epoch.fetch_add(1, Ordering::AcqRel) + 1;
-        let forbidden = relays.values().filter(|relay| !relay.goes_on(&snapshot.rules, own_listeners));
+        let forbidden = relays.values().filter(|relay| !relay.goes_on(&snapshot, own_listeners));
         (epoch, forbidden.inspect(|relay| relay.cut.cancel()).count())
     }
 
@@ -104,7 +105,7 @@ impl Live {
         let mut relays = self.relays.lock().unwrap_or_else(PoisonError::into_inner);
         // It was decided under a snapshot that may have gone since.
         let relay = Relay { question, opened, cut: cut.clone() };
-        if !relay.goes_on(&self.current.load().rules, own_listeners) {
+        if !relay.goes_on(&self.current.load(), own_listeners) {
             cut.cancel();
         }
         relays.insert(id, relay);
@@ -135,6 +136,8 @@ impl Drop for Watched<'_> {
 pub(super) struct Question {
     pub(super) front_door: FrontDoor,
     pub(super) dst: OriginalDst,
+    /// Whose rules hold.
+    pub(super) target: Option<Arc<Target>>,
     /// What a CONNECT asked for.
     pub(super) connect_host: Option<PeerName>,
     /// Absent where the address alone decided and nobody listened.
@@ -201,7 +204,8 @@ pub(super) struct LiveJudge {
 
 /// A snapshot and its answer about this connection.
 struct Judging {
-    snapshot: Arc<Snapshot>,
+    /// What was in force for all when it was made; `None` when that is not known.
+    base: Option<Arc<Snapshot>>,
     /// `None` under the snapshot that the connection was admitted by: [`LiveJudge::first`] judges.
     judge: Option<Judge>,
     refused: Option<BlockReason>,
@@ -216,7 +220,9 @@ impl LiveJudge {
         report: Report,
     ) -> Self {
         let first = Judge::new(Arc::clone(snapshot), sender.clone(), report.clone());
-        let judging = Judging { snapshot: Arc::clone(snapshot), judge: None, refused: None };
+        // A reload may have come between: then the first request asks again.
+        let base = Some(live.pin()).filter(|base| Arc::ptr_eq(&base.of(question.target.as_deref()), snapshot));
+        let judging = Judging { base, judge: None, refused: None };
         Self { live, question, own_listeners, sender, report, first, latest: ArcSwap::from_pointee(judging) }
     }
 
@@ -228,17 +234,17 @@ impl LiveJudge {
     /// Takes note of a snapshot that has come into force since the last request.
     fn follow(&self) {
         let current = self.live.current.load();
-        if Arc::ptr_eq(&current, &self.latest.load().snapshot) {
+        if self.latest.load().base.as_ref().is_some_and(|base| Arc::ptr_eq(&current, base)) {
             return;
         }
-        let snapshot = Arc::clone(&current);
+        let snapshot = current.of(self.question.target.as_deref());
         let refused = match self.question.ask(&snapshot.rules, &self.own_listeners) {
             Decision::Deny(DenyReason::NotInAllowlist) => Some(BlockReason::NotInAllowlist),
             Decision::Deny(_) => Some(BlockReason::DestinationDenied),
             Decision::Intercept(_) | Decision::Passthrough(_) => None,
         };
         let judge = Some(Judge::new(Arc::clone(&snapshot), self.sender.clone(), self.report.clone()));
-        self.latest.store(Arc::new(Judging { snapshot, judge, refused }));
+        self.latest.store(Arc::new(Judging { base: Some(Arc::clone(&current)), judge, refused }));
     }
 
     fn with<R>(&self, ask: impl FnOnce(&Judge) -> R) -> R {

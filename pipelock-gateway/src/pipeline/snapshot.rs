@@ -11,11 +11,11 @@ use zeroize::Zeroizing;
 use super::compiled::kept_rules;
 use crate::config::{
     self, Config, CredentialBindings, CrossRequest, DlpPattern, ForwardProxy, KillSwitch, Limits, OnOrders,
-    RequestBodyScanning, ResponseScanning, Uninspectable,
+    RequestBodyScanning, ResponseScanning, Uninspectable, WorkloadRules,
 };
 use crate::forward::{Access, Credentials};
 use crate::model::{
-    Action, BoundRules, CANARY_RULE, DomainList, Finding, KNOWN_SECRET_RULE, PeerName, SessionPolicy, Verdict,
+    Action, BoundRules, CANARY_RULE, DomainList, Finding, KNOWN_SECRET_RULE, PeerName, SessionPolicy, Target, Verdict,
 };
 use crate::{http, names, policy, scan, tls, verdict};
 
@@ -67,6 +67,8 @@ pub struct Snapshot {
     pub blocklist: DomainList,
     /// Present exactly when TLS is opened.
     pub tls: Option<Opener>,
+    /// Other snapshots for some workloads; the first that fits.
+    pub workloads: Vec<(WorkloadRules, Arc<Self>)>,
 }
 
 /// What is replaced in bodies.
@@ -213,7 +215,24 @@ impl Snapshot {
         Self::build_after(config, options, Some(before))
     }
 
+    /// What holds for workloads of this target.
+    #[must_use]
+    pub fn of(self: &Arc<Self>, target: Option<&Target>) -> Arc<Self> {
+        let special = target.and_then(|target| self.workloads.iter().find(|(rules, _)| rules.are_for(target)));
+        Arc::clone(special.map_or(self, |(_, snapshot)| snapshot))
+    }
+
     fn build_after(config: &Config, options: &SnapshotOptions, before: Option<&Self>) -> Result<Self, Error> {
+        let mut snapshot = Self::build_one(config, options, before)?;
+        for rules in &config.workloads {
+            // The same engine, authority and leaves: nothing is compiled or made for it.
+            let special = Self::build_one(&rules.applied_to(config), options, Some(&snapshot))?;
+            snapshot.workloads.push((rules.clone(), Arc::new(special)));
+        }
+        Ok(snapshot)
+    }
+
+    fn build_one(config: &Config, options: &SnapshotOptions, before: Option<&Self>) -> Result<Self, Error> {
         let mode = config.effective_mode();
         let rules = policy::Rules::new(policy::Spec {
             mode: config.mode,
@@ -270,6 +289,7 @@ impl Snapshot {
             },
             blocklist: config.fetch_proxy.blocklist.clone(),
             tls,
+            workloads: Vec::new(),
         })
     }
 

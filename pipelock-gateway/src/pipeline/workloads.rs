@@ -181,7 +181,7 @@ mod tests {
     use crate::model::Surface;
 
     fn workload(pid: u32, cgroup: u64) -> Workload {
-        Workload { cgroup: CgroupId(cgroup), netns: NETNS, pid, uid: 0, executable: None }
+        Workload { cgroup: CgroupId(cgroup), netns: NETNS, pid, uid: 0, executable: None, target: None }
     }
 
     async fn found(workloads: &Workloads, workload: &Workload, text: &str) -> usize {

@@ -17,6 +17,7 @@ pub(super) fn workload() -> Workload {
         pid: 1234,
         uid: 1000,
         executable: Some("/usr/bin/ruby".into()),
+        target: None,
     }
 }
 

@@ -13,3 +13,4 @@ mod rig;
 mod scan_api;
 mod taint;
 mod unopened;
+mod workloads;

@@ -12,6 +12,7 @@ use pipelock_gateway::capture::{Datapath, Netns, Scope, TargetPolicy, TargetSpec
 use pipelock_gateway::config::Config;
 use pipelock_gateway::connection::{Acceptor, Gate, Pulse};
 use pipelock_gateway::forward::Door;
+use pipelock_gateway::model::Target;
 use pipelock_gateway::names::{Answer, Resolve, Resolving};
 use pipelock_gateway::pipeline::{Entrance, Gateway, Snapshot, SnapshotOptions};
 use pipelock_gateway::report::{AuditFormat, AuditOptions, AuditOutput, Options, Report};
@@ -216,7 +217,9 @@ impl Rig {
         let bounds = &config.limits;
         let gate = Gate::new(bounds.connections, bounds.connections_per_workload);
         gateway.set_gate(Arc::clone(&gate));
+        let labels = std::collections::BTreeMap::from([("app".to_owned(), "rig".to_owned())]);
         let acceptor = Acceptor {
+            target: Some(Arc::new(Target { name: "rig".to_owned(), labels })),
             datapath: Arc::clone(&datapath) as Arc<dyn Datapath>,
             netns: armed.netns,
             gate,

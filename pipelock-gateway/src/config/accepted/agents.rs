@@ -39,7 +39,7 @@ const AGENT: &[Key] = &[
 
 pub(in crate::config) const AGENTS: Key =
     Key::new("agents", Kind::Named(&Kind::Map(AGENT)), "", "Settings of named callers; `_default` for the others.")
-        .not_yet("all workloads are judged alike");
+        .not_yet("the section `workloads` has rules for workloads by label, which they cannot choose");
 
 pub(in crate::config) const SANDBOX: Key = Key::new(
     "sandbox",

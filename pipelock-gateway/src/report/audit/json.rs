@@ -21,6 +21,9 @@ const COMPONENT: &str = "pipelock";
 
 /// A file name as the kernel gives it has at most `PATH_MAX` bytes; a log needs less.
 const MAX_EXECUTABLE_BYTES: usize = 512;
+/// Labels shown of one target, and bytes of each: containers have as many as their makers like.
+const MAX_LABELS: usize = 32;
+const MAX_LABEL_BYTES: usize = 128;
 
 #[derive(Serialize)]
 struct ConnectionLine<'a> {
@@ -125,6 +128,11 @@ struct WorkloadObject<'a> {
     executable: Option<std::borrow::Cow<'a, str>>,
     cgroup: u64,
     netns: u64,
+    /// What it was captured as: the name of a container or a pod, and its labels.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    target: Option<std::borrow::Cow<'a, str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    labels: Option<std::collections::BTreeMap<std::borrow::Cow<'a, str>, std::borrow::Cow<'a, str>>>,
 }
 
 #[derive(Serialize)]
@@ -262,6 +270,11 @@ fn workload(workload: &Workload) -> WorkloadObject<'_> {
         executable: workload.executable.as_deref().map(|path| clean(path, MAX_EXECUTABLE_BYTES)),
         cgroup: workload.cgroup.0,
         netns: workload.netns.0,
+        target: workload.target.as_ref().map(|target| clean(&target.name, MAX_LABEL_BYTES)),
+        labels: workload.target.as_ref().filter(|target| !target.labels.is_empty()).map(|target| {
+            let shown = |text| clean(text, MAX_LABEL_BYTES);
+            target.labels.iter().take(MAX_LABELS).map(|(name, value)| (shown(name), shown(value))).collect()
+        }),
     }
 }
 

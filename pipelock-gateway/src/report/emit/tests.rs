@@ -105,6 +105,79 @@ fn a_collector_that_is_busy_is_asked_again_and_gets_otlp() {
     }
 }
 
+/// A TLS receiver under a root of its own, which is what is returned beside its address.
+fn tls_server(answers: usize) -> (String, mpsc::Receiver<Vec<u8>>, rustls_pki_types::CertificateDer<'static>) {
+    let key = rcgen::KeyPair::generate().unwrap();
+    let certificate = rcgen::CertificateParams::new(["localhost".to_owned()]).unwrap().self_signed(&key).unwrap();
+    let root = certificate.der().clone();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let builder = rustls::ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+    let key = rustls_pki_types::PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+    let config = Arc::new(builder.with_no_client_auth().with_single_cert(vec![root.clone()], key).unwrap());
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let (tell, told) = mpsc::channel();
+    thread::spawn(move || {
+        let mut left = answers;
+        while left > 0 {
+            let (stream, _) = listener.accept().unwrap();
+            let tls = rustls::ServerConnection::new(Arc::clone(&config)).unwrap();
+            let mut stream = rustls::StreamOwned::new(tls, stream);
+            let mut read = Vec::new();
+            let mut piece = [0; 4096];
+            let whole = |read: &[u8]| {
+                let text = String::from_utf8_lossy(read);
+                let (head, body) = text.split_once("\r\n\r\n")?;
+                let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse().ok())?;
+                (body.len() >= length).then(|| body.as_bytes().to_vec())
+            };
+            // A client that does not trust the certificate ends the handshake: nothing comes.
+            let body = loop {
+                match stream.read(&mut piece) {
+                    Ok(0) | Err(_) => break None,
+                    Ok(n) => read.extend_from_slice(&piece[..n]),
+                }
+                if let Some(body) = whole(&read) {
+                    break Some(body);
+                }
+            };
+            let Some(body) = body else { continue };
+            stream.write_all(b"HTTP/1.1 200 X\r\ncontent-length: 0\r\n\r\n").unwrap();
+            stream.conn.send_close_notify();
+            let _ = stream.flush();
+            tell.send(body).unwrap();
+            left -= 1;
+        }
+    });
+    (format!("https://localhost:{port}/v1/logs"), told, root)
+}
+
+#[test]
+fn receivers_by_https_are_verified_and_get_events_only_then() {
+    for shape in [Shape::Webhook, Shape::Otlp { gzip: false }] {
+        let (url, told, root) = tls_server(1);
+        let mut roots = rustls::RootCertStore::empty();
+        roots.add(root).unwrap();
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let builder =
+            rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+        let trusting = Arc::new(builder.with_root_certificates(roots).with_no_client_auth());
+        let metrics = Metrics::new("test");
+        // One that knows no root first: it must not tell anything.
+        let wary = emitter(vec![post(&url, shape)], None, &metrics);
+        wary.request(&blocked(1, 1));
+        wary.close(Instant::now() + PATIENCE);
+        assert!(told.try_recv().is_err(), "nothing is sent to who is not verified");
+        let lost = metrics.render();
+        assert!(lost.lines().any(|line| line.starts_with("pipelock_emit_dropped_total{")), "{lost}");
+        let emitter = emitter(vec![PostOptions { tls: trusting, ..post(&url, shape) }], None, &metrics);
+        emitter.request(&blocked(1, 2));
+        let body: Value = serde_json::from_slice(&told.recv_timeout(PATIENCE).unwrap()).unwrap();
+        assert!(body.is_object());
+        assert_eq!(emitter.close(Instant::now() + PATIENCE), 0);
+    }
+}
+
 #[test]
 fn syslog_messages_are_datagrams_or_counted() {
     let options = |tcp, address| SyslogOptions {
