@@ -3,7 +3,6 @@
 //! The programs outlive the daemon: when it dies or is stopped its targets are refused, until the next one serves them or
 //! `pipelock uninstall` lets them go.
 
-use std::collections::BTreeMap;
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};

@@ -167,6 +167,7 @@ impl<T: Tunnel> Port for Shared<T> {
     }
 
     fn turned_away(&self) {
+        self.metrics.limit_reached(Limit::ProxyConnections);
         self.metrics.explicit_request(ExplicitKind::Unparsed, ExplicitOutcome::Overloaded);
     }
 }
