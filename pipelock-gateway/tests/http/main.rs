@@ -6,6 +6,7 @@
 
 mod bounds;
 mod differential;
+mod drain;
 mod floods;
 mod http1;
 mod http2;
