@@ -9,6 +9,8 @@ use std::net::{SocketAddr, TcpListener};
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
+
 use crate::model::{CgroupId, NetnsCookie, OriginalDst, Workload};
 
 mod armed;
@@ -19,6 +21,7 @@ mod environment;
 mod flow;
 mod foreign;
 mod handover;
+pub mod helper;
 mod listen;
 mod local;
 #[cfg(feature = "ebpf-log")]
@@ -47,6 +50,7 @@ pub use node::Node;
 pub use pipelock_common::DenialReason;
 pub use resolver::{Datagram, Place, ResolverSocket};
 pub use run::{Layout, Run, Swept, sweep_stale};
+pub use sys::{close_on_exec, inherited_descriptor};
 pub use target::{Attachment, Netns, Scope, TargetCounters, TargetPolicy, TargetSpec, Weakness, WhenDead};
 pub use uncaptured::Uncaptured;
 
@@ -97,7 +101,7 @@ pub struct Asked {
 }
 
 /// Kernel-side counters, summed over CPUs, since the programs were loaded.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counters {
     /// TCP connections steered to a listener.
     pub redirected: u64,
@@ -268,6 +272,14 @@ pub enum Error {
         /// The handle.
         id: u64,
     },
+    /// The helper refuses, or failed.
+    #[error("the helper: {why}")]
+    Helper {
+        /// Its words.
+        why: String,
+        /// `PermissionDenied`: it may not. `NotFound`: a file is not there. Else it could not.
+        kind: io::ErrorKind,
+    },
     /// No armed target lives in that namespace.
     #[error("no target is captured in network namespace {}", netns.0)]
     NoSuchNamespace {
@@ -387,6 +399,14 @@ impl Error {
     fn map(map: &'static str, operation: &'static str, source: io::Error) -> Self {
         Self::Map { map, operation, source }
     }
+}
+
+/// Loads the smallest program there is and lets go of it.
+///
+/// # Errors
+/// What bpf(2) says.
+pub fn try_bpf() -> io::Result<()> {
+    sys::load_probe_program(false)
 }
 
 /// A socket without an address, non-blocking, in the calling thread's namespace.

@@ -8,6 +8,7 @@ mod args;
 pub mod ca;
 mod capture;
 pub mod check;
+mod confine;
 mod control_api;
 mod discover;
 mod doctor;
@@ -26,6 +27,7 @@ pub mod rules;
 pub mod run;
 pub mod scan;
 pub mod selftest;
+mod separate;
 mod serve;
 mod startup;
 pub mod trust;
@@ -125,6 +127,13 @@ pub enum Command {
     VerifyReceipt(VerifyReceiptArgs),
     /// Ask a running gateway whether it is healthy: exit code 0 if so, 1 if not.
     Healthcheck(HealthcheckArgs),
+    /// Tries what a proxy process must not be able to do: here, and in a process confined like one. One line of JSON each.
+    #[command(hide = true)]
+    Confinement {
+        /// For the process that is confined.
+        #[arg(long, hide = true)]
+        inside: bool,
+    },
     /// What this kernel and this user can do, need by need, with the remedy for what is missing.
     Probe {
         /// JSON instead of a table.
@@ -153,6 +162,7 @@ pub fn run(cli: Cli) -> ExitCode {
     }
     match cli.command {
         Command::Run(args) => run::run(&args),
+        Command::Confinement { inside } => separate::try_confinement(inside, &mut io::stdout()),
         Command::Targets { json } => targets(json),
         Command::Uninstall { json } => uninstall(json),
         Command::Wait(args) => wait::run(&args, &mut io::stdout()),

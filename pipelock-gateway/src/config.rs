@@ -11,7 +11,6 @@
 
 use std::cell::RefCell;
 use std::fmt::{self, Write as _};
-use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -230,7 +229,7 @@ impl Config {
         let failed = |source| Error::Read { file: path.to_owned(), source };
         let mut bytes = Vec::new();
         // Measured while reading, because the size of a pipe or of a file being written says nothing.
-        File::open(path).map_err(failed)?.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes).map_err(failed)?;
+        crate::files::open(path).map_err(failed)?.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes).map_err(failed)?;
         if bytes.len() as u64 > MAX_FILE_BYTES {
             return Err(Error::TooLarge { file: path.to_owned(), max_bytes: MAX_FILE_BYTES });
         }

@@ -2,6 +2,7 @@
 //!
 //! Under the feature `testing` only, and no interface: names change with the code they try.
 
+pub use crate::capture::helper::fuzzing::helper;
 use crate::cli::scan::Record;
 pub use crate::dns::fuzzing::dns;
 pub use crate::http::fuzzing::{coding, framing, multipart, sse, websocket};

@@ -10,6 +10,7 @@ pub mod connection;
 pub mod control;
 pub mod discovery;
 pub mod dns;
+pub mod files;
 pub mod forward;
 #[cfg(feature = "testing")]
 #[doc(hidden)]

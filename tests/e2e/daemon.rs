@@ -198,6 +198,11 @@ pub(crate) struct Process {
 }
 
 impl Process {
+    /// The process that was started.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.0.id()
+    }
+
     pub(crate) fn signal(&self, signal: Signal) -> Result<()> {
         let pid = i32::try_from(self.child.0.id()).ok().and_then(Pid::from_raw).context("no pid")?;
         Ok(kill_process(pid, signal)?)

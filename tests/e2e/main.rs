@@ -16,6 +16,7 @@ mod lifecycle;
 mod mcp;
 mod pods;
 mod policy;
+mod privileges;
 mod providers;
 mod refusals;
 mod seatbelt;
@@ -42,6 +43,7 @@ fn main() -> ExitCode {
         seatbelt::cases(),
         daemon::cases(),
         dns::cases(),
+        privileges::cases(),
         docker::cases(),
         pods::cases(),
         clients::cases(),

@@ -20,7 +20,7 @@ const MAX_ENVIRON_BYTES: u64 = 1 << 20;
 const MAX_NEIGHBOURS: usize = 64;
 
 /// One life of a process between two `execve()`: a pid alone comes back, and one process may change its environment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub struct Process {
     /// Its id in this process's pid namespace.
     pub pid: u32,
@@ -73,8 +73,18 @@ pub(super) fn read(workload: &Workload, known: &dyn Fn(Process) -> bool) -> Resu
     Ok(environments)
 }
 
+/// The process that connects, then its neighbours: those whose environments [`read`] would read.
+pub(super) fn processes(workload: &Workload) -> Result<Vec<Process>, Error> {
+    let own = process(workload.pid)?;
+    let path = cgroup_of(workload)?.join("cgroup.procs");
+    let list = fs::read_to_string(&path).map_err(|e| Error::io("reading", &path, e))?;
+    let neighbours = list.lines().filter_map(|line| line.parse().ok()).filter(|pid| *pid != workload.pid);
+    let neighbours = neighbours.take(MAX_NEIGHBOURS).filter_map(|pid| process(pid).ok());
+    Ok(std::iter::once(own).chain(neighbours).collect())
+}
+
 /// Where the recorded cgroup is, if the process is still in it: otherwise the pid may be somebody else's.
-fn cgroup_of(workload: &Workload) -> Result<PathBuf, Error> {
+pub(super) fn cgroup_of(workload: &Workload) -> Result<PathBuf, Error> {
     let path = PathBuf::from(format!("/proc/{}/cgroup", workload.pid));
     let text = fs::read_to_string(&path).map_err(|e| Error::io("reading", &path, e))?;
     let below = text.lines().find_map(|line| line.strip_prefix("0::/")).unwrap_or_default();

@@ -103,6 +103,20 @@ impl Offer {
         Ok(Self { socket })
     }
 
+    /// Waits for somebody who asks, and may.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when the socket itself fails.
+    pub(super) fn accept(&self) -> Result<OwnedFd, Error> {
+        loop {
+            let peer = accept_with(&self.socket, SocketFlags::CLOEXEC)
+                .map_err(|e| Error::io("accepting on", "the hand-over socket", e.into()))?;
+            if is_ours(&peer).unwrap_or(false) {
+                return Ok(peer);
+            }
+        }
+    }
+
     /// Waits for a successor, gives it what `gather` returns, and returns when it serves. A successor that fails is forgotten,
     /// and the next one waited for. Blocks; a thread of its own calls it.
     ///
@@ -110,8 +124,7 @@ impl Offer {
     /// [`Error::Io`] when the socket itself fails.
     pub fn hand_over(&self, gather: impl Fn() -> io::Result<Sockets>) -> Result<(), Error> {
         loop {
-            let peer = accept_with(&self.socket, SocketFlags::CLOEXEC)
-                .map_err(|e| Error::io("accepting on", "the hand-over socket", e.into()))?;
+            let peer = self.accept()?;
             match give(&peer, &gather) {
                 Ok(()) => return Ok(()),
                 Err(error) => tracing::warn!(%error, "a successor did not come to serve; this gateway goes on"),
@@ -120,10 +133,13 @@ impl Offer {
     }
 }
 
-fn give(peer: &OwnedFd, gather: impl Fn() -> io::Result<Sockets>) -> io::Result<()> {
-    if socket_peercred(peer)?.uid != rustix::process::geteuid() {
-        return Err(io::ErrorKind::PermissionDenied.into());
-    }
+/// Whether the other end is of the same user.
+fn is_ours(peer: &OwnedFd) -> io::Result<bool> {
+    Ok(socket_peercred(peer)?.uid == rustix::process::geteuid())
+}
+
+/// One successor, from its question to its word that it serves.
+pub(super) fn give(peer: &OwnedFd, gather: impl Fn() -> io::Result<Sockets>) -> io::Result<()> {
     set_socket_timeout(peer, Timeout::Recv, Some(PATIENCE))?;
     set_socket_timeout(peer, Timeout::Send, Some(PATIENCE))?;
     let (asked, _) = receive(peer)?;

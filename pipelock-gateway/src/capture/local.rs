@@ -475,7 +475,7 @@ fn end_old_sockets(target: &Target, namespace: &std::fs::File) -> Result<Ended, 
 }
 
 /// The calling thread's network namespace.
-fn own_netns() -> Result<NetnsCookie, Error> {
+pub(super) fn own_netns() -> Result<NetnsCookie, Error> {
     let failed = |e| Error::io("reading", "SO_NETNS_COOKIE", e);
     let socket = socket2::Socket::new(socket2::Domain::UNIX, socket2::Type::DGRAM, None).map_err(failed)?;
     sys::netns_cookie(socket.as_fd()).map(NetnsCookie).map_err(failed)

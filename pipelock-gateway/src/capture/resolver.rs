@@ -96,6 +96,11 @@ impl ResolverSocket {
         }
     }
 
+    /// The socket alone.
+    pub(super) fn into_socket(self) -> UdpSocket {
+        self.socket
+    }
+
     /// The same socket, for a successor.
     ///
     /// # Errors

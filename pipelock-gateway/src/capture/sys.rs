@@ -398,6 +398,30 @@ pub(super) fn netns_cookie(socket: BorrowedFd<'_>) -> io::Result<u64> {
     if failed == 0 { Ok(cookie) } else { Err(io::Error::last_os_error()) }
 }
 
+/// Makes every descriptor of this process but the standard ones end with `exec` (5.11), whoever left it open.
+///
+/// # Errors
+/// What close_range(2) says.
+pub fn close_on_exec() -> io::Result<()> {
+    // SAFETY: numbers only; a flag of descriptors is changed, none is closed.
+    let failed = unsafe { libc::syscall(libc::SYS_close_range, 3_u32, u32::MAX, libc::CLOSE_RANGE_CLOEXEC) };
+    if failed == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// A descriptor that this process was started with, by its number; closed on exec from now on. For each number once: whoever takes
+/// it owns it.
+///
+/// # Errors
+/// When there is no such descriptor.
+pub fn inherited_descriptor(number: RawFd) -> io::Result<OwnedFd> {
+    // SAFETY: a number; the call fails for one that is no descriptor.
+    if number < 3 || unsafe { libc::fcntl(number, libc::F_SETFD, libc::FD_CLOEXEC) } < 0 {
+        return Err(io::ErrorKind::NotFound.into());
+    }
+    // SAFETY: open, as the call above says, and handed to this process by the one that started it, for this purpose alone.
+    Ok(unsafe { OwnedFd::from_raw_fd(number) })
+}
+
 /// Room for one control message with an `in_pktinfo`, aligned as its header must be.
 type Control = [u64; 8];
 

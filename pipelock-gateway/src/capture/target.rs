@@ -123,6 +123,18 @@ pub enum Weakness {
 }
 
 impl Weakness {
+    /// The one of that name.
+    pub(super) fn named(name: &str) -> Option<Self> {
+        const ALL: [Weakness; 5] = [
+            Weakness::Observed,
+            Weakness::FailsOpen,
+            Weakness::SharedNetwork,
+            Weakness::NoSeatbelt,
+            Weakness::OldConnections,
+        ];
+        ALL.into_iter().find(|weakness| weakness.as_str() == name)
+    }
+
     /// The name used in tables and labels.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -143,7 +155,7 @@ impl fmt::Display for Weakness {
 }
 
 /// What the kernel programs did for one target since it was armed; like [`super::Counters`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct TargetCounters {
     /// TCP connections steered to its listeners.
     pub redirected: u64,

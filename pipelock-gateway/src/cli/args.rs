@@ -13,6 +13,9 @@ use crate::model::Mode;
 /// Arguments of `pipelock run`.
 #[derive(Clone, Debug, Args)]
 pub struct RunArgs {
+    /// The channels to the helper, by number: for the process that it starts.
+    #[arg(long, hide = true, value_name = "FDS")]
+    pub helper: Option<String>,
     /// Configuration file (pipelock.yaml). Without one: the defaults, with TLS relayed unopened.
     #[arg(short, long, value_name = "FILE", env = "PIPELOCK_CONFIG")]
     pub config: Option<PathBuf>,

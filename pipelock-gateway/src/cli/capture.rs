@@ -18,9 +18,11 @@ use tokio_util::sync::CancellationToken;
 use super::discover::Discovery;
 use super::serve::Loops;
 use super::startup::{self, say};
+use crate::capture::helper::{Files, Helped, Service};
 use crate::capture::probe::{self, ThisKernel};
 use crate::capture::{
-    Attachment, Inherited, Layout, LocalDatapath, Netns, Node, Scope, Sockets, TargetPolicy, TargetSpec, WhenDead,
+    self as kernel, Attachment, Datapath, Inherited, Layout, LocalDatapath, Netns, Node, Scope, Sockets, TargetPolicy,
+    TargetSpec, WhenDead,
 };
 use crate::config::{Capture, CaptureTarget, Treatment};
 use crate::connection::Targets;
@@ -31,14 +33,42 @@ const TELL: Duration = Duration::from_secs(2);
 
 /// The kernel side of a daemon that captures something.
 pub(super) struct Captured {
-    /// Held for as long as the daemon serves.
-    node: Node,
-    pub(super) datapath: Arc<LocalDatapath>,
+    side: Side,
     specs: Vec<TargetSpec>,
     discoveries: Vec<Discovery>,
-    layout: Layout,
     /// Whether what an earlier daemon captured and this one does not was let go.
     settled: Arc<AtomicBool>,
+}
+
+/// Where the privileges are.
+#[derive(Clone)]
+enum Side {
+    /// In this process.
+    Here {
+        /// Held for as long as the daemon serves.
+        node: Arc<Node>,
+        datapath: Arc<LocalDatapath>,
+        /// The list for `pipelock targets`.
+        list: PathBuf,
+    },
+    /// In another one.
+    Helped(Arc<Helped>),
+}
+
+impl Side {
+    fn settle(&self) -> Result<usize, kernel::Error> {
+        match self {
+            Self::Here { datapath, .. } => datapath.settle(),
+            Self::Helped(helped) => helped.settle(),
+        }
+    }
+
+    fn tell(&self, text: String) -> anyhow::Result<()> {
+        match self {
+            Self::Here { list, .. } => replace(list, text.as_bytes()).context("writing the list of targets"),
+            Self::Helped(helped) => helped.tell(text).context("writing the list of targets"),
+        }
+    }
 }
 
 /// The daemon's own ports once more, for a successor. Dropped before what is open is finished: kept, they would take connections
@@ -74,9 +104,16 @@ pub(super) fn load(capture: &Capture, inherited: &mut Option<Inherited>) -> anyh
     let attachment = if capture.at_root { Attachment::Root } else { Attachment::PerTarget };
     let datapath = LocalDatapath::open(node.pins(), &report, attachment).context("loading the kernel programs")?;
     datapath.inherit(listeners, resolvers);
-    let specs = capture.targets.iter().map(|target| spec(capture, target, &layout.cgroups)).collect();
+    let specs = specs(capture, &layout);
     let discoveries = Discovery::all(capture, &layout);
-    Ok(Captured { node, datapath: Arc::new(datapath), specs, discoveries, layout, settled: Arc::default() })
+    let list = status_file(&layout);
+    let side = Side::Here { node: Arc::new(node), datapath: Arc::new(datapath), list };
+    Ok(Captured { side, specs, discoveries, settled: Arc::default() })
+}
+
+/// What the configuration names, as the datapath is told it.
+fn specs(capture: &Capture, layout: &Layout) -> Vec<TargetSpec> {
+    capture.targets.iter().map(|target| spec(capture, target, &layout.cgroups)).collect()
 }
 
 fn spec(capture: &Capture, target: &CaptureTarget, root: &Path) -> TargetSpec {
@@ -102,6 +139,51 @@ pub(super) fn policy(capture: &Capture, treatment: &Treatment) -> TargetPolicy {
 }
 
 impl Captured {
+    /// For a process without privileges.
+    pub(super) fn helped(capture: &Capture, helped: Arc<Helped>) -> anyhow::Result<Self> {
+        let specs = specs(capture, &Layout::system()?);
+        Ok(Self { side: Side::Helped(helped), specs, discoveries: Vec::new(), settled: Arc::default() })
+    }
+
+    /// The same for the process that keeps the privileges: what a proxy can ask of it.
+    pub(super) fn into_service(
+        self,
+        files: Box<dyn Files>,
+        ports: (std::net::TcpListener, Option<std::net::TcpListener>),
+        predecessor: Option<Inherited>,
+    ) -> anyhow::Result<Service> {
+        match self.side {
+            Side::Here { node, datapath, list } => {
+                Ok(Service::new((datapath, node), self.specs, files, ports, list, predecessor))
+            }
+            Side::Helped(_) => anyhow::bail!("a helper of a helper"),
+        }
+    }
+
+    /// The kernel's side.
+    pub(super) fn datapath(&self) -> Arc<dyn Datapath> {
+        match &self.side {
+            Side::Here { datapath, .. } => Arc::clone(datapath) as Arc<dyn Datapath>,
+            Side::Helped(helped) => Arc::clone(helped) as Arc<dyn Datapath>,
+        }
+    }
+
+    /// Says that everything is served, where a helper waits to hear that; whether a predecessor was told.
+    pub(super) fn serving(&self) -> anyhow::Result<bool> {
+        match &self.side {
+            Side::Here { .. } => Ok(false),
+            Side::Helped(helped) => helped.serving().context("telling the helper"),
+        }
+    }
+
+    /// What else an operator can do about targets that are refused.
+    pub(super) fn remedy(&self) -> String {
+        match &self.side {
+            Side::Here { node, .. } => format!("pins in {}; `pipelock uninstall` removes them", node.pins().display()),
+            Side::Helped(_) => "`pipelock uninstall` lets them go".to_owned(),
+        }
+    }
+
     /// Arms what the configuration names and what is found now, and lets go of what an earlier daemon captured and this one does not.
     ///
     /// A target that cannot be captured is told, listed and tried again, and until then nothing is let go: it may be the one that
@@ -121,30 +203,40 @@ impl Captured {
             say("it is tried again; what an earlier gateway captured stays captured until every target is");
             return Ok(());
         }
-        settle(&self.datapath, &self.settled).await
+        settle(&self.side, &self.settled).await
     }
 
     /// Gives everything to the first successor that asks and comes to serve; ends the returned token then.
     pub(super) fn offer(&self, targets: &Arc<Targets>, ports: &Arc<Ports>) -> anyhow::Result<CancellationToken> {
-        let offer = self.node.offer().context("offering the sockets to a successor")?;
-        let (lock, targets, ports) = (self.node.lock()?, Arc::clone(targets), Arc::downgrade(ports));
+        let (targets, ports) = (Arc::clone(targets), Arc::downgrade(ports));
         let handed_over = CancellationToken::new();
         let told = handed_over.clone();
         let gather = move || {
             let ports = ports.upgrade().ok_or_else(|| std::io::Error::other("this gateway is ending"))?;
             let (listeners, resolvers) = targets.sockets()?;
             Ok(Sockets {
-                lock: Some(lock.try_clone()?),
+                lock: None,
                 door: Some(ports.door.try_clone()?),
                 mcp: ports.mcp.as_ref().map(std::net::TcpListener::try_clone).transpose()?,
                 listeners,
                 resolvers,
             })
         };
+        let hand_over: Box<dyn FnOnce() -> Result<(), kernel::Error> + Send> = match &self.side {
+            Side::Here { node, .. } => {
+                let offer = node.offer().context("offering the sockets to a successor")?;
+                let lock = node.lock()?;
+                Box::new(move || offer.hand_over(|| Ok(Sockets { lock: Some(lock.try_clone()?), ..gather()? })))
+            }
+            Side::Helped(helped) => {
+                let helped = Arc::clone(helped);
+                Box::new(move || helped.hand_over(gather))
+            }
+        };
         // Blocks until a successor comes, or the process ends; it must not be waited for.
         std::thread::Builder::new()
             .name("hand-over".to_owned())
-            .spawn(move || match offer.hand_over(gather) {
+            .spawn(move || match hand_over() {
                 Ok(()) => told.cancel(),
                 Err(error) => say(&crate::model::error_chain(&error)),
             })
@@ -166,8 +258,8 @@ impl Captured {
             trying.retry(until).await;
             Ok(())
         });
-        let (path, targets, shutdown) = (status_file(&self.layout), Arc::clone(targets), shutdown.clone());
-        let (datapath, settled) = (Arc::clone(&self.datapath), Arc::clone(&self.settled));
+        let (targets, shutdown) = (Arc::clone(targets), shutdown.clone());
+        let (side, settled) = (self.side.clone(), Arc::clone(&self.settled));
         loops.spawn(async move {
             let mut tick = tokio::time::interval(TELL);
             tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -177,27 +269,23 @@ impl Captured {
                     _ = tick.tick() => {}
                 }
                 if !settled.load(Ordering::Relaxed) && targets.all_captured() {
-                    settle(&datapath, &settled).await?;
+                    settle(&side, &settled).await?;
                 }
                 let told: Vec<Told> = targets.list().iter().map(Told::of).collect();
-                let (path, told) = (path.clone(), serde_json::to_vec_pretty(&told)?);
-                tokio::task::spawn_blocking(move || replace(&path, &told))
-                    .await?
-                    .context("writing the list of targets")?;
+                let (side, told) = (side.clone(), serde_json::to_string_pretty(&told)?);
+                // A list that is old is no reason to stop looking after the targets.
+                if let Err(error) = tokio::task::spawn_blocking(move || side.tell(told)).await? {
+                    tracing::warn!(error = format!("{error:#}"), "the list of targets is not renewed");
+                }
             }
         });
-    }
-
-    /// The directory of pins, for messages.
-    pub(super) fn pins(&self) -> &Path {
-        self.node.pins()
     }
 }
 
 /// Lets go of what an earlier daemon captured and this one does not.
-async fn settle(datapath: &Arc<LocalDatapath>, settled: &AtomicBool) -> anyhow::Result<()> {
-    let datapath = Arc::clone(datapath);
-    let detached = tokio::task::spawn_blocking(move || datapath.settle()).await.context("letting go")??;
+async fn settle(side: &Side, settled: &AtomicBool) -> anyhow::Result<()> {
+    let side = side.clone();
+    let detached = tokio::task::spawn_blocking(move || side.settle()).await.context("letting go")??;
     settled.store(true, Ordering::Relaxed);
     if detached > 0 {
         say(&format!("{detached} targets of an earlier gateway are not captured any more"));

@@ -284,7 +284,7 @@ fn digest(files: &[PathBuf]) -> [u8; 32] {
 
 fn read(file: &Path) -> std::io::Result<zeroize::Zeroizing<Vec<u8>>> {
     use std::io::Read;
-    let file = std::fs::File::open(file)?;
+    let file = crate::files::open(file)?;
     // Reserved at once: a vector that grows leaves unwiped copies of a key behind.
     let size = usize::try_from(file.metadata()?.len().min(HASHED_BYTES)).unwrap_or(0);
     let mut bytes = zeroize::Zeroizing::new(Vec::with_capacity(size + 64));

@@ -17,10 +17,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::mcp;
 use super::reload::ReloadFrom;
+use super::separate;
 use super::serve::{self, Loops};
 use super::startup::{self, say};
 use super::{EXIT_CONFIG, RunArgs};
 use crate::admin::{AdminState, Phase};
+use crate::capture::helper::Helped;
 use crate::capture::{Datapath, Inherited, Uncaptured};
 use crate::cli::capture::{self, Captured, Ports};
 use crate::config::{Config, LogOutput};
@@ -58,7 +60,15 @@ pub fn run(args: &RunArgs) -> ExitCode {
         say(&format!("{error:#}"));
         ExitCode::from(code)
     };
-    match prepare(args) {
+    // Before anything is read: this process may have to serve without privileges, or to be the one that keeps them.
+    if let Some(ended) = separate::separate(args) {
+        return ended.unwrap_or_else(|error| failed(error, EXIT_CONFIG));
+    }
+    let helped = match args.helper.as_deref().map(separate::join).transpose() {
+        Ok(helped) => helped,
+        Err(error) => return failed(error, EXIT_CONFIG),
+    };
+    match prepare(args, helped) {
         Ok((runtime, prepared)) => {
             let report = prepared.report.clone();
             let served = runtime.block_on(serve(prepared));
@@ -72,7 +82,7 @@ pub fn run(args: &RunArgs) -> ExitCode {
     }
 }
 
-fn prepare(args: &RunArgs) -> anyhow::Result<(Runtime, Prepared)> {
+fn prepare(args: &RunArgs, helped: Option<Arc<Helped>>) -> anyhow::Result<(Runtime, Prepared)> {
     let config = startup::configuration(args.config.as_deref(), args.mode)?;
     startup::harden();
     let options = snapshot_options(&config)?;
@@ -83,18 +93,26 @@ fn prepare(args: &RunArgs) -> anyhow::Result<(Runtime, Prepared)> {
         );
     }
     let report = Report::open(report_options(&config)?)?;
-    let mut inherited = if args.take_over { capture::inherit()? } else { None };
-    let (old_door, old_mcp) = match &mut inherited {
-        Some(Inherited { sockets, .. }) => (sockets.door.take(), sockets.mcp.take()),
-        None => (None, None),
+    let mut inherited = if args.take_over && helped.is_none() { capture::inherit()? } else { None };
+    let (old_door, old_mcp) = match (&helped, &mut inherited) {
+        (Some(helped), _) => {
+            let (door, mcp) = helped.ports().context("asking for the ports")?;
+            (Some(door), mcp)
+        }
+        (None, Some(Inherited { sockets, .. })) => (sockets.door.take(), sockets.mcp.take()),
+        (None, None) => (None, None),
     };
     let door = door_listener(args, &config, old_door)?;
     let mcp = mcp::bind(args, &config, &options.roots, old_mcp)?;
     let runtime = startup::runtime()?;
     let inside = runtime.enter();
-    let captured = if config.capture.is_empty() { None } else { Some(capture::load(&config.capture, &mut inherited)?) };
+    let captured = match helped {
+        Some(helped) => Some(Captured::helped(&config.capture, helped)?),
+        None if config.capture.is_empty() => None,
+        None => Some(capture::load(&config.capture, &mut inherited)?),
+    };
     let datapath: Arc<dyn Datapath> = match &captured {
-        Some(captured) => Arc::clone(&captured.datapath) as Arc<dyn Datapath>,
+        Some(captured) => captured.datapath(),
         None => Arc::new(Uncaptured),
     };
     let gateway = Gateway::new(Arc::clone(&datapath), snapshot, report.clone(), startup::random_instance());
@@ -133,7 +151,11 @@ fn report_options(config: &Config) -> anyhow::Result<Options> {
     })
 }
 
-fn door_listener(args: &RunArgs, config: &Config, inherited: Option<TcpListener>) -> anyhow::Result<TcpListener> {
+pub(super) fn door_listener(
+    args: &RunArgs,
+    config: &Config,
+    inherited: Option<TcpListener>,
+) -> anyhow::Result<TcpListener> {
     let address = args.listen.unwrap_or(config.fetch_proxy.listen);
     if let Some(listener) = inherited.filter(|listener| listener.local_addr().is_ok_and(|at| at == address)) {
         return Ok(listener);
@@ -192,9 +214,16 @@ async fn serve(prepared: Prepared) -> anyhow::Result<()> {
     if let Some(api) = scan_api {
         say(&format!("Scan API on {api}"));
     }
-    if let Some(inherited) = inherited {
-        // One that has ended meanwhile need not be told.
-        let _ = inherited.serving();
+    let took_over = match (&captured, inherited) {
+        (Some(captured), None) => captured.serving()?,
+        (_, Some(inherited)) => {
+            // One that has ended meanwhile need not be told.
+            let _ = inherited.serving();
+            true
+        }
+        (None, None) => false,
+    };
+    if took_over {
         say("took the place of the gateway that ran");
     }
     let successor = match &captured {
@@ -225,10 +254,7 @@ async fn serve(prepared: Prepared) -> anyhow::Result<()> {
     admin.enter(Phase::Draining);
     drop(ports);
     if let (Some(captured), false) = (&captured, successor.is_cancelled()) {
-        let pins = captured.pins().display();
-        say(&format!(
-            "new connections of the targets are refused until a gateway runs again (pins in {pins}; `pipelock uninstall` removes them)"
-        ));
+        say(&format!("new connections of the targets are refused until a gateway runs again ({})", captured.remedy()));
     }
     let finish = async {
         if successor.is_cancelled() {

@@ -198,7 +198,11 @@ pub(super) fn watch_sentinel(loops: &mut Loops, gateway: &Arc<Gateway>, shutdown
             }
             let file = gateway.snapshot().kill_switch.sentinel_file.clone();
             let there = match &file {
-                Some(path) => !matches!(tokio::fs::metadata(path).await, Err(error) if error.kind() == std::io::ErrorKind::NotFound),
+                Some(path) => {
+                    let path = path.clone();
+                    let looked = tokio::task::spawn_blocking(move || crate::files::metadata(&path)).await;
+                    !matches!(looked, Ok(Err(error)) if error.kind() == std::io::ErrorKind::NotFound)
+                }
                 None => false,
             };
             let by = file.map_or_else(|| "no sentinel file".to_owned(), |path| path.display().to_string());

@@ -31,6 +31,12 @@ pub(super) const KEYS: &[Key] = &[
         "captured",
         "When `/ready` of `pipelock run` says yes: once every target is captured, or as soon as the ports are open.",
     ),
+    Key::new(
+        "separate",
+        Kind::Bool,
+        "true",
+        "Whether `pipelock run`, as root, leaves what needs privilege to a helper process and serves without any. Not yet with `discover` or `flight_recorder`.",
+    ),
     Key::new("targets", Kind::List(&Kind::Map(TARGET)), "[]", "What `pipelock run` captures."),
     Key::new(
         "discover",
@@ -112,6 +118,8 @@ pub struct Capture {
     pub at_root: bool,
     /// Whether `/ready` waits for every target to be captured.
     pub ready_when_captured: bool,
+    /// Whether what needs privilege is a process of its own.
+    pub separate: bool,
     /// What the daemon captures.
     pub targets: Vec<CaptureTarget>,
     /// What it finds and captures by itself.
@@ -124,6 +132,7 @@ impl Default for Capture {
             cidr_bypass: Vec::new(),
             at_root: false,
             ready_when_captured: true,
+            separate: true,
             targets: Vec::new(),
             discover: Vec::new(),
         }
@@ -187,7 +196,8 @@ impl Capture {
             section.read("ready_when", true, |v| v.choice(&[("captured", true), ("serving", false)]))?;
         let discover =
             section.read("discover", Vec::new(), |list| list.list()?.iter().map(Discover::read).collect())?;
-        Ok(Self { cidr_bypass: networks(&section)?, at_root, ready_when_captured, targets, discover })
+        let separate = section.read("separate", true, Value::boolean)?;
+        Ok(Self { cidr_bypass: networks(&section)?, at_root, ready_when_captured, separate, targets, discover })
     }
 }
 

@@ -161,7 +161,7 @@ fn read_length(value: &Value<'_>) -> Result<usize, Error> {
 
 fn read_secrets_file(value: &Value<'_>) -> Result<PathBuf, Error> {
     let path = value.path()?;
-    let file = std::fs::metadata(&path).map_err(|error| {
+    let file = crate::files::metadata(&path).map_err(|error| {
         value.refuse(format!("cannot be used: {} ({error}); create it, or correct the path", path.display()))
     })?;
     if !file.is_file() {

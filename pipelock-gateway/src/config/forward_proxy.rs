@@ -124,7 +124,7 @@ fn read_port(value: &Value<'_>) -> Result<NonZeroU16, Error> {
 
 fn private_file(value: &Value<'_>) -> Result<PathBuf, Error> {
     let path = value.path()?;
-    let file = std::fs::metadata(&path).map_err(|error| {
+    let file = crate::files::metadata(&path).map_err(|error| {
         value.refuse(format!("cannot be used: {} ({error}); create it, or correct the path", path.display()))
     })?;
     let mode = file.permissions().mode() & 0o777;

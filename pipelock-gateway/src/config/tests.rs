@@ -57,7 +57,7 @@ fn keys_that_do_not_exist_are_refused_with_what_was_meant() {
     pipelock.yaml:1:1: Mode: is not a known key; did you mean mode?
     pipelock.yaml:2:3: tls_interception.enable: is not a known key; did you mean enabled?
     pipelock.yaml:1:32: tls_interception.ca_kye: is not a known key; did you mean ca_key?
-    pipelock.yaml:2:3: capture.cidrs: is not a known key; the keys here are cidr_bypass, attach, ready_when, targets, discover
+    pipelock.yaml:2:3: capture.cidrs: is not a known key; the keys here are cidr_bypass, attach, ready_when, separate, targets, discover
     pipelock.yaml:5:7: dlp.patterns[0].serverity: is not a known key; did you mean severity?
     pipelock.yaml:2:3: dlp.action: is not a known key; the keys here are include_defaults, patterns, scan_env, min_env_secret_length, secrets_file
     pipelock.yaml:1:1: blocklist: is not a known key; none is spelt like it

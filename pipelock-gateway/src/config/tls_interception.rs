@@ -157,7 +157,7 @@ fn read_ca(section: &Section<'_>, look: bool) -> Result<Option<CaFiles>, Error> 
 fn read_file(value: &Value<'_>, look: bool) -> Result<PathBuf, Error> {
     let path = value.path()?;
     if look {
-        let file = std::fs::metadata(&path).map_err(|error| {
+        let file = crate::files::metadata(&path).map_err(|error| {
             value.refuse(format!("cannot be used: {} ({error}); create it, or correct the path", path.display()))
         })?;
         if !file.is_file() {
@@ -169,7 +169,7 @@ fn read_file(value: &Value<'_>, look: bool) -> Result<PathBuf, Error> {
 
 fn check_key_mode(value: &Value<'_>, path: &Path) -> Result<(), Error> {
     // Through symbolic links, as Kubernetes mounts secrets.
-    let mode = std::fs::metadata(path).map_or(0o777, |file| file.permissions().mode() & 0o777);
+    let mode = crate::files::metadata(path).map_or(0o777, |file| file.permissions().mode() & 0o777);
     if mode & FORBIDDEN_KEY_MODE == 0 {
         return Ok(());
     }

@@ -391,7 +391,9 @@ fn check_rules(bindings: &CredentialBindings, engine: &scan::Engine) -> Result<(
 fn known_secrets(config: &Config) -> Result<scan::Literals, Error> {
     let mut text = Zeroizing::new(Vec::new());
     if let Some(path) = &config.dlp.secrets_file {
-        text = Zeroizing::new(std::fs::read(path).map_err(|source| Error::SecretsFile { path: path.clone(), source })?);
+        text = Zeroizing::new(
+            crate::files::read(path).map_err(|source| Error::SecretsFile { path: path.clone(), source })?,
+        );
     }
     let known: Arc<str> = KNOWN_SECRET_RULE.into();
     let lines = text.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).filter(|line| !line.is_empty());
@@ -445,7 +447,7 @@ fn access(proxy: &ForwardProxy, explains: bool) -> Result<Access, Error> {
         None => None,
         Some(path) => {
             let failed = |problem: String| Error::Credentials { path: path.clone(), problem };
-            let text = Zeroizing::new(std::fs::read(path).map_err(|error| failed(error.to_string()))?);
+            let text = Zeroizing::new(crate::files::read(path).map_err(|error| failed(error.to_string()))?);
             let parsed = Credentials::parse(&text);
             Some(parsed.map_err(|line| failed(format!("line {line} is not user:password")))?)
         }

@@ -9,8 +9,6 @@ mod plain;
 #[cfg(test)]
 mod tests;
 
-use std::fs::{File, OpenOptions};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -205,11 +203,8 @@ fn stdout() -> Result<Sink, Error> {
 }
 
 fn file(path: &Path) -> Result<Sink, Error> {
-    let open = |path: &Path| -> std::io::Result<File> {
-        // 0600: records name hosts, paths and processes. Append, so that two gateways and a rotation by copy do no harm.
-        OpenOptions::new().append(true).create(true).mode(0o600).open(path)
-    };
-    let file = open(path).map_err(|source| Error::AuditFile { path: path.to_owned(), source })?;
+    // 0600: records name hosts, paths and processes. Append, so that two gateways and a rotation by copy do no harm.
+    let file = crate::files::append(path).map_err(|source| Error::AuditFile { path: path.to_owned(), source })?;
     Ok(Sink::new(path.display().to_string(), file))
 }
 

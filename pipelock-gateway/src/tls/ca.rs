@@ -372,7 +372,7 @@ pub(super) fn random_serial() -> Result<SerialNumber, Error> {
 
 /// Reads a file of at most 1 MiB into a buffer that is wiped when dropped.
 fn read_bounded(what: &'static str, path: &Path) -> Result<Zeroizing<Vec<u8>>, Error> {
-    let file = File::open(path);
+    let file = crate::files::open(path);
     file.and_then(read_to_zeroizing).map_err(|source| Error::Read { what, path: path.to_owned(), source })
 }
 
@@ -391,7 +391,7 @@ enum KeyFailure {
 
 /// Loads the key that belongs to `certificate`; the certificate says which kind it must be.
 fn load_key(path: &Path, certificate: &CertificateDer<'_>) -> Result<CaKey, KeyFailure> {
-    let file = File::open(path).map_err(KeyFailure::Read)?;
+    let file = crate::files::open(path).map_err(KeyFailure::Read)?;
     // Of the open file and not of the path, so that what is checked is what is read.
     let mode = file.metadata().map_err(KeyFailure::Read)?.mode() & 0o7777;
     if mode & FORBIDDEN_KEY_MODE != 0 {

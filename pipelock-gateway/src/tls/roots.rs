@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustls::RootCertStore;
-use rustls_native_certs::{ErrorKind, load_certs_from_paths};
+use rustls_native_certs::load_certs_from_paths;
 use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject as _;
 
 use super::ca::CertificateAuthority;
 use super::error::Error;
@@ -101,19 +102,15 @@ fn load_system() -> (Vec<CertificateDer<'static>>, RootSource) {
 
 /// Reads a PEM file that was named explicitly: it must be there and hold at least one certificate, and no broken one.
 pub(super) fn load_file(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
-    let loaded = load_certs_from_paths(Some(path), None);
-    if let Some(error) = loaded.errors.into_iter().next() {
-        return Err(match error.kind {
-            ErrorKind::Io { inner, .. } => {
-                Error::Read { what: "root certificates", path: path.to_owned(), source: inner }
-            }
-            other => Error::Roots { path: path.to_owned(), detail: format!("broken PEM: {other:?}") },
-        });
-    }
-    if loaded.certs.is_empty() {
+    let read = crate::files::read(path);
+    let bytes = read.map_err(|source| Error::Read { what: "root certificates", path: path.to_owned(), source })?;
+    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&bytes).collect();
+    let broken = |error| Error::Roots { path: path.to_owned(), detail: format!("broken PEM: {error:?}") };
+    let certificates = certificates.map_err(broken)?;
+    if certificates.is_empty() {
         return Err(Error::Roots { path: path.to_owned(), detail: "no PEM certificate in it".into() });
     }
-    Ok(loaded.certs)
+    Ok(certificates)
 }
 
 /// What this gateway believes upstream.

@@ -12,8 +12,11 @@ const TREE: &str = "pipelock-gateway/src";
 /// A module and the modules it may import. In the order a byte travels.
 const ARROWS: &[(&str, &[&str])] = &[
     ("model", &[]),
-    ("config", &["model"]),
-    ("capture", &["model"]),
+    // Files that the operator names; a process without privileges has them opened by its helper.
+    ("files", &[]),
+    ("config", &["model", "files"]),
+    // It opens for a proxy what the configuration names.
+    ("capture", &["model", "files"]),
     // State across connections; asked by the pipeline alone.
     ("control", &["model"]),
     ("connection", &["model", "config", "capture"]),
@@ -26,12 +29,12 @@ const ARROWS: &[(&str, &[&str])] = &[
     // Pure: DNS messages of workloads, read strictly. Judged like any other request, so scan and verdict do not know it.
     ("dns", &["model"]),
     ("policy", &["model"]),
-    ("tls", &["model"]),
+    ("tls", &["model", "files"]),
     ("http", &["model"]),
     ("scan", &["model"]),
     ("verdict", &["model"]),
     // Of capture only `Counters`, which are plain numbers: `/metrics` shows them.
-    ("report", &["model", "capture"]),
+    ("report", &["model", "files", "capture"]),
     ("mcp", &["model", "http"]),
     // It counts what never becomes a connection: requests for itself, refused and broken ones; of `names` only the trait.
     ("forward", &["model", "names", "http", "report"]),
@@ -43,6 +46,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         "pipeline",
         &[
             "model",
+            "files",
             "config",
             "capture",
             "control",
@@ -70,6 +74,7 @@ const ARROWS: &[(&str, &[&str])] = &[
 /// The edge of the program: it starts the pipeline and turns errors into exit codes.
 const EVERYTHING: &[&str] = &[
     "model",
+    "files",
     "config",
     "capture",
     "control",
@@ -92,7 +97,7 @@ const EVERYTHING: &[&str] = &[
 ];
 
 /// What fuzzing reaches into: readers of hostile bytes.
-const FUZZED: &[&str] = &["sniff", "dns", "scan", "http", "mcp", "cli"];
+const FUZZED: &[&str] = &["capture", "sniff", "dns", "scan", "http", "mcp", "cli"];
 
 /// Modules that decide: no sockets, no runtime, no files, no clock.
 const PURE: &[&str] = &["model", "sniff", "dns", "policy", "scan", "verdict"];
