@@ -8,7 +8,6 @@ mod bounds;
 mod explicit;
 mod redaction;
 mod reload;
-mod reload_load;
 mod rig;
 mod scan_api;
 mod taint;

@@ -1,10 +1,18 @@
-//! Reloads under load: no request fails for them, and none is judged by half a policy.
+//! Reloads under load: no request fails for them, and none is judged by half a policy. A program of its own, because it keeps
+//! all processors busy for a minute and a half, and tests beside it would wait.
+
+#![cfg(feature = "testing")]
+#![expect(clippy::unwrap_used, reason = "clippy's test exemption covers functions marked #[test], not their helpers")]
+
+#[expect(dead_code, reason = "shared with tests/gateway, which uses all of it")]
+#[path = "gateway/rig.rs"]
+mod rig;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use super::rig::{Rig, ask};
+use rig::{Rig, ask};
 
 /// Each policy leaves alone what the other stops, so that exactly one of the two is found in every request: none or both
 /// would be half of each.
