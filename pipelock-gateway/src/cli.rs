@@ -15,6 +15,7 @@ mod doctor;
 pub mod events;
 pub mod exec;
 pub mod generate;
+mod install_check;
 pub mod logs;
 mod mcp;
 pub mod posture;
@@ -41,9 +42,9 @@ use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
 pub use args::{
-    ApiArgs, AuditCommand, CheckArgs, ExecArgs, ExplainArgs, GenerateCommand, HealthcheckArgs, KeygenArgs,
-    KillSwitchCommand, LogSource, LogsArgs, Preset, ReportArgs, ReportFormat, RulesCommand, RunArgs, ScanArgs,
-    ScoreArgs, SessionCommand, TestArgs, VerifyReceiptArgs, WaitArgs,
+    ApiArgs, AuditCommand, CheckArgs, ExecArgs, ExplainArgs, GenerateCommand, HealthcheckArgs, InstallCheckArgs,
+    KeygenArgs, KillSwitchCommand, LogSource, LogsArgs, Preset, ReportArgs, ReportFormat, RulesCommand, RunArgs,
+    ScanArgs, ScoreArgs, SessionCommand, TestArgs, VerifyReceiptArgs, WaitArgs,
 };
 
 /// The configuration or the machine is not fit for what was asked.
@@ -148,6 +149,9 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// What an installation on this machine would meet: the list of `doctor`, the configuration, container runtimes, the network
+    /// of pods, ports, an earlier gateway. Exit code 2 when something stands in the way.
+    InstallCheck(InstallCheckArgs),
 }
 /// Runs what the command line asks for.
 #[must_use]
@@ -202,7 +206,8 @@ pub fn run(cli: Cli) -> ExitCode {
         }
         Command::Healthcheck(args) => healthcheck(&args),
         Command::Probe { json } => probe(json),
-        Command::Doctor { json } => examine(json),
+        Command::Doctor { json } => examined(doctor::run(json, &mut io::stdout())),
+        Command::InstallCheck(args) => examined(install_check::run(&args, &mut io::stdout())),
     }
 }
 
@@ -260,8 +265,8 @@ fn uninstall(json: bool) -> ExitCode {
     }
 }
 
-fn examine(json: bool) -> ExitCode {
-    match doctor::run(json, &mut io::stdout()) {
+fn examined(outcome: anyhow::Result<bool>) -> ExitCode {
+    match outcome {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::from(EXIT_CONFIG),
         Err(error) => {

@@ -266,3 +266,41 @@ fn the_scan_api_answers_on_its_own_port_and_asks_for_a_token() {
     }]);
     assert!(code == 2 && said.contains("no-token.yaml:2:3: scan_api: listen needs auth.bearer_tokens"), "{said}");
 }
+
+/// What `install-check --json` says of a configuration: exit code, and outcomes by name.
+fn install_check(yaml: &str) -> (Option<i32>, Vec<(String, String, String)>) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("pipelock.yaml");
+    std::fs::write(&path, yaml).unwrap();
+    let said = pipelock().args(["install-check", "--json", "--config"]).arg(&path).output().unwrap();
+    let checks: Vec<serde_json::Value> = serde_json::from_slice(&said.stdout).unwrap();
+    let text = |check: &serde_json::Value, key: &str| check[key].as_str().unwrap().to_owned();
+    let checks = checks.iter().map(|check| (text(check, "name"), text(check, "outcome"), text(check, "evidence")));
+    (said.status.code(), checks.collect())
+}
+
+#[test]
+fn an_installation_is_looked_at_before_there_is_one() {
+    let outcome = |checks: &[(String, String, String)], wanted: &str| {
+        let found = checks.iter().find(|(name, ..)| name == wanted);
+        found.map(|(_, outcome, evidence)| (outcome.clone(), evidence.clone())).unwrap_or_else(|| panic!("{checks:?}"))
+    };
+    // A port that is taken, by something that is no gateway of this machine.
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let listen = taken.local_addr().unwrap();
+    let (code, checks) = install_check(&format!(
+        "fetch_proxy:\n  listen: {listen}\ncapture:\n  discover:\n  - {{source: docker, socket: /no/such.sock, project: a}}\n"
+    ));
+    assert_eq!(code, Some(2), "{checks:?}");
+    assert_eq!(outcome(&checks, "configuration").0, "ok");
+    let (runtime, evidence) = outcome(&checks, "runtime");
+    assert!(runtime == "fail" && evidence.contains("/no/such.sock"), "{evidence}");
+    let (port, evidence) = outcome(&checks, "proxy_port");
+    assert!(port == "fail" && evidence.contains(&listen.to_string()), "{evidence}");
+    outcome(&checks, "kernel");
+    drop(taken);
+    let (_, checks) = install_check(&format!("fetch_proxy:\n  listen: {listen}\n"));
+    assert_eq!(outcome(&checks, "proxy_port").0, "ok");
+    let (code, checks) = install_check("mood: strict\n");
+    assert_eq!((code, outcome(&checks, "configuration").0.as_str()), (Some(2), "fail"));
+}

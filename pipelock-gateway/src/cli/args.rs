@@ -83,6 +83,17 @@ pub struct CheckArgs {
     pub json: bool,
 }
 
+/// Arguments of `pipelock install-check`.
+#[derive(Clone, Debug, Args)]
+pub struct InstallCheckArgs {
+    /// The configuration that is to be installed: its sources and its port are looked at.
+    #[arg(short, long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// JSON instead of a table.
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// Arguments of `pipelock scan`.
 #[derive(Clone, Debug, Args)]
 pub struct ScanArgs {

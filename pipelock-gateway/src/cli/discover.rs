@@ -63,6 +63,11 @@ impl Discovery {
         }
     }
 
+    /// How many of those that run are selected, ourselves included; captures nothing.
+    pub(super) async fn selected(&mut self) -> Result<usize, discovery::Error> {
+        Ok(self.watch.look().await?.appeared.len())
+    }
+
     /// Captures what runs already; whether all of it is.
     pub(super) async fn begin(&mut self, targets: &Arc<Targets>) -> anyhow::Result<bool> {
         let changes = self.watch.look().await?;

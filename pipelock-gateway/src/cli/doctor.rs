@@ -6,11 +6,15 @@ use crate::capture::doctor::{Check, Outcome, examine};
 
 /// Prints every check; whether capture can work here.
 pub(super) fn run(json: bool, out: &mut impl Write) -> anyhow::Result<bool> {
-    let checks = examine();
+    tell(&examine(), json, out)
+}
+
+/// Prints checks; whether none failed.
+pub(super) fn tell(checks: &[Check], json: bool, out: &mut impl Write) -> anyhow::Result<bool> {
     if json {
-        writeln!(out, "{}", serde_json::to_string_pretty(&checks)?)?;
+        writeln!(out, "{}", serde_json::to_string_pretty(checks)?)?;
     } else {
-        write!(out, "{}", table(&checks))?;
+        write!(out, "{}", table(checks))?;
     }
     Ok(checks.iter().all(|check| check.outcome != Outcome::Fail))
 }
