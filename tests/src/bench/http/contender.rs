@@ -88,7 +88,7 @@ impl Contender {
         let root = files.join("root.pem");
         Some(format!(
             "version: 1\nmode: balanced\nrequest_body_scanning:\n  max_body_bytes: 16777216\ntls_interception:\n  \
-             enabled: true\n  upstream_ca_files: [\"{}\"]\n{rules}",
+             enabled: true\n  upstream_ca_files: [\"{}\"]\nlimits:\n  connections_per_workload: 16384\n{rules}",
             root.display()
         ))
     }
