@@ -12,6 +12,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use rustix::io::{FdFlags, fcntl_setfd};
@@ -36,6 +37,8 @@ const CHANNELS: usize = 6;
 /// Whom the proxy runs as where nobody is called [`USER`]: a number out of the range of people, services and containers.
 const UID: u32 = 64_911;
 const USER: &str = "pipelock";
+/// How long the end of a killed process may take.
+const DYING: Duration = Duration::from_secs(2);
 
 /// Becomes the helper of a daemon that captures something and is root, and returns the daemon's exit code; `None` where there is no
 /// need or no way, and this process is to serve itself.
@@ -66,7 +69,10 @@ fn help(args: &RunArgs, config: Config) -> anyhow::Result<ExitCode> {
         Some(Inherited { sockets, .. }) => (sockets.door.take(), sockets.mcp.take()),
         None => (None, None),
     };
-    let door = door_listener(args, &config, old_door)?;
+    let door = match old_door {
+        Some(door) => door_listener(args, &config, Some(door))?,
+        None => free_door(args, &config)?,
+    };
     let mcp = args.mcp_listen.map(|address| match old_mcp.filter(|p| p.local_addr().is_ok_and(|at| at == address)) {
         Some(port) => Ok(port),
         None => TcpListener::bind(address).with_context(|| format!("listening on {address}")),
@@ -84,6 +90,22 @@ fn help(args: &RunArgs, config: Config) -> anyhow::Result<ExitCode> {
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("starting the runtime")?;
     runtime.block_on(until_it_ends(theirs))
+}
+
+/// The port of the proxy. The proxy process of a helper that was killed dies with it, but not in the same instant: whoever starts the
+/// next daemon at once must not be told that the port is taken.
+fn free_door(args: &RunArgs, config: &Config) -> anyhow::Result<TcpListener> {
+    let taken = |error: &anyhow::Error| {
+        let source = error.downcast_ref::<std::io::Error>();
+        source.is_some_and(|error| error.kind() == std::io::ErrorKind::AddrInUse)
+    };
+    let until = Instant::now() + DYING;
+    loop {
+        match door_listener(args, config, None) {
+            Err(error) if taken(&error) && Instant::now() < until => std::thread::sleep(DYING / 40),
+            other => return other,
+        }
+    }
 }
 
 /// Starts the proxy, passes signals on, and waits for its end.
