@@ -9,7 +9,7 @@
 mod rig;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use rig::{Rig, ask};
@@ -35,6 +35,8 @@ struct Seen {
     asked: AtomicUsize,
     by_ticket: AtomicUsize,
     by_order: AtomicUsize,
+    /// All reloads are done; until then requests go on, however many there were.
+    reloaded: AtomicBool,
 }
 
 impl Seen {
@@ -45,7 +47,7 @@ impl Seen {
 
 async fn client(rig: Arc<Rig>, seen: Arc<Seen>) {
     let mut client = rig.connect().await;
-    while seen.asked.fetch_add(1, Ordering::Relaxed) < REQUESTS {
+    while seen.asked.fetch_add(1, Ordering::Relaxed) < REQUESTS || !seen.reloaded.load(Ordering::Acquire) {
         let answer = loop {
             match ask(&mut client, REQUEST).await {
                 Some(answer) => break answer,
@@ -71,7 +73,6 @@ async fn a_thousand_reloads_one_in_ten_broken_fail_none_of_50_000_requests_and_n
     let (reloading, counted) = (Arc::clone(&rig), Arc::clone(&seen));
     let reloads = tokio::task::spawn_blocking(move || {
         let mut longest = Duration::ZERO;
-        let mut during = 0;
         for n in 0..RELOADS {
             if n % 10 == 9 {
                 let epoch = reloading.gateway.epoch();
@@ -83,26 +84,25 @@ async fn a_thousand_reloads_one_in_ten_broken_fail_none_of_50_000_requests_and_n
                 reloading.try_reconfigure(&policy(if n % 2 == 0 { "Order" } else { "Ticket" })).unwrap();
                 longest = longest.max(begun.elapsed());
             }
-            during += usize::from(counted.all() < REQUESTS);
             // As evenly among the requests as can be: the next one waits for its share of them.
             while counted.all() < REQUESTS * n / RELOADS {
                 std::thread::sleep(Duration::from_millis(1));
             }
         }
-        (longest, during)
+        counted.reloaded.store(true, Ordering::Release);
+        longest
     });
     for client in clients {
         client.await.unwrap();
     }
-    let (longest, during) = reloads.await.unwrap();
+    let longest = reloads.await.unwrap();
     let (by_ticket, by_order) = (seen.by_ticket.load(Ordering::Relaxed), seen.by_order.load(Ordering::Relaxed));
     println!(
-        "{RELOADS} reloads in {:.1} s, {during} of them during {} requests; the longest took {longest:?}; {by_ticket} stopped by one policy, {by_order} by the other",
+        "{RELOADS} reloads in {:.1} s during {} requests; the longest took {longest:?}; {by_ticket} stopped by one policy, {by_order} by the other",
         begun.elapsed().as_secs_f64(),
         seen.all(),
     );
-    assert_eq!(seen.all(), REQUESTS, "every request was answered");
+    assert!(seen.all() >= REQUESTS, "every request was answered: {}", seen.all());
     assert!(by_ticket > REQUESTS / 10 && by_order > REQUESTS / 10, "both were in force: {by_ticket}, {by_order}");
-    assert!(during > RELOADS * 9 / 10, "reloads and requests went side by side: {during}");
     assert!(rig.upstream.seen().is_empty(), "nothing got through");
 }
