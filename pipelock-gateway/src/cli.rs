@@ -288,7 +288,7 @@ fn probe(json: bool) -> ExitCode {
                 "need": need.as_str(), "present": false, "evidence": evidence, "remedy": remedy,
             }),
         };
-        writeln!(io::stdout(), "{}", serde_json::Value::from_iter(report.states().map(answer)))
+        writeln!(io::stdout(), "{}", report.states().map(answer).collect::<serde_json::Value>())
     } else {
         write!(io::stdout(), "{report}")
     };

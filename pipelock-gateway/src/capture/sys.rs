@@ -401,7 +401,7 @@ pub(super) fn netns_cookie(socket: BorrowedFd<'_>) -> io::Result<u64> {
 /// Makes every descriptor of this process but the standard ones end with `exec` (5.11), whoever left it open.
 ///
 /// # Errors
-/// What close_range(2) says.
+/// What `close_range(2)` says.
 pub fn close_on_exec() -> io::Result<()> {
     // SAFETY: numbers only; a flag of descriptors is changed, none is closed.
     let failed = unsafe { libc::syscall(libc::SYS_close_range, 3_u32, u32::MAX, libc::CLOSE_RANGE_CLOEXEC) };

@@ -75,7 +75,7 @@ fn forbid_writing() -> anyhow::Result<()> {
         .handle_access(all)
         .and_then(Ruleset::create)
         .and_then(|ruleset| ruleset.add_rule(root))
-        .and_then(|ruleset| ruleset.restrict_self())
+        .and_then(landlock::RulesetCreated::restrict_self)
         .context("restricting the file system")?;
     if restricted.ruleset == RulesetStatus::NotEnforced {
         tracing::info!("this kernel has no Landlock: writing is limited by permissions alone");

@@ -56,13 +56,13 @@ pub(super) fn separate(args: &RunArgs) -> Option<anyhow::Result<ExitCode>> {
     } else if config.flight_recorder.is_some() {
         "flight_recorder"
     } else {
-        return Some(help(args, config));
+        return Some(help(args, &config));
     };
     say(&format!("warning: one process with privileges does everything, because {why_not} is not separated yet"));
     None
 }
 
-fn help(args: &RunArgs, config: Config) -> anyhow::Result<ExitCode> {
+fn help(args: &RunArgs, config: &Config) -> anyhow::Result<ExitCode> {
     startup::harden();
     let mut inherited = if args.take_over { capture::inherit()? } else { None };
     let (old_door, old_mcp) = match &mut inherited {
@@ -70,15 +70,15 @@ fn help(args: &RunArgs, config: Config) -> anyhow::Result<ExitCode> {
         None => (None, None),
     };
     let door = match old_door {
-        Some(door) => door_listener(args, &config, Some(door))?,
-        None => free_door(args, &config)?,
+        Some(door) => door_listener(args, config, Some(door))?,
+        None => free_door(args, config)?,
     };
     let mcp = args.mcp_listen.map(|address| match old_mcp.filter(|p| p.local_addr().is_ok_and(|at| at == address)) {
         Some(port) => Ok(port),
         None => TcpListener::bind(address).with_context(|| format!("listening on {address}")),
     });
     let loaded = capture::load(&config.capture, &mut inherited)?;
-    let service = loaded.into_service(Box::new(Named::of(args, &config)), (door, mcp.transpose()?), inherited)?;
+    let service = loaded.into_service(Box::new(Named::of(args, config)), (door, mcp.transpose()?), inherited)?;
     let service = Arc::new(service);
     let mut theirs = Vec::new();
     for number in 0..CHANNELS {

@@ -30,7 +30,7 @@ pub struct Told {
 
 struct Record<'a> {
     owner: Vec<u8>,
-    record_type: u16,
+    kind: u16,
     ttl: u32,
     data: &'a [u8],
     data_at: usize,
@@ -55,7 +55,7 @@ impl Query {
                 records.push(record);
             }
         }
-        let text = |record: &&Record<'_>| matches!(record.record_type, TYPE_TXT | TYPE_NULL);
+        let text = |record: &&Record<'_>| matches!(record.kind, TYPE_TXT | TYPE_NULL);
         let text_bytes = records.iter().filter(text).map(|record| record.data.len()).sum();
         let mut told = Told { text_bytes, ..Told::default() };
         let mut ttl = u32::MAX;
@@ -67,7 +67,7 @@ impl Query {
                 told.addresses.push(address);
                 ttl = ttl.min(record.ttl);
             }
-            let alias = records.iter().filter(own).find(|record| record.record_type == TYPE_CNAME);
+            let alias = records.iter().filter(own).find(|record| record.kind == TYPE_CNAME);
             let Some(alias) = alias.filter(|_| told.addresses.is_empty()) else { break };
             ttl = ttl.min(alias.ttl);
             let mut target = Reader { bytes, at: alias.data_at };
@@ -82,16 +82,16 @@ impl Query {
 
 fn record<'a>(reader: &mut Reader<'a>) -> Result<Record<'a>, Error> {
     let owner = compressed(reader)?;
-    let (record_type, _class) = (reader.u16()?, reader.u16()?);
+    let (kind, _class) = (reader.u16()?, reader.u16()?);
     let ttl = reader.u32()?;
     let length = reader.u16()?;
     let data_at = reader.at;
     let data = reader.take(usize::from(length))?;
-    Ok(Record { owner, record_type, ttl, data, data_at })
+    Ok(Record { owner, kind, ttl, data, data_at })
 }
 
 fn address(record: &Record<'_>) -> Option<IpAddr> {
-    match record.record_type {
+    match record.kind {
         TYPE_A => <[u8; 4]>::try_from(record.data).ok().map(|octets| Ipv4Addr::from(octets).into()),
         TYPE_AAAA => <[u8; 16]>::try_from(record.data).ok().map(|octets| Ipv6Addr::from(octets).to_canonical()),
         _ => None,

@@ -47,7 +47,7 @@ impl Tunnels {
         let parent = parent(query)?;
         let below = name.len().saturating_sub(parent.len() + 1);
         // Reverse look-ups are long by nature, and nobody but the owner of the addresses receives them.
-        if below < LONG_NAME || parent.ends_with(".arpa") {
+        if below < LONG_NAME || parent.rsplit_once('.').is_some_and(|(_, top)| top.eq_ignore_ascii_case("arpa")) {
             return None;
         }
         let hash = self.hash.hash_one(name.to_ascii_lowercase());

@@ -62,12 +62,9 @@ impl<P: Port> Acceptor<P> {
                 accepted = self.listener.accept() => accepted,
             };
             match accepted {
-                Ok((stream, peer)) => match Arc::clone(&self.room).try_acquire_owned() {
-                    Ok(place) => return Some(Accepted { stream, peer, place }),
-                    Err(_) => {
-                        self.door.turned_away();
-                        let _ = socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO));
-                    }
+                Ok((stream, peer)) => if let Ok(place) = Arc::clone(&self.room).try_acquire_owned() { return Some(Accepted { stream, peer, place }) } else {
+                    self.door.turned_away();
+                    let _ = socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO));
                 },
                 Err(error) => {
                     tracing::warn!(%error, "cannot accept on the {}", P::NAME);

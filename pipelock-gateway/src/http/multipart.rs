@@ -205,12 +205,9 @@ impl Reader {
         if self.at == At::Preamble || content.is_empty() {
             return Ok(());
         }
-        match &mut self.inner {
-            Some(inner) => inner.push(content, sink),
-            None => {
-                sink(Event::Data(content));
-                Ok(())
-            }
+        if let Some(inner) = &mut self.inner { inner.push(content, sink) } else {
+            sink(Event::Data(content));
+            Ok(())
         }
     }
 
@@ -310,13 +307,10 @@ pub(crate) fn parameters(value: &[u8]) -> Vec<(Vec<u8>, Vec<u8>)> {
         }
         let (name, after) = rest.split_at(equals);
         let after = after.get(1..).unwrap_or_default();
-        let (text, left) = match after.strip_prefix(b"\"") {
-            Some(quoted) => unquoted(quoted),
-            None => {
-                let end = memchr::memchr(b';', after).unwrap_or(after.len());
-                let (text, left) = after.split_at(end);
-                (text.trim_ascii().to_vec(), left)
-            }
+        let (text, left) = if let Some(quoted) = after.strip_prefix(b"\"") { unquoted(quoted) } else {
+            let end = memchr::memchr(b';', after).unwrap_or(after.len());
+            let (text, left) = after.split_at(end);
+            (text.trim_ascii().to_vec(), left)
         };
         parameters.push((name.trim_ascii().to_vec(), text));
         rest = left;
@@ -394,8 +388,8 @@ mod tests {
     #[test]
     fn what_two_readers_could_take_apart_differently_is_a_fault() {
         let many = "--b\r\n\r\nx\r\n".repeat(11) + "--b--";
-        let deep: String =
-            (0..5).map(|n| format!("--b{n}\r\nContent-Type: multipart/mixed; boundary=b{}\r\n\r\n", n + 1)).collect();
+        let level = |n: usize| format!("--b{n}\r\nContent-Type: multipart/mixed; boundary=b{}\r\n\r\n", n + 1);
+        let deep = (0..5).fold(String::new(), |deep, n| deep + &level(n));
         for (why, kind, body, fault) in [
             ("a bare line feed in front", "b", "--b\r\n\r\nx\n--b--\r\n", Fault::Ambiguous),
             ("text behind a boundary", "b", "--b\r\n\r\nx\r\n--bound\r\n\r\ny\r\n--b--", Fault::Ambiguous),

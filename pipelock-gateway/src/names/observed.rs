@@ -175,7 +175,7 @@ mod tests {
         assert!(!observed.has(ONE, &api, ip(2), now));
         assert!(!observed.has(CgroupId(2), &api, ip(1), now));
         assert!(!observed.has(ONE, &name("other.example.test"), ip(1), now));
-        assert_eq!(observed.names_of(ONE, ip(1), now), [api.clone()]);
+        assert_eq!(observed.names_of(ONE, ip(1), now), std::slice::from_ref(&api));
         assert!(observed.names_of(CgroupId(2), ip(1), now).is_empty());
         observed.record(ONE, &api, &[ip(2)], Duration::ZERO, now);
         assert!(observed.has(ONE, &api, ip(2), now + Duration::from_mins(10)), "a TTL of nothing counts as a minute");

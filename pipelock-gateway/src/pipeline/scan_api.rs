@@ -28,14 +28,14 @@ impl Judge for ApiJudge {
         let snapshot = self.0.snapshot();
         match &question.ask {
             Ask::Url(url) => {
-                let mut judged = told(found(&snapshot, Surface::Url, url.as_bytes()), true);
+                let mut judged = told(&found(&snapshot, Surface::Url, url.as_bytes()), true);
                 let refused = self.refused(&snapshot, url);
                 judged.denied |= snapshot.verdict.enforce && !refused.is_empty();
                 judged.reasons.extend(refused);
                 judged
             }
-            Ask::Text(text) => told(found(&snapshot, Surface::RequestBody, text.as_bytes()), false),
-            Ask::Content(text) => told(found(&snapshot, Surface::Response, text.as_bytes()), false),
+            Ask::Text(text) => told(&found(&snapshot, Surface::RequestBody, text.as_bytes()), false),
+            Ask::Content(text) => told(&found(&snapshot, Surface::Response, text.as_bytes()), false),
             Ask::ToolCall { name, arguments } => tool_call(&snapshot, name, arguments),
         }
     }
@@ -124,7 +124,7 @@ fn tool_call(snapshot: &Snapshot, name: &str, arguments: &Value) -> Judged {
         content_type: None,
     });
     findings.extend(snapshot.known_secrets.scan(Surface::ToolCall, message.to_string().as_bytes()));
-    let mut judged = told(snapshot.fold(findings), false);
+    let mut judged = told(&snapshot.fold(findings), false);
     for rule in mcp::matching(snapshot.mcp.settings(), name, arguments) {
         let refuses = !matches!(rule.action, RuleAction::Warn);
         judged.denied |= refuses && snapshot.verdict.enforce;
@@ -140,7 +140,7 @@ fn tool_call(snapshot: &Snapshot, name: &str, arguments: &Value) -> Judged {
 }
 
 /// A verdict as the API tells it. `url`: whether it is about a URL, where the reference has one name for all secrets.
-fn told(verdict: Verdict, url: bool) -> Judged {
+fn told(verdict: &Verdict, url: bool) -> Judged {
     let denied = verdict.is_block();
     let reason = |finding: &Finding| {
         let rule_id = match finding.family {

@@ -62,6 +62,7 @@ impl Patient {
             return wrote;
         }
         let patience = self.patience;
+        #[expect(clippy::disallowed_methods, reason = "the time that a write may take, polled beside it")]
         let waiting = self.waiting.get_or_insert_with(|| Box::pin(tokio::time::sleep(patience)));
         waiting.as_mut().poll(cx).map(|()| Err(io::ErrorKind::TimedOut.into()))
     }

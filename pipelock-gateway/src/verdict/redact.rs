@@ -122,7 +122,9 @@ pub fn replace(
         return in_json(body, &tokens, reach, &united(marks), placeholders);
     }
     if reach == Reach::Whole {
-        marks.iter_mut().for_each(|mark| mark.span = lines_around(body, &mark.span));
+        for mark in &mut marks {
+            mark.span = lines_around(body, &mark.span);
+        }
     }
     let mut out = Vec::with_capacity(body.len());
     let mut done = 0;

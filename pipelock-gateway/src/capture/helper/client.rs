@@ -115,7 +115,7 @@ impl Helped {
     /// # Errors
     /// What the helper says: it refuses while a target is not armed.
     pub fn settle(&self) -> Result<usize, Error> {
-        count(self.slow(&Request::Settle)?.0)
+        count(&self.slow(&Request::Settle)?.0)
     }
 
     /// Keeps the list for `pipelock targets`.
@@ -123,7 +123,7 @@ impl Helped {
     /// # Errors
     /// What the helper says.
     pub fn tell(&self, text: String) -> Result<(), Error> {
-        done(self.slow(&Request::Tell { text })?.0)
+        done(&self.slow(&Request::Tell { text })?.0)
     }
 
     /// Says that everything is served; whether there was a predecessor to be told.
@@ -131,7 +131,7 @@ impl Helped {
     /// # Errors
     /// What the helper says.
     pub fn serving(&self) -> Result<bool, Error> {
-        count(self.slow(&Request::Serving)?.0).map(|told| told > 0)
+        count(&self.slow(&Request::Serving)?.0).map(|told| told > 0)
     }
 
     /// Waits for a successor, gives it what `gather` returns and the right to be the gateway, and returns when it serves. Blocks.
@@ -172,7 +172,7 @@ impl Datapath for Helped {
     }
 
     fn disarm(&self, id: u64) -> Result<(), Error> {
-        done(self.slow(&Request::Disarm { id })?.0)
+        done(&self.slow(&Request::Disarm { id })?.0)
     }
 
     fn take(&self, flow: FlowTuple) -> Result<Option<Steered>, Error> {
@@ -180,7 +180,7 @@ impl Datapath for Helped {
     }
 
     fn mark_own(&self, socket: BorrowedFd<'_>) -> Result<(), Error> {
-        done(self.quick(&Request::MarkOwn, &[socket])?.0)
+        done(&self.quick(&Request::MarkOwn, &[socket])?.0)
     }
 
     fn asked(&self, id: u64, place: Place) -> Result<Option<Asked>, Error> {
@@ -202,7 +202,7 @@ impl Datapath for Helped {
     }
 
     fn beat(&self) -> Result<(), Error> {
-        done(self.quick(&Request::Beat, &[])?.0)
+        done(&self.quick(&Request::Beat, &[])?.0)
     }
 
     fn environments(&self, workload: &Workload, known: &dyn Fn(Process) -> bool) -> Result<Vec<Environment>, Error> {
@@ -249,7 +249,7 @@ impl Datapath for Helped {
     }
 
     fn sweep_flows(&self) -> Result<usize, Error> {
-        count(self.slow(&Request::SweepFlows)?.0)
+        count(&self.slow(&Request::SweepFlows)?.0)
     }
 }
 
@@ -273,13 +273,13 @@ fn unexpected() -> Error {
     failed("it answered something else")
 }
 
-fn done(answered: Reply) -> Result<(), Error> {
-    if answered == Reply::Done { Ok(()) } else { Err(unexpected()) }
+fn done(answered: &Reply) -> Result<(), Error> {
+    if *answered == Reply::Done { Ok(()) } else { Err(unexpected()) }
 }
 
-fn count(answered: Reply) -> Result<usize, Error> {
+fn count(answered: &Reply) -> Result<usize, Error> {
     match answered {
-        Reply::Count { count } => Ok(usize::try_from(count).unwrap_or(usize::MAX)),
+        Reply::Count { count } => Ok(usize::try_from(*count).unwrap_or(usize::MAX)),
         _ => Err(unexpected()),
     }
 }

@@ -184,6 +184,7 @@ impl Reply {
         asked.map_or(Self::Nothing, |asked| Self::Asked { server: asked.server, workload: Who::from(&asked.workload) })
     }
 
+    #[expect(clippy::option_option, reason = "the outer one says whether it is an answer of that kind")]
     pub(super) fn into_steered(self) -> Option<Option<Steered>> {
         match self {
             Self::Nothing => Some(None),
@@ -213,6 +214,9 @@ pub mod fuzzing {
     use super::{encode, reply, request};
 
     /// A packet is a message or an error, and a message reads back as itself.
+    ///
+    /// # Panics
+    /// When that does not hold.
     pub fn helper(packet: &[u8]) {
         if let Ok(message) = request(packet) {
             assert!(encode(&message).and_then(|bytes| request(&bytes)).is_ok_and(|again| again == message));

@@ -179,8 +179,7 @@ impl Service {
         let mut armed = lock(&self.armed);
         let spec = armed.get(&id).and_then(|name| self.specs.get(name)).ok_or(Error::UnknownTarget { id })?;
         let lives = match (&spec.scope, &spec.netns) {
-            (Scope::Cgroup(path), _) => path.exists(),
-            (Scope::Netns, Netns::At(path)) => path.exists(),
+            (Scope::Cgroup(path), _) | (Scope::Netns, Netns::At(path)) => path.exists(),
             (Scope::Netns, _) => true,
         };
         if lives {

@@ -107,8 +107,8 @@ impl Spelled {
 
     /// Literals in a row, of which one ends in the next block, where `quotes` are the quotes.
     fn literals(&mut self, text: Kept<'_>, quotes: u64, report: &mut impl FnMut(Joined)) -> bool {
-        let from = text.index(self.at);
-        for quote in runs::bits(quotes).map(|place| from + place as usize) {
+        let at = self.at;
+        for quote in runs::bits(quotes).map(|place| text.index(at + place)) {
             if quote < text.index(self.literals) {
                 continue;
             }
@@ -131,8 +131,8 @@ impl Spelled {
 
     /// Quoted-printable around the signs in the next block that `equals` marks.
     fn quoted(&mut self, text: Kept<'_>, equals: u64, report: &mut impl FnMut(Joined)) -> bool {
-        let from = text.index(self.at);
-        for sign in runs::bits(equals).map(|place| from + place as usize) {
+        let at = self.at;
+        for sign in runs::bits(equals).map(|place| text.index(at + place)) {
             if sign < text.index(self.quoted) {
                 continue;
             }
@@ -312,7 +312,7 @@ fn literals_around(text: Kept<'_>, quote: usize) -> Read {
         return nothing;
     }
     // Only the places: nearly all of what stands in a row is no token, and needs no copy.
-    let mut row = vec![first..quote];
+    let mut row: Vec<_> = std::iter::once(first..quote).collect();
     let (mut end, mut total, mut is_list) = (quote + 1, length, false);
     let mut longest = length;
     while let Some(&mark) = bytes.get(next) {
