@@ -102,7 +102,10 @@ fn free_door(args: &RunArgs, config: &Config) -> anyhow::Result<TcpListener> {
     let until = Instant::now() + DYING;
     loop {
         match door_listener(args, config, None) {
-            Err(error) if taken(&error) && Instant::now() < until => std::thread::sleep(DYING / 40),
+            Err(error) if taken(&error) && Instant::now() < until => {
+                #[expect(clippy::disallowed_methods, reason = "a port tells nobody when it is free")]
+                std::thread::sleep(DYING / 40);
+            }
             other => return other,
         }
     }
