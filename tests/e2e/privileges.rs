@@ -214,16 +214,14 @@ fn hostile() -> Result<()> {
         ensure!(proxy.environments(&who(std::process::id(), init), &|_| false).is_err());
         let mut workload = Workload::start(run.cgroup(), "turn()")?;
         let own = who(workload.child.id(), run.cgroup().id().0);
-        // A process that has just begun has no environment yet.
-        let mut process = None;
+        // While it still becomes another program, its environment changes once; what was read is then not read again.
         eventually(DEADLINE, || {
             let environments = proxy.environments(&own, &|_| false).map_err(|error| error.to_string())?;
             let whole = environments.iter().find(|one| one.bytes.windows(5).any(|bytes| bytes == b"PATH="));
-            process = whole.map(|one| one.process);
-            process.map(|_| ()).ok_or_else(|| format!("{} environments", environments.len()))
+            let process = whole.map(|one| one.process).ok_or_else(|| format!("{} environments", environments.len()))?;
+            let again = proxy.environments(&own, &|known| known == process).map_err(|error| error.to_string())?;
+            if again.is_empty() { Ok(()) } else { Err("it was read again".to_owned()) }
         })?;
-        let process = process.context("none")?;
-        ensure!(proxy.environments(&own, &|known| known == process)?.is_empty(), "read already");
         workload.go_on()?;
         workload.finish()?;
         // Sockets inside a namespace of no target.
