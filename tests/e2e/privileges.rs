@@ -18,9 +18,11 @@ use serde_json::Value;
 use crate::daemon::{Counting, POD, Process, SERVER, World};
 use crate::datapath::{DEADLINE, Namespace, Workload, layout};
 
+type Claim = fn() -> Result<()>;
+
 pub(crate) fn cases() -> Vec<Case> {
     let needs = [Need::Bpf, Need::CgroupV2, Need::Python3, Need::Pipelock];
-    let cases: Vec<(&str, fn() -> Result<()>)> = vec![
+    let cases: [(&str, Claim); 4] = [
         ("the_proxy_process_has_none_and_serves", none),
         ("what_a_proxy_would_try_fails_from_within", from_within),
         ("neither_process_outlives_the_other", together),

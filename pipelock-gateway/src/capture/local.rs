@@ -350,7 +350,11 @@ impl Datapath for LocalDatapath {
             None => targets.next_group()?,
         };
         let policy = armed::policy(group, &spec.policy, &listeners)?;
-        let resolvers = if listeners.dns.is_empty() { Vec::new() } else { ResolverSocket::all(listeners.dns).map_err(|e| Error::io("reading", "resolver addresses", e))? };
+        let resolvers = if listeners.dns.is_empty() {
+            Vec::new()
+        } else {
+            ResolverSocket::all(listeners.dns).map_err(|e| Error::io("reading", "resolver addresses", e))?
+        };
         let bypass = armed::networks(&spec.policy.bypass);
         let (namespace_kept, seatbelt) = (Arc::clone(&namespace), spec.policy.seatbelt);
         let target = Target { cgroup, level, netns, namespace: namespace_kept, seatbelt, bypass, policy };

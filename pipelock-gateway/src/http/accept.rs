@@ -62,10 +62,13 @@ impl<P: Port> Acceptor<P> {
                 accepted = self.listener.accept() => accepted,
             };
             match accepted {
-                Ok((stream, peer)) => if let Ok(place) = Arc::clone(&self.room).try_acquire_owned() { return Some(Accepted { stream, peer, place }) } else {
+                Ok((stream, peer)) => {
+                    if let Ok(place) = Arc::clone(&self.room).try_acquire_owned() {
+                        return Some(Accepted { stream, peer, place });
+                    }
                     self.door.turned_away();
                     let _ = socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO));
-                },
+                }
                 Err(error) => {
                     tracing::warn!(%error, "cannot accept on the {}", P::NAME);
                     let _ = timeout(BACKOFF, self.shutdown.cancelled()).await;

@@ -205,7 +205,9 @@ impl Reader {
         if self.at == At::Preamble || content.is_empty() {
             return Ok(());
         }
-        if let Some(inner) = &mut self.inner { inner.push(content, sink) } else {
+        if let Some(inner) = &mut self.inner {
+            inner.push(content, sink)
+        } else {
             sink(Event::Data(content));
             Ok(())
         }
@@ -307,7 +309,9 @@ pub(crate) fn parameters(value: &[u8]) -> Vec<(Vec<u8>, Vec<u8>)> {
         }
         let (name, after) = rest.split_at(equals);
         let after = after.get(1..).unwrap_or_default();
-        let (text, left) = if let Some(quoted) = after.strip_prefix(b"\"") { unquoted(quoted) } else {
+        let (text, left) = if let Some(quoted) = after.strip_prefix(b"\"") {
+            unquoted(quoted)
+        } else {
             let end = memchr::memchr(b';', after).unwrap_or(after.len());
             let (text, left) = after.split_at(end);
             (text.trim_ascii().to_vec(), left)

@@ -110,11 +110,11 @@ impl Resolver {
         // Files that have changed are seen here, too.
         let _ = self.current();
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if state.servers.is_empty() { system_config(&self.files.resolv_conf)
-        .0
-        .name_servers()
-        .iter()
-        .any(|own| own.ip.to_canonical() == server) } else { state.servers.iter().any(|own| own.ip().to_canonical() == server) }
+        if state.servers.is_empty() {
+            system_config(&self.files.resolv_conf).0.name_servers().iter().any(|own| own.ip.to_canonical() == server)
+        } else {
+            state.servers.iter().any(|own| own.ip().to_canonical() == server)
+        }
     }
 
     /// What is in force; looks at the system's files first.

@@ -220,7 +220,11 @@ impl Gateway {
         };
         let mut findings = Vec::new();
         for spelling in spellings(query) {
-            let found = if spelling.host { snapshot.engine.scan_url(&[b"https://", spelling.text.as_slice(), b"/"].concat()) } else { snapshot.engine.scan(Surface::Url, &spelling.text) };
+            let found = if spelling.host {
+                snapshot.engine.scan_url(&[b"https://", spelling.text.as_slice(), b"/"].concat())
+            } else {
+                snapshot.engine.scan(Surface::Url, &spelling.text)
+            };
             let literals = [&secrets, &snapshot.known_secrets];
             let known = literals.into_iter().flat_map(|literals| literals.scan(Surface::Url, &spelling.text));
             for finding in found.into_iter().chain(known) {

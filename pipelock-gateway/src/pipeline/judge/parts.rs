@@ -325,13 +325,15 @@ fn unquoted(pending: &mut Vec<u8>, data: &[u8]) -> Vec<u8> {
                 break;
             }
             (b'=', [b'\r', b'\n', next @ ..] | [b'\n', next @ ..]) => next,
-            (b'=', [high, low, next @ ..]) => if let (Some(high), Some(low)) = (digit(*high), digit(*low)) {
-                plain.push(high << 4 | low);
-                next
-            } else {
-                plain.push(b'=');
-                after
-            },
+            (b'=', [high, low, next @ ..]) => {
+                if let (Some(high), Some(low)) = (digit(*high), digit(*low)) {
+                    plain.push(high << 4 | low);
+                    next
+                } else {
+                    plain.push(b'=');
+                    after
+                }
+            }
             _ => {
                 plain.push(*byte);
                 after

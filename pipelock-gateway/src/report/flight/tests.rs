@@ -40,8 +40,17 @@ impl Desk {
     }
 
     /// Records so many requests in one run.
-    fn record(options: FlightOptions, count: usize) {
-        let flight = Flight::open(options, &Metrics::new("test")).unwrap();
+    fn record(options: &FlightOptions, count: usize) {
+        // A process that another test starts has the lock of the one before for as long as it takes to begin.
+        let until = Instant::now() + std::time::Duration::from_secs(20);
+        let flight = loop {
+            match Flight::open(options.clone(), &Metrics::new("test")) {
+                Err(error) if Instant::now() < until && crate::model::error_chain(&error).contains("in use") => {
+                    std::thread::yield_now();
+                }
+                opened => break opened.unwrap(),
+            }
+        };
         for _ in 0..count {
             flight.request(&blocked(1, 1));
         }
@@ -58,8 +67,8 @@ impl Desk {
 fn receipts_of_two_runs_and_several_files_are_one_chain() {
     let desk = Desk::new();
     // Batches go into one file whole, so files are counted by their beginning.
-    Desk::record(desk.options(), 25);
-    Desk::record(desk.options(), 3);
+    Desk::record(&desk.options(), 25);
+    Desk::record(&desk.options(), 3);
     let shown = verify(&desk.directory(), &desk.key).unwrap();
     assert!(shown.valid && shown.closed, "{shown:#?}");
     // 28 requests, two openings, two closings.
@@ -73,7 +82,7 @@ fn receipts_of_two_runs_and_several_files_are_one_chain() {
 #[test]
 fn a_change_of_any_byte_is_detected() {
     let desk = Desk::new();
-    Desk::record(desk.options(), 2);
+    Desk::record(&desk.options(), 2);
     let file = desk.files().remove(0);
     let whole = std::fs::read(&file).unwrap();
     for at in 0..whole.len() {
@@ -90,7 +99,7 @@ fn a_change_of_any_byte_is_detected() {
 #[test]
 fn a_receipt_that_is_removed_moved_or_signed_by_another_is_detected() {
     let desk = Desk::new();
-    Desk::record(desk.options(), 6);
+    Desk::record(&desk.options(), 6);
     let file = desk.files().remove(0);
     let text = std::fs::read_to_string(&file).unwrap();
     let lines: Vec<&str> = text.lines().collect();
@@ -111,7 +120,7 @@ fn a_receipt_that_is_removed_moved_or_signed_by_another_is_detected() {
 #[test]
 fn a_torn_tail_is_reported_repaired_and_the_chain_goes_on() {
     let desk = Desk::new();
-    Desk::record(desk.options(), 4);
+    Desk::record(&desk.options(), 4);
     let file = desk.files().remove(0);
     let whole = std::fs::read(&file).unwrap();
     let last = whole[..whole.len() - 1].iter().rposition(|byte| *byte == b'\n').unwrap() + 1;
@@ -124,7 +133,7 @@ fn a_torn_tail_is_reported_repaired_and_the_chain_goes_on() {
         let torn = verify(&desk.directory(), &desk.key).unwrap();
         assert!(torn.valid, "{torn:#?}");
         assert_eq!(torn.torn_bytes, (at - last) as u64);
-        Desk::record(desk.options(), 1);
+        Desk::record(&desk.options(), 1);
         let shown = verify(&desk.directory(), &desk.key).unwrap();
         assert!(shown.valid && shown.closed && shown.torn_bytes == 0, "{shown:#?}");
         assert_eq!(shown.repairs, u64::from(at > last));
@@ -136,7 +145,7 @@ fn old_files_are_removed_beyond_the_bound_and_the_rest_still_verifies() {
     let desk = Desk::new();
     let options = || FlightOptions { max_entries_per_file: 1, max_total_bytes: 4096, ..desk.options() };
     for _ in 0..10 {
-        Desk::record(options(), 2);
+        Desk::record(&options(), 2);
     }
     let total: u64 = desk.files().iter().map(|file| file.metadata().unwrap().len()).sum();
     assert!(total < 3 * 4096, "{total}");

@@ -87,10 +87,9 @@ impl Difference {
             match self {
                 Self::Version | Self::Informational => {}
                 Self::Expect if upstream => message.without("expect"),
-                Self::Chunks
-                    if message.values("transfer-encoding").next().is_some() && !message.body.is_empty() => {
-                        message.join_chunks();
-                    }
+                Self::Chunks if message.values("transfer-encoding").next().is_some() && !message.body.is_empty() => {
+                    message.join_chunks();
+                }
                 Self::CloseDelimited if workload && frameless(message) => {
                     message.fields.push("transfer-encoding: chunked\r\n".to_owned());
                     message.body = chunk(&message.body);
