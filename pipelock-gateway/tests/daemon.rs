@@ -283,7 +283,7 @@ fn install_check(yaml: &str) -> (Option<i32>, Vec<(String, String, String)>) {
 fn an_installation_is_looked_at_before_there_is_one() {
     let outcome = |checks: &[(String, String, String)], wanted: &str| {
         let found = checks.iter().find(|(name, ..)| name == wanted);
-        found.map(|(_, outcome, evidence)| (outcome.clone(), evidence.clone())).unwrap_or_else(|| panic!("{checks:?}"))
+        found.map_or_else(|| panic!("{checks:?}"), |(_, outcome, evidence)| (outcome.clone(), evidence.clone()))
     };
     // A port that is taken, by something that is no gateway of this machine.
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
