@@ -232,7 +232,8 @@ fn hostile() -> Result<()> {
         drop((proxy, service));
         datapath.disarm(armed.id)?;
         drop((datapath, node));
-        Node::uninstall(&layout)?;
+        // The helper's threads end when they see that the proxy has gone.
+        eventually(DEADLINE, || Node::uninstall(&layout).map(drop).map_err(|error| error.to_string()))?;
         run.finish()?;
         Ok(())
     })

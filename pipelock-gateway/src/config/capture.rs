@@ -82,7 +82,7 @@ pub(super) const DNS: Key = Key::new(
     "dns",
     Kind::Bool,
     "true",
-    "Answer its DNS queries through the gateway, which judges them and asks the same servers. Servers in `cidr_bypass` are left alone.",
+    "Answer its DNS queries through the gateway, which judges them and asks the same servers. Servers in `cidr_bypass` are left alone. With `capture.discover` by `docker` it is off without the key.",
 );
 pub(super) const SEATBELT: Key = Key::new(
     "seatbelt",
