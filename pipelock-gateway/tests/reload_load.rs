@@ -86,6 +86,7 @@ async fn a_thousand_reloads_one_in_ten_broken_fail_none_of_50_000_requests_and_n
             }
             // As evenly among the requests as can be: the next one waits for its share of them.
             while counted.all() < REQUESTS * n / RELOADS {
+                #[expect(clippy::disallowed_methods, reason = "requests are counted, and tell nobody")]
                 std::thread::sleep(Duration::from_millis(1));
             }
         }

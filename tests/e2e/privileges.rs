@@ -1,14 +1,6 @@
-//! The daemon in two processes: what the proxy may, seen from outside and tried from within, and what a hostile one is refused.
-
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+//! The daemon in two processes: what the proxy may, seen from outside and tried from within.
 
 use anyhow::{Context, Result, bail, ensure};
-use pipelock_gateway::capture::helper::{Files, Helped, Service, pair};
-use pipelock_gateway::capture::probe::{ThisKernel, probe};
-use pipelock_gateway::capture::{Attachment, Datapath, LocalDatapath, Netns, Node, Scope, TargetPolicy, TargetSpec};
-use pipelock_gateway::files::Access;
-use pipelock_gateway::model::{CgroupId, NetnsCookie, Workload as Who};
 use pipelock_tests::harness::Case;
 use pipelock_tests::need::Need;
 use pipelock_tests::process::eventually;
@@ -16,17 +8,16 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 use crate::daemon::{Counting, POD, Process, SERVER, World};
-use crate::datapath::{DEADLINE, Namespace, Workload, layout};
+use crate::datapath::{DEADLINE, Workload};
 
 type Claim = fn() -> Result<()>;
 
 pub(crate) fn cases() -> Vec<Case> {
     let needs = [Need::Bpf, Need::CgroupV2, Need::Python3, Need::Pipelock];
-    let cases: [(&str, Claim); 4] = [
+    let cases: [(&str, Claim); 3] = [
         ("the_proxy_process_has_none_and_serves", none),
         ("what_a_proxy_would_try_fails_from_within", from_within),
         ("neither_process_outlives_the_other", together),
-        ("a_hostile_proxy_is_refused_what_configuration_does_not_say", hostile),
     ];
     cases
         .into_iter()
@@ -134,107 +125,4 @@ fn together() -> Result<()> {
     let (well, said) = world.pipelock(&["targets"])?;
     ensure!(!well && said.contains("no gateway runs"), "{said}");
     Ok(())
-}
-
-/// What a configuration might name.
-struct Named(PathBuf);
-
-impl Files for Named {
-    fn may_read(&self, path: &Path) -> bool {
-        path == self.0
-    }
-
-    fn may_append(&self, _path: &Path) -> bool {
-        false
-    }
-}
-
-fn hostile() -> Result<()> {
-    let namespace = Namespace::new()?;
-    let state = tempfile::tempdir()?;
-    namespace.enter(|| {
-        let layout = layout(&state.path().join("pipelock"))?;
-        let run = pipelock_gateway::capture::Run::start(&layout)?;
-        let datapath = Arc::new(LocalDatapath::open(run.pins(), &probe(&ThisKernel), Attachment::PerTarget)?);
-        let node = Arc::new(Node::start(&layout)?);
-        let spec = |name: &str| TargetSpec {
-            name: name.to_owned(),
-            labels: std::collections::BTreeMap::new(),
-            scope: Scope::Cgroup(run.cgroup().path().to_owned()),
-            netns: Netns::Own,
-            policy: TargetPolicy::default(),
-        };
-        let key = state.path().join("key");
-        std::fs::write(&key, "secret")?;
-        let port = std::net::TcpListener::bind("127.0.0.1:0")?;
-        let list = state.path().join("list");
-        let (files, ports) = (Box::new(Named(key.clone())), (port, None));
-        let specs = vec![spec("pod"), TargetSpec { scope: Scope::Cgroup("/nowhere".into()), ..spec("later") }];
-        let service =
-            Arc::new(Service::new((Arc::clone(&datapath), Arc::clone(&node)), specs, files, ports, list, None));
-        let mut ends = Vec::new();
-        for _ in 0..3 {
-            let (ours, theirs) = pair()?;
-            let service = Arc::clone(&service);
-            std::thread::spawn(move || service.serve(&ours));
-            ends.push(theirs);
-        }
-        let proxy = Helped::new(ends)?;
-        // A wider policy under a name of the configuration changes nothing; a name that is not there is nobody.
-        let bypass = vec!["0.0.0.0/1".parse()?];
-        let wider =
-            TargetSpec { policy: TargetPolicy { bypass, observe: true, ..TargetPolicy::default() }, ..spec("pod") };
-        ensure!(proxy.arm(&spec("other")).is_err());
-        let armed = proxy.arm(&wider)?;
-        ensure!(armed.listeners.len() == 2 && armed.weaknesses.iter().all(|weakness| weakness.as_str() != "observed"));
-        let said = Workload::start(
-            run.cgroup(),
-            "s = tcp4(); s.setblocking(False); print(errno_of(s.connect, ('10.1.2.3', 443)))",
-        )?;
-        ensure!(said.finish()? == ["EINPROGRESS"]);
-        ensure!(proxy.counters()?.redirected == 1 && proxy.target_counters(armed.id)?.bypassed == 0);
-        // A living target is not let go, nor what an earlier daemon captured while one is missing.
-        ensure!(proxy.disarm(armed.id).is_err() && proxy.settle().is_err());
-        // Files and processes.
-        let mut read = String::new();
-        std::io::Read::read_to_string(&mut proxy.open(&key, Access::Read)?, &mut read)?;
-        ensure!(read == "secret");
-        ensure!(
-            proxy.open(&key, Access::Append).is_err() && proxy.open(Path::new("/etc/shadow"), Access::Read).is_err()
-        );
-        let who = |pid: u32, cgroup: u64| Who {
-            cgroup: CgroupId(cgroup),
-            netns: armed.netns,
-            pid,
-            uid: 0,
-            executable: None,
-            target: None,
-        };
-        let init = std::fs::metadata(pipelock_gateway::capture::cgroup::find_root()?)?;
-        let init = std::os::unix::fs::MetadataExt::ino(&init);
-        ensure!(proxy.environments(&who(1, init), &|_| false).is_err());
-        ensure!(proxy.environments(&who(std::process::id(), init), &|_| false).is_err());
-        let mut workload = Workload::start(run.cgroup(), "turn()")?;
-        let own = who(workload.child.id(), run.cgroup().id().0);
-        // While it still becomes another program, its environment changes once; what was read is then not read again.
-        eventually(DEADLINE, || {
-            let environments = proxy.environments(&own, &|_| false).map_err(|error| error.to_string())?;
-            let whole = environments.iter().find(|one| one.bytes.windows(5).any(|bytes| bytes == b"PATH="));
-            let process = whole.map(|one| one.process).ok_or_else(|| format!("{} environments", environments.len()))?;
-            let again = proxy.environments(&own, &|known| known == process).map_err(|error| error.to_string())?;
-            if again.is_empty() { Ok(()) } else { Err("it was read again".to_owned()) }
-        })?;
-        workload.go_on()?;
-        workload.finish()?;
-        // Sockets inside a namespace of no target.
-        let elsewhere = proxy.socket_inside(NetnsCookie(1), socket2::Domain::IPV4, socket2::Type::DGRAM);
-        ensure!(elsewhere.is_err());
-        drop((proxy, service));
-        datapath.disarm(armed.id)?;
-        drop((datapath, node));
-        // The helper's threads end when they see that the proxy has gone.
-        eventually(DEADLINE, || Node::uninstall(&layout).map(drop).map_err(|error| error.to_string()))?;
-        run.finish()?;
-        Ok(())
-    })
 }

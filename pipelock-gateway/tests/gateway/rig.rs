@@ -279,6 +279,7 @@ impl Rig {
     }
 
     /// The same from a file that may be wrong: then what was in force stays, and the error says where.
+    #[allow(dead_code, reason = "the rig is also that of `reload_load`, which is the one to use it")]
     pub(crate) fn try_reconfigure(&self, yaml: &str) -> Result<usize, String> {
         let file = self.folder.path().join("pipelock.yaml");
         std::fs::write(&file, yaml).unwrap();

@@ -85,7 +85,6 @@ impl Difference {
         }
         for message in messages {
             match self {
-                Self::Version | Self::Informational => {}
                 Self::Expect if upstream => message.without("expect"),
                 Self::Chunks if message.values("transfer-encoding").next().is_some() && !message.body.is_empty() => {
                     message.join_chunks();
@@ -177,7 +176,9 @@ fn drop_hop_by_hop(message: &mut Message) {
     for option in options.iter().filter(|option| !stays(option) && !option.eq_ignore_ascii_case("te")) {
         message.without(option);
     }
-    ["proxy-connection", "http2-settings", "upgrade"].iter().for_each(|name| message.without(name));
+    for name in ["proxy-connection", "http2-settings", "upgrade"] {
+        message.without(name);
+    }
     if !trailers {
         message.without("te");
     }

@@ -122,7 +122,7 @@ fn request_fields() -> impl Iterator<Item = Shape> {
         ("priority", "Priority: u=1, i\r\nEarly-Data: 1\r\nDNT: 1\r\nSec-Fetch-Mode: cors\r\n", NONE),
         ("upgrade-insecure-requests", "Upgrade-Insecure-Requests: 1\r\n", NONE),
     ];
-    let many: String = (0..100).map(|number| format!("X-Field-{number}: {number}\r\n")).collect();
+    let many = (0..100).fold(String::new(), |many, number| many + &format!("X-Field-{number}: {number}\r\n"));
     let long = format!("X-Long: {}\r\n", "v".repeat(30_000));
     let latin = |mut shape: Shape| {
         shape.request =
@@ -208,8 +208,7 @@ fn request_bodies() -> impl Iterator<Item = Shape> {
     });
     let large = "x".repeat(1 << 20);
     let length = format!("Content-Length: {}\r\n", large.len());
-    let in_chunks: String =
-        (0..64).map(|_| format!("4000\r\n{}\r\n", "y".repeat(0x4000))).collect::<String>() + "0\r\n\r\n";
+    let in_chunks: String = format!("4000\r\n{}\r\n", "y".repeat(0x4000)).repeat(64) + "0\r\n\r\n";
     let chunked = "Transfer-Encoding: chunked\r\n";
     let declared = "Trailer: X-Sum\r\nTransfer-Encoding: chunked\r\n";
     let s3 = "Content-Encoding: aws-chunked\r\nX-Amz-Decoded-Content-Length: 5\r\nContent-Length: 15\r\n";
@@ -390,8 +389,7 @@ fn response_bodies() -> impl Iterator<Item = Shape> {
     });
     let large = "x".repeat(1 << 20);
     let length = |kind: &str| format!("Content-Type: {kind}\r\nContent-Length: {}\r\n", 1 << 20);
-    let pieces: String =
-        (0..64).map(|_| format!("4000\r\n{}\r\n", "y".repeat(0x4000))).collect::<String>() + "0\r\n\r\n";
+    let pieces: String = format!("4000\r\n{}\r\n", "y".repeat(0x4000)).repeat(64) + "0\r\n\r\n";
     let chunked = "Transfer-Encoding: chunked\r\n";
     let declared = "Trailer: X-Sum\r\nTransfer-Encoding: chunked\r\n";
     let asks = "TE: trailers\r\nConnection: TE\r\n";
