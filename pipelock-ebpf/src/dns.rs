@@ -52,7 +52,7 @@ fn place(group: u32, first: u32, end: u32, dst: &Destination) -> Result<u32, Ref
     let mut slot = first;
     while slot < end {
         let key = DnsKey { group, slot };
-        match DNS_SERVERS.get_ptr_mut(&key) {
+        match DNS_SERVERS.get_ptr_mut(key) {
             // SAFETY: a map value of that type. Its fields are written one by one and only about the last use; what says for
             // whom the slot is never changes in place.
             Some(server) => unsafe {
@@ -68,7 +68,7 @@ fn place(group: u32, first: u32, end: u32, dst: &Destination) -> Result<u32, Ref
             },
             None => {
                 // Lost to another processor: the next one is free, or the slot is for the same server and found next time.
-                if DNS_SERVERS.insert(&key, &server_of(dst, cgroup, now), NO_EXIST).is_ok() {
+                if DNS_SERVERS.insert(key, server_of(dst, cgroup, now), NO_EXIST).is_ok() {
                     return Ok(slot);
                 }
             }
@@ -79,7 +79,7 @@ fn place(group: u32, first: u32, end: u32, dst: &Destination) -> Result<u32, Ref
         return Err(Refusal::Denied(DenialReason::DnsServers));
     }
     let key = DnsKey { group, slot: oldest };
-    match DNS_SERVERS.insert(&key, &server_of(dst, cgroup, now), 0) {
+    match DNS_SERVERS.insert(key, server_of(dst, cgroup, now), 0) {
         Ok(()) => Ok(oldest),
         Err(_) => Err(Refusal::Denied(DenialReason::Storage)),
     }
@@ -149,5 +149,5 @@ pub(crate) fn asked(ctx: &SockAddr<'_>, from: From) -> Option<&'static DnsServer
         _ => return None,
     };
     // SAFETY: values are replaced as a whole; what is read here never changes in place.
-    unsafe { DNS_SERVERS.get(&DnsKey { group: policy.group, slot }) }
+    unsafe { DNS_SERVERS.get(DnsKey { group: policy.group, slot }) }
 }
