@@ -2,7 +2,7 @@
 //!
 //! The *helper* ([`Service`]) loads programs, enters namespaces, opens listeners, reads `/proc` and the files that the configuration
 //! names. The *proxy* ([`Helped`]) is a [`super::Datapath`] that asks it, over socket pairs that only the two have; it has no
-//! privilege of its own. One packet a request, one a reply, descriptors beside them; both are bounded and typed ([`protocol`]).
+//! privilege of its own. One packet a request, one a reply, descriptors beside them; both are bounded and typed (`protocol`).
 //!
 //! The helper believes nothing it is asked: a target is armed by the name that stands in the helper's own configuration and treated as
 //! it says there, let go only when its cgroup has gone, an environment read only of a process inside a captured cgroup, a file opened only
