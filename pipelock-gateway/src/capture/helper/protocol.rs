@@ -233,6 +233,16 @@ mod tests {
 
     use super::*;
 
+    #[test]
+    fn what_fuzzing_begins_with_is_a_message_each_and_breaks_nothing() {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds/helper");
+        for seed in std::fs::read_dir(folder).unwrap() {
+            let packet = std::fs::read(seed.unwrap().path()).unwrap();
+            assert!(request(&packet).is_ok() || reply(&packet).is_ok(), "{}", String::from_utf8_lossy(&packet));
+            fuzzing::helper(&packet);
+        }
+    }
+
     fn requests() -> Vec<Request> {
         let who = Who { cgroup: 7, netns: 1, pid: 4711, uid: 0, executable: Some("/usr/bin/ruby".into()) };
         let process = Process { pid: 1, started: 2, environment_at: 3 };
