@@ -14,7 +14,9 @@ use serde::{Deserialize, Serialize};
 use crate::model::{CgroupId, NetnsCookie, OriginalDst, Workload};
 
 mod armed;
+mod belt;
 pub mod cgroup;
+mod classifier;
 mod denials;
 pub mod doctor;
 mod environment;

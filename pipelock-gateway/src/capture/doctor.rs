@@ -12,7 +12,7 @@ use rustix::process::{Resource, getrlimit};
 use serde::Serialize;
 
 use super::probe::{self, State, ThisKernel};
-use super::{cgroup, local, old_sockets, programs, sys};
+use super::{cgroup, classifier, local, old_sockets, programs, sys};
 
 /// How a check came out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -75,12 +75,7 @@ pub fn examine() -> Vec<Check> {
         old_sockets::can_end(),
         "use a kernel with CONFIG_INET_DIAG, CONFIG_INET_UDP_DIAG and CONFIG_INET_DIAG_DESTROY; until then connections from before the capture go on",
     ));
-    checks.push(Check::tried(
-        "seatbelt",
-        "attaching to interfaces (tcx)",
-        sys::has_tcx(),
-        "use Linux 6.6 or newer; until then packets made by hand (AF_PACKET) are not seen: drop CAP_NET_RAW",
-    ));
+    checks.push(seatbelt());
     checks.push(number(
         "somaxconn",
         "/proc/sys/net/core/somaxconn",
@@ -163,6 +158,20 @@ fn foreign_programs() -> Vec<Check> {
         found.push(Check::ok(NAME, "none at the root of the hierarchy"));
     }
     found
+}
+
+/// By a link, or else as a filter.
+fn seatbelt() -> Check {
+    const NAME: &str = "seatbelt";
+    if sys::has_tcx().is_ok() {
+        return Check::ok(NAME, "attaching to interfaces (tcx) works");
+    }
+    Check::tried(
+        NAME,
+        "attaching to interfaces (a filter of clsact)",
+        classifier::can_attach(),
+        "load the kernel's modules sch_ingress and cls_bpf, or use Linux 6.6 or newer; until then packets made by hand (AF_PACKET) are not seen: drop CAP_NET_RAW",
+    )
 }
 
 fn number(name: &'static str, path: &str, least: u64, remedy: &str) -> Check {

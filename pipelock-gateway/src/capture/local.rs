@@ -24,7 +24,7 @@ use super::probe::Report;
 use super::programs::{self, Opening, Programs};
 use super::target::{Attachment, Scope, TargetCounters, TargetSpec, Weakness};
 use super::{
-    Armed, Asked, Counters, Datapath, Environment, Error, FlowTuple, Place, Process, ResolverSocket, Steered,
+    Armed, Asked, Counters, Datapath, Environment, Error, FlowTuple, Place, Process, ResolverSocket, Steered, belt,
     environment, flow, netns, plain_socket, resolver, sys, wires,
 };
 use crate::model::{NetnsCookie, Workload};
@@ -140,9 +140,8 @@ impl LocalDatapath {
         }
         keep(self.forget_other_belts(&targets));
         let aside = self.pins.join("aside");
-        for name in list(&aside.join(SEATBELTS))? {
-            let interface = name.to_str().and_then(|name| name.parse().ok());
-            keep(interface.map_or(Ok(()), |number| programs::detach_seatbelt(number, &aside.join(SEATBELTS))));
+        for interface in belt::worn(&aside.join(SEATBELTS))? {
+            keep(belt::detach(interface, &aside.join(SEATBELTS)));
         }
         for name in list(&aside.join("links"))? {
             keep(programs::detach(&aside.join("links").join(name)));
@@ -257,13 +256,13 @@ impl LocalDatapath {
         if let Some(target) = targets.belted(netns) {
             for interface in interfaces {
                 self.maps.set_belt(interface, &target.policy)?;
-                self.programs.attach_seatbelt(interface, &pins)?;
+                belt::attach(self.programs.seatbelt(), interface, &pins)?;
             }
             return Ok(());
         }
         targets.belts.remove(&netns);
         for interface in interfaces {
-            programs::detach_seatbelt(interface, &pins)?;
+            belt::detach(interface, &pins)?;
             self.maps.forget_belt(interface)?;
         }
         Ok(())
@@ -273,11 +272,8 @@ impl LocalDatapath {
     fn forget_other_belts(&self, targets: &Targets) -> Result<(), Error> {
         let pins = self.pins.join(SEATBELTS);
         let ours = |interface: u32| targets.belts.values().flatten().any(|number| *number == interface);
-        for name in list(&pins)? {
-            match name.to_str().and_then(|name| name.parse().ok()) {
-                Some(interface) if !ours(interface) => programs::detach_seatbelt(interface, &pins)?,
-                _ => {}
-            }
+        for interface in belt::worn(&pins)?.into_iter().filter(|number| !ours(*number)) {
+            belt::detach(interface, &pins)?;
         }
         for interface in self.maps.belts()?.into_iter().filter(|number| !ours(*number)) {
             self.maps.forget_belt(interface)?;
@@ -296,7 +292,7 @@ impl LocalDatapath {
         if worn.is_err() {
             for interface in targets.belts.remove(&target.netns).unwrap_or_default() {
                 // What could not be put on may not be there to be taken off; the first error is the one to tell.
-                let _ = programs::detach_seatbelt(interface, &self.pins.join(SEATBELTS));
+                let _ = belt::detach(interface, &self.pins.join(SEATBELTS));
                 let _ = self.maps.forget_belt(interface);
             }
         }

@@ -16,6 +16,12 @@ use rustix::net::{AddressFamily, Protocol, RecvFlags, SendFlags, SocketFlags, So
 const REQUEST: u16 = 1;
 /// `NLM_F_ACK`.
 const ACK: u16 = 4;
+/// `NLM_F_REPLACE`: with [`Netlink::create`], in the place of one that is there.
+pub(super) const REPLACE: u16 = 0x100;
+/// `NLM_F_EXCL`: with [`Netlink::create`], only if there is none.
+pub(super) const EXCL: u16 = 0x200;
+/// `NLM_F_CREATE`.
+const CREATE: u16 = 0x400;
 /// `NLM_F_ROOT | NLM_F_MATCH`.
 const DUMP: u16 = 0x300;
 const NLMSG_ERROR: u16 = 2;
@@ -63,6 +69,14 @@ impl Netlink {
     /// What the kernel says about it.
     pub(super) fn request(&mut self, kind: u16, body: &[u8]) -> io::Result<Vec<Message>> {
         self.ask(kind, ACK, body)
+    }
+
+    /// Asks for something to be made; `flags` say what if it is there.
+    ///
+    /// # Errors
+    /// What the kernel says about it.
+    pub(super) fn create(&mut self, kind: u16, flags: u16, body: &[u8]) -> io::Result<Vec<Message>> {
+        self.ask(kind, ACK | CREATE | flags, body)
     }
 
     fn ask(&mut self, kind: u16, flags: u16, body: &[u8]) -> io::Result<Vec<Message>> {

@@ -147,36 +147,10 @@ impl Programs {
         attached
     }
 
-    /// Attaches the seatbelt to the host side of a target's interface and pins the link under the interface's number.
-    ///
-    /// # Errors
-    /// [`Error::Io`] or [`Error::Pin`]; then it is not attached. `EINVAL` before 6.6.
-    pub(super) fn attach_seatbelt(&self, interface: u32, pins: &Path) -> Result<(), Error> {
-        fs::create_dir_all(pins).map_err(|e| Error::io("making", pins, e))?;
-        let path = pins.join(interface.to_string());
-        if path.exists() {
-            let link = sys::obj_get(&path).map_err(|e| Error::io("opening", &path, e))?;
-            // Of tcx the interface is the low half; it is zero when the interface is gone.
-            let at = sys::link_target(link.as_fd()).map_err(|e| Error::io("reading", &path, e))?;
-            if at & u64::from(u32::MAX) == u64::from(interface) {
-                return sys::link_update(link.as_fd(), self.seatbelt.as_fd())
-                    .map_err(|e| Error::io("updating", &path, e));
-            }
-            detach_one(&path)?;
-        }
-        let link = sys::link_create_tcx(self.seatbelt.as_fd(), interface)
-            .map_err(|e| Error::io("attaching the seatbelt to interface", interface.to_string(), e))?;
-        sys::obj_pin(link.as_fd(), &path).map_err(|source| Error::Pin { path, source })
+    /// The program that is put on interfaces, by [`super::belt`].
+    pub(super) fn seatbelt(&self) -> BorrowedFd<'_> {
+        self.seatbelt.as_fd()
     }
-}
-
-/// Detaches the seatbelt of an interface, if it has one.
-///
-/// # Errors
-/// [`Error::Io`] when it cannot be detached or its pin not be removed.
-pub(super) fn detach_seatbelt(interface: u32, pins: &Path) -> Result<(), Error> {
-    let path = pins.join(interface.to_string());
-    if path.exists() { detach_one(&path) } else { Ok(()) }
 }
 
 /// Puts a program behind a pinned link; whether that is still attached to the cgroup.
@@ -221,7 +195,11 @@ pub(super) fn detach(pins: &Path) -> Result<(), Error> {
     }
 }
 
-fn detach_one(path: &Path) -> Result<(), Error> {
+/// Detaches the link pinned there and removes the pin.
+///
+/// # Errors
+/// [`Error::Io`] when it cannot be detached or its pin not be removed.
+pub(super) fn detach_one(path: &Path) -> Result<(), Error> {
     let link = sys::obj_get(path).map_err(|e| Error::io("opening", path, e))?;
     // ENOLINK-like failures mean the cgroup is gone and the link a zombie; its pin still has to go.
     let detached = sys::link_detach(link.as_fd());

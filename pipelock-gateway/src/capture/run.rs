@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::cgroup::{self, Cgroup};
-use super::{Error, probe, programs, sys};
+use super::{Error, belt, probe, programs, sys};
 
 const STATE_VERSION: u32 = 1;
 
@@ -283,12 +283,8 @@ pub(super) fn remove_pins(pins: &Path) -> Result<(), Error> {
         }
     }
     let belts = pins.join("seatbelts");
-    if belts.exists() {
-        for name in list(&belts)? {
-            if let Ok(interface) = name.parse() {
-                programs::detach_seatbelt(interface, &belts)?;
-            }
-        }
+    for interface in belt::worn(&belts)? {
+        belt::detach(interface, &belts)?;
     }
     fs::remove_dir_all(pins).map_err(|e| Error::io("removing", pins, e))
 }

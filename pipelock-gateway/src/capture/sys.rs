@@ -352,15 +352,26 @@ pub(super) fn load_probe_program(with_set_retval: bool) -> io::Result<()> {
     load_instructions(BPF_PROG_TYPE_CGROUP_SOCK_ADDR, BPF_CGROUP_INET4_CONNECT, insns).map(drop)
 }
 
-/// Whether programs can be attached to interfaces by links (tcx, 6.6): tried at an interface that nobody has.
-pub(super) fn has_tcx() -> io::Result<()> {
+/// Loads the smallest program for interfaces: it passes everything on.
+pub(super) fn load_probe_classifier() -> io::Result<OwnedFd> {
     const BPF_PROG_TYPE_SCHED_CLS: u32 = 3;
-    const NO_INTERFACE: u32 = 0x7fff_ffff;
     let pass = [
         Insn { code: 0xb7, registers: 0, offset: 0, immediate: -1 },
         Insn { code: 0x95, registers: 0, offset: 0, immediate: 0 },
     ];
-    let program = load_instructions(BPF_PROG_TYPE_SCHED_CLS, 0, &pass)?;
+    load_instructions(BPF_PROG_TYPE_SCHED_CLS, 0, &pass)
+}
+
+/// Moves the calling thread into a network namespace of its own, which ends with it. For a thread made for that.
+pub(super) fn leave_network() -> io::Result<()> {
+    // SAFETY: only the namespace of this thread's later sockets changes; it shares nothing that others rely on.
+    unsafe { rustix::thread::unshare_unsafe(rustix::thread::UnshareFlags::NEWNET) }.map_err(Into::into)
+}
+
+/// Whether programs can be attached to interfaces by links (tcx, 6.6): tried at an interface that nobody has.
+pub(super) fn has_tcx() -> io::Result<()> {
+    const NO_INTERFACE: u32 = 0x7fff_ffff;
+    let program = load_probe_classifier()?;
     match link_create_tcx(program.as_fd(), NO_INTERFACE) {
         Ok(_) => Ok(()),
         Err(error) if error.raw_os_error() == Some(libc::ENODEV) => Ok(()),
