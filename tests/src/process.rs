@@ -13,8 +13,8 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::OwnedFd;
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process, kill_process_group, pidfd_open};
 
-/// How long anything that should take moments may take on a slow, busy machine.
-pub const DEADLINE: Duration = Duration::from_secs(30);
+/// How long anything that should take moments may take on a slow, busy machine, or on one that is emulated.
+pub const DEADLINE: Duration = Duration::from_secs(120);
 
 /// A child that runs.
 #[derive(Debug)]

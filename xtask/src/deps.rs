@@ -71,6 +71,7 @@ const CLIENTS: &[Package] = &[
         why: "runs the Compose stack",
         sign: Sign::Runs(&["docker-compose", "--version"]),
     },
+    Package { name: "musl-tools", why: "builds a client", sign: Sign::Runs(&["musl-gcc", "--version"]) },
     Package { name: "nodejs", why: "a client", sign: Sign::Runs(&["node", "--version"]) },
     Package {
         name: "python3-venv",
@@ -87,6 +88,17 @@ const MEMORY: &[Package] =
 const RIVALS: &[Package] = &[
     Package { name: "haproxy", why: "a proxy to compare with", sign: Sign::Runs(&["haproxy", "-v"]) },
     Package { name: "squid-openssl", why: "a proxy to compare with", sign: Sign::Installed },
+];
+
+/// Needed only by `cargo xtask e2e -k`: a machine for another kernel, and its first root.
+const GUEST: &[Package] = &[
+    Package {
+        name: "qemu-system-x86",
+        why: "boots other kernels",
+        sign: Sign::Runs(&["qemu-system-x86_64", "--version"]),
+    },
+    Package { name: "busybox-static", why: "the first root of a guest", sign: Sign::Installed },
+    Package { name: "xz-utils", why: "modules of kernels", sign: Sign::Runs(&["xz", "--version"]) },
 ];
 
 /// Needed only to rebuild the committed BPF object: a compiler whose LLVM has the BPF target and whose `core` has source.
@@ -158,6 +170,14 @@ pub(crate) fn ensure_rivals() -> Result<()> {
     ensure(&[BUILD, CLIENTS, RIVALS])
 }
 
+/// What booting another kernel needs beside [`ensure_clients`].
+///
+/// # Errors
+/// As [`install_all`].
+pub(crate) fn ensure_guest() -> Result<()> {
+    ensure(&[GUEST])
+}
+
 fn ensure(groups: &[&'static [Package]]) -> Result<()> {
     let missing: Vec<_> = groups.iter().copied().flatten().filter(|package| !package.is_present()).collect();
     if missing.is_empty() {
@@ -222,8 +242,12 @@ mod tests {
 
     #[test]
     fn no_package_is_listed_twice() {
-        let mut names: Vec<_> =
-            [BUILD, CLIENTS, MEMORY, RIVALS, EBPF].iter().copied().flatten().map(|package| package.name).collect();
+        let mut names: Vec<_> = [BUILD, CLIENTS, MEMORY, RIVALS, GUEST, EBPF]
+            .iter()
+            .copied()
+            .flatten()
+            .map(|package| package.name)
+            .collect();
         let listed = names.len();
         names.sort_unstable();
         names.dedup();

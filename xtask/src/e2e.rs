@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::command::Cmd;
 use crate::suite::{self, Count};
-use crate::{deps, image, workspace};
+use crate::{deps, guest, image, workspace};
 
 const BPF_FS: &str = "/sys/fs/bpf";
 
@@ -21,6 +21,10 @@ pub(crate) struct Args {
     /// Only tests whose name contains this.
     #[arg(default_value = "")]
     filter: String,
+    /// On another kernel: the newest of this version (`6.1`) among Debian's packages, booted in software emulation. Without a filter, the
+    /// core cases.
+    #[arg(short, long, value_name = "VERSION")]
+    kernel: Option<String>,
 }
 
 /// Runs the end-to-end tests.
@@ -29,7 +33,13 @@ pub(crate) struct Args {
 /// When one fails, or none ran.
 pub(crate) fn e2e(args: &Args) -> Result<()> {
     deps::ensure_clients()?;
-    let count = run(&args.filter)?;
+    let count = match &args.kernel {
+        Some(version) => {
+            deps::ensure_guest()?;
+            guest::run(version, &args.filter, &runner()?)?
+        }
+        None => run(&args.filter)?,
+    };
     println!("\n{count}");
     if count.failed > 0 {
         bail!("{} end-to-end test(s) failed", count.failed);
@@ -45,20 +55,7 @@ pub(crate) fn e2e(args: &Args) -> Result<()> {
 /// # Errors
 /// When something cannot be built or prepared; failed tests are in the count.
 pub(crate) fn run(filter: &str) -> Result<Count> {
-    let pipelock = build_binary("pipelock-gateway", Kind::Bin("pipelock"), &[])?;
-    let static_client = build_static_client()?;
-    let runner = build_binary("pipelock-tests", Kind::Test("e2e"), &[])?;
-    let python = python_environment(Python::Clients)?;
-    let node_modules = node_environment(&python)?;
-    // The image under test holds the binary under test.
-    let archive = workspace::target_dir().join("e2e/image/pipelock-ebpf.tar");
-    image::build(&pipelock, image::NAME, &archive)?;
-    let mut cmd = Cmd::new(runner)
-        .env("PIPELOCK_BIN", pipelock)
-        .env("PIPELOCK_STATIC_CLIENT", static_client)
-        .env("PIPELOCK_IMAGE_ARCHIVE", archive)
-        .env("PIPELOCK_PYTHON", python)
-        .env("PIPELOCK_NODE_MODULES", node_modules);
+    let mut cmd = runner()?;
     if let Some(require) = std::env::var_os("PIPELOCK_REQUIRE") {
         cmd = cmd.env("PIPELOCK_REQUIRE", require);
     }
@@ -74,6 +71,25 @@ pub(crate) fn run(filter: &str) -> Result<Count> {
         println!("not root, and sudo asks for a password: tests that need privilege will be SKIPPED");
     }
     suite::run(&cmd)
+}
+
+/// Builds the runner and what it runs, and tells it where that is.
+fn runner() -> Result<Cmd> {
+    let pipelock = build_binary("pipelock-gateway", Kind::Bin("pipelock"), &[])?;
+    let static_client = build_static_client()?;
+    let runner = build_binary("pipelock-tests", Kind::Test("e2e"), &[])?;
+    let python = python_environment(Python::Clients)?;
+    let node_modules = node_environment(&python)?;
+    // The image under test holds the binary under test.
+    let archive = workspace::target_dir().join("e2e/image/pipelock-ebpf.tar");
+    image::build(&pipelock, image::NAME, &archive)?;
+    let cmd = Cmd::new(runner)
+        .env("PIPELOCK_BIN", pipelock)
+        .env("PIPELOCK_STATIC_CLIENT", static_client)
+        .env("PIPELOCK_IMAGE_ARCHIVE", archive)
+        .env("PIPELOCK_PYTHON", python)
+        .env("PIPELOCK_NODE_MODULES", node_modules);
+    Ok(cmd)
 }
 
 /// Mounts the BPF file system where pins live, unless it is there. Needs root.

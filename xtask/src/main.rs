@@ -13,6 +13,7 @@ mod deps;
 mod e2e;
 mod eval;
 mod fuzz;
+mod guest;
 mod image;
 mod run;
 mod steps;

@@ -94,7 +94,7 @@ fn count(cmd: &Cmd, out: &mut impl Write) -> Result<Count> {
 }
 
 /// `test result: ok. 3 passed; 0 failed; 1 ignored; …`, as libtest and libtest-mimic close; colours may surround words.
-fn summary(line: &str) -> Option<Count> {
+pub(crate) fn summary(line: &str) -> Option<Count> {
     let line = without_colours(line);
     let (_, counts) = line.strip_prefix("test result: ")?.split_once(". ")?;
     let of = |word: &str| counts.split("; ").find_map(|part| part.strip_suffix(word)?.trim().parse().ok());
