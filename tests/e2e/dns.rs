@@ -30,7 +30,7 @@ pub(crate) fn cases() -> Vec<Case> {
 }
 
 /// Answers on every address given, over UDP and TCP, and tells who asked what when a line comes; echoes on port 7000.
-const SERVER: &str = r#"
+pub(crate) const SERVER: &str = r#"
 import json, socket, struct, sys, threading
 asked, lock = [], threading.Lock()
 def name_at(q, i):

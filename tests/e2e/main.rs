@@ -14,6 +14,7 @@ mod docker;
 mod interop;
 mod lifecycle;
 mod mcp;
+mod musl;
 mod pods;
 mod policy;
 mod privileges;
@@ -52,6 +53,7 @@ fn main() -> ExitCode {
         credentials::cases(),
         interop::cases(),
         mcp::cases(),
+        musl::cases(),
         policy::cases(),
         providers::cases(),
         lifecycle::cases(),

@@ -19,7 +19,7 @@ use pipelock_gateway::capture::{
 use pipelock_tests::harness::Case;
 use pipelock_tests::need::Need;
 
-use crate::datapath::{DEADLINE, Namespace, Workload, layout, run};
+use crate::datapath::{DEADLINE, Namespace, TRACED, Workload, layout, run};
 
 /// Our end of the cable, and the pod's.
 const OURS: &str = "198.18.0.1";
@@ -255,8 +255,16 @@ fn sockets_of_others_get_no_answer(
     );
     let before = datapath.target_counters(armed.id)?;
     ensure!(pod.workload(&stolen)?.finish()? == ["silence"], "a socket taken from another process");
-    neighbour.go_on()?;
-    neighbour.finish()?;
+    // The neighbour itself, made to connect by a debugger.
+    let traced = format!(
+        "{TRACED}\nt = Traced({}); fd, said = t.connect(0o4000, '{OURS}', {}); assert said == -errno.EINPROGRESS, said\n\
+         s = t.taken(fd); _, w, _ = select.select([], [s], [], 1)\n\
+         print('connected' if w and not s.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) else 'silence'); os.kill(t.pid, 9)",
+        neighbour.child.id(),
+        server.port()
+    );
+    ensure!(pod.workload(&traced)?.finish()? == ["silence"], "a process that is traced");
+    drop(neighbour);
     // Handed over by one that helps, in a message.
     let directory = tempfile::tempdir()?;
     let path = directory.path().join("in").display().to_string();
@@ -272,7 +280,7 @@ fn sockets_of_others_get_no_answer(
     pod.neighbour(run_of, &gives)?.finish()?;
     ensure!(taker.finish()? == ["silence"], "a socket handed in");
     let after = datapath.target_counters(armed.id)?;
-    ensure!(after.redirected == before.redirected && after.dropped >= before.dropped + 2, "{before:?}, {after:?}");
+    ensure!(after.redirected == before.redirected && after.dropped >= before.dropped + 3, "{before:?}, {after:?}");
     Ok(())
 }
 

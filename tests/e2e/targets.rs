@@ -23,7 +23,7 @@ use pipelock_tests::harness::Case;
 use pipelock_tests::need::Need;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use crate::datapath::{DEADLINE, Namespace, Workload, attached_programs, layout, run};
+use crate::datapath::{DEADLINE, Namespace, TRACED, Workload, attached_programs, layout, run};
 
 pub(crate) fn cases() -> Vec<Case> {
     type Proof = fn() -> Result<()>;
@@ -483,6 +483,11 @@ fn ways_around() -> Result<()> {
         let pod = Pod::new(&gateway, "pod")?;
         let armed = gateway.datapath.arm(&pod.spec(closed()))?;
         let read = "assert s.recv(3) == b'abc'";
+        let traced = format!(
+            "{TRACED}\nr, w = os.pipe(); pid = os.fork()\nif pid == 0: os.read(r, 1)\n\
+             t = Traced(pid); fd, said = t.connect(0, '203.0.113.10', 443); assert said == 0, said\n\
+             s = t.taken(fd); os.kill(pid, 9)"
+        );
         for (what, script) in [
             ("another user", "os.setgid(65534); os.setuid(65534); s = tcp4(); s.connect(('203.0.113.10', 443))"),
             ("a mark", "s = tcp4(); s.setsockopt(socket.SOL_SOCKET, 36, 0x1234); s.connect(('203.0.113.10', 443))"),
@@ -503,6 +508,7 @@ fn ways_around() -> Result<()> {
                 "os.mkdir('CGROUP/below'); open('CGROUP/below/cgroup.procs', 'w').write('0'); s = tcp4(); s.connect(('203.0.113.10', 443))",
             ),
             ("io_uring", URING),
+            ("another process that is traced", &traced),
         ] {
             let script = script.replace("CGROUP", &pod.cgroup.path().display().to_string());
             let workload = pod.workload(&format!("{script}\n{read}"))?;
