@@ -27,7 +27,7 @@ use pipelock_tests::need::Need;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 /// Far beyond what any machine needs, software emulation included: only a failure waits for it.
-pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
+pub(crate) const DEADLINE: Duration = Duration::from_mins(1);
 
 /// First argument of the binary when it is to be a gateway that will be killed.
 const CHILD_FLAG: &str = "--datapath-gateway";

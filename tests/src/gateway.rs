@@ -12,7 +12,7 @@ use crate::node::Node;
 use crate::process::{DEADLINE, Finished, Running, eventually};
 
 /// How long one run may take: the scanner's database is compiled at the start, by an unoptimised build, beside another.
-const RUN_DEADLINE: Duration = Duration::from_secs(300);
+const RUN_DEADLINE: Duration = Duration::from_mins(5);
 
 /// The explicit proxy door inside the application's namespace, as proxy variables name it.
 pub const PROXY_URL: &str = "http://127.0.0.1:8888";

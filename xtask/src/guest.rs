@@ -220,20 +220,23 @@ exec $b switch_root /root /second
 fn second_stage(filter: &str, runner: &Cmd) -> String {
     let subjects: Vec<&str> = if filter.is_empty() { CORE.to_vec() } else { vec![filter] };
     let required = if filter.is_empty() { REQUIRED } else { "" };
-    let path = std::env::var("PATH").unwrap_or_default();
-    let mut script = String::from("#!/bin/sh\n");
-    script += &format!("export PATH={} HOME=/tmp LANG=C.UTF-8\n", quoted(&path));
-    script += &format!("export PIPELOCK_REQUIRE={required}\n");
-    script += &format!("cd {}\n", quoted(&workspace::root().to_string_lossy()));
-    script += "ip link set lo up\n";
-    script += "echo \"guest: Linux $(uname -r), $(uname -v)\"\n";
-    script += "status=0\n";
-    for subject in subjects {
-        script += &format!("{} 2>&1 || status=$?\n", runner.clone().args(["--test-threads=1", subject]));
-    }
-    script += &format!("echo \"{ENDED}$status after $(cut -d' ' -f1 /proc/uptime) s\"\n");
-    script += "sync\nexec busybox poweroff -f\n";
-    script
+    let path = quoted(&std::env::var("PATH").unwrap_or_default());
+    let root = quoted(&workspace::root().to_string_lossy());
+    let run = |subject: &&str| format!("{} 2>&1 || status=$?\n", runner.clone().args(["--test-threads=1", subject]));
+    let runs: String = subjects.iter().map(run).collect();
+    format!(
+        "#!/bin/sh\n\
+         export PATH={path} HOME=/tmp LANG=C.UTF-8\n\
+         export PIPELOCK_REQUIRE={required}\n\
+         cd {root}\n\
+         ip link set lo up\n\
+         echo \"guest: Linux $(uname -r), $(uname -v)\"\n\
+         status=0\n\
+         {runs}\
+         echo \"{ENDED}$status after $(cut -d' ' -f1 /proc/uptime) s\"\n\
+         sync\n\
+         exec busybox poweroff -f\n"
+    )
 }
 
 fn quoted(word: &str) -> String {
@@ -259,12 +262,11 @@ fn boot(kernel: &Kernel, initramfs: &Path) -> Result<Count> {
         count += suite::summary(line).unwrap_or_default();
         ended = ended.take().or_else(|| line.strip_prefix(ENDED).map(str::to_owned));
     })?;
-    match ended {
-        Some(ended) => println!("guest with Linux {} ended with {ended}", kernel.release),
-        None => {
-            eprintln!("xtask: the guest did not say how it ended ({status}); its last lines are above");
-            count.failed += 1;
-        }
+    if let Some(ended) = ended {
+        println!("guest with Linux {} ended with {ended}", kernel.release);
+    } else {
+        eprintln!("xtask: the guest did not say how it ended ({status}); its last lines are above");
+        count.failed += 1;
     }
     Ok(count)
 }
