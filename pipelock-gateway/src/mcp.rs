@@ -21,11 +21,13 @@ mod exchange;
 pub(crate) mod fuzzing;
 pub(crate) mod jsonrpc;
 mod judge;
+mod lists;
 mod log;
 mod policy;
 mod pool;
 mod received;
 mod redirect;
+mod replaced;
 mod route;
 mod sent;
 mod serve;
@@ -37,12 +39,19 @@ mod store;
 mod tests;
 mod upload;
 
-pub use judge::{Chain, Change, Definition, Judge, Note};
+pub use judge::{Chain, Change, Definition, Judge, Listed, NotReplaced, Note};
+pub use lists::Ends;
+pub(crate) use lists::Lists;
 pub(crate) use policy::matching;
 pub use route::{Endpoint, InvalidEndpoint};
 pub use serve::{Door, Options};
 pub use settings::{Binding, Redirect, Rule, RuleAction, Settings};
 pub use store::{
-    Entered, Entering, InvalidRedisAddress, Key, MemoryStore, Pinned, RedisAddress, RedisStore, Store, Unavailable,
-    Waiting,
+    Compared, Entered, Entering, InvalidRedisAddress, Key, MemoryStore, Pinned, RedisAddress, RedisStore, Store,
+    Unavailable, Waiting,
 };
+
+/// Reads JSON as messages are read: nothing that two readers could take differently.
+pub(crate) fn read(bytes: &[u8]) -> Option<serde_json::Value> {
+    jsonrpc::value(bytes).ok()
+}

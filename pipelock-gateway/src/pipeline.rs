@@ -21,6 +21,7 @@ mod mcp;
 mod questions;
 mod scan_api;
 mod snapshot;
+mod trust;
 mod workloads;
 
 use std::future::Future;

@@ -30,7 +30,9 @@ impl Refusal {
             (Some(BlockReason::ToolPolicy), Some(chain)) => {
                 Self::new(-32004, format!("tool call blocked: chain pattern \"{}\" detected", chain.rule))
             }
-            (Some(BlockReason::ToolPolicy), _) => Self::new(-32002, "pipelock: request blocked by tool call policy"),
+            (Some(BlockReason::ToolPolicy | BlockReason::Tainted), _) => {
+                Self::new(-32002, "pipelock: request blocked by tool call policy")
+            }
             _ => Self::new(-32001, "pipelock: request blocked by MCP input scanning"),
         }
     }

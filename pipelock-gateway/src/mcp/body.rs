@@ -8,11 +8,11 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt as _;
-use hyper::body::Incoming;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use super::log::Log;
+use super::pool::Answer;
 use crate::http::{BodyBudget, Lease};
 
 /// How long a body may pause while it is held.
@@ -38,7 +38,11 @@ pub(super) struct Held {
 }
 
 /// Reads a body to its end.
-pub(super) async fn hold(mut body: Incoming, limit: usize, budget: &BodyBudget) -> Result<Held, NotHeld> {
+pub(super) async fn hold(
+    mut body: impl Body<Data = Bytes> + Unpin,
+    limit: usize,
+    budget: &BodyBudget,
+) -> Result<Held, NotHeld> {
     let mut lease = budget.lease();
     let expected = body.size_hint().upper().unwrap_or(0);
     if expected > limit as u64 {
@@ -81,7 +85,7 @@ pub(super) enum ToClient {
     /// Events as they are judged.
     Events { events: mpsc::Receiver<Result<Bytes, BrokenOff>>, log: Arc<Log> },
     /// The upstream's, unjudged: pages for a browser.
-    Relayed { body: Incoming, log: Arc<Log> },
+    Relayed { body: Answer, log: Arc<Log> },
 }
 
 impl Body for ToClient {

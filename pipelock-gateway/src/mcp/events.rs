@@ -7,8 +7,6 @@ use bytes::Bytes;
 use http::response::Parts;
 use http::{HeaderValue, Response, header};
 use http_body_util::BodyExt as _;
-use hyper::body::Incoming;
-use serde_json::Value;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio_util::sync::CancellationToken;
 
@@ -16,7 +14,8 @@ use super::Note;
 use super::body::{BrokenOff, ToClient};
 use super::exchange::Exchange;
 use super::jsonrpc::Content;
-use super::pool::Borrowed;
+use super::lists::Cut;
+use super::pool::Answer;
 use super::route::Endpoint;
 use super::sse::{Event, Events};
 use crate::model::{BlockReason, Verdict};
@@ -29,8 +28,7 @@ const AHEAD: usize = 16;
 pub(super) fn stream(
     exchange: Exchange,
     mut head: Parts,
-    body: Incoming,
-    leg: Borrowed,
+    mut body: Answer,
     place: OwnedSemaphorePermit,
     shutdown: CancellationToken,
 ) -> Response<ToClient> {
@@ -46,7 +44,7 @@ pub(super) fn stream(
         let _open = Open::new(&exchange);
         let pump = Pump { exchange, events: Events::default(), sender };
         tokio::select! {
-            whole = Box::pin(pump.run(body)) => if whole { leg.give_back() },
+            whole = Box::pin(pump.run(&mut body)) => if whole { body.give_back() },
             // Clients resume, here or at another replica.
             () = shutdown.cancelled() => {}
             () = judge.killed() => {}
@@ -87,7 +85,7 @@ enum Fate {
 
 impl Pump {
     /// Relays until either side ends; true when the upstream's body was read to its end.
-    async fn run(mut self, mut body: Incoming) -> bool {
+    async fn run(mut self, body: &mut Answer) -> bool {
         loop {
             let frame = tokio::select! {
                 () = self.sender.closed() => return false,
@@ -145,8 +143,15 @@ impl Pump {
         if event.name == b"endpoint" {
             return self.endpoint(&event, &data).await;
         }
+        let cut = Cut::of(&data);
+        if let Some((cut, listed)) = cut.as_ref().and_then(|cut| Some((cut, self.exchange.listed_before(cut)?))) {
+            return match self.exchange.judge_listed(&cut.id, listed).await {
+                None => Fate::Send(event.bytes.into()),
+                Some(error) => Fate::Send(event.with_data(&error.to_string()).into()),
+            };
+        }
         let Ok(content) = Content::read(&data) else { return self.text(event, &data) };
-        match self.exchange.judge_content(&data, content).await {
+        match self.exchange.judge_content(data.len(), content, cut).await {
             None => Fate::Send(event.bytes.into()),
             Some(Some(replaced)) => Fate::Send(event.with_data(&replaced.to_string()).into()),
             Some(None) => Fate::Drop,
@@ -156,8 +161,8 @@ impl Pump {
     /// An event whose data is no message: nothing of MCP, so it is text, and clients may read it.
     fn text(&self, event: Event, data: &[u8]) -> Fate {
         let exchange = &self.exchange;
-        // JSON that only some readers can read may be a message to one of them.
-        let verdict = if serde_json::from_slice::<Value>(data).is_ok() {
+        // What only some readers can read, with a key twice or a number that is none, may be a message to one of them.
+        let verdict = if matches!(data.trim_ascii_start().first(), Some(b'{' | b'[')) {
             exchange.shared.judge.enforce(Verdict::block(BlockReason::Framing))
         } else {
             exchange.log.timed(|| exchange.shared.judge.received_text(data))

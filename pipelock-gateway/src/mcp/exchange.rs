@@ -17,12 +17,12 @@ use super::body::{NotHeld, ToClient, hold};
 use super::era::Era;
 use super::jsonrpc::Id;
 use super::log::Log;
-use super::pool::Borrowed;
+use super::pool::Answer;
 use super::route::{self, Route, Stranger};
 use super::serve::Shared;
 use super::state::Caller;
 use super::{Key, Note, Settings, Unavailable};
-use crate::model::{BlockReason, RequestId, Verdict, error_chain};
+use crate::model::{BlockReason, Principal, RequestId, Verdict, error_chain};
 
 /// A body of registration or login.
 const MAX_LOGIN_BODY: usize = 1 << 20;
@@ -33,9 +33,15 @@ pub(super) struct Exchange {
     pub(super) settings: Arc<Settings>,
     pub(super) log: Arc<Log>,
     pub(super) caller: Caller,
+    /// Who sends, as it is counted.
+    pub(super) principal: Principal,
     pub(super) era: Era,
     /// What was asked and has not been answered yet.
     pub(super) questions: Vec<Id>,
+    /// A further page of a list was asked for.
+    pub(super) pages: bool,
+    /// The status of the answer is one of failure.
+    pub(super) failed: bool,
 }
 
 /// State that must be known could not be reached.
@@ -162,8 +168,11 @@ impl Shared {
                 let exchange = Exchange {
                     era: Era::of(&head.headers, None),
                     questions: Vec::new(),
+                    pages: false,
+                    failed: false,
                     settings,
                     caller,
+                    principal,
                     log,
                     shared: Arc::clone(&self),
                 };
@@ -183,12 +192,10 @@ impl Shared {
         log.request_body(held.bytes.len());
         let request = Forwarded { head, target, body: held.bytes.clone() };
         match self.forward(request).await {
-            Ok((response, leg)) => {
+            Ok(response) => {
                 let (mut head, body) = response.into_parts();
                 strip(&mut head.headers);
                 log.answered(head.status);
-                // The leg ends with the body; a login is no reason to keep one.
-                drop(leg);
                 Response::from_parts(head, ToClient::Relayed { body, log: Arc::clone(log) })
             }
             Err(response) => {
@@ -199,7 +206,7 @@ impl Shared {
     }
 
     /// Sends a request upstream. What fails becomes the answer for the client.
-    pub(super) async fn forward(&self, request: Forwarded) -> Result<(Response<Incoming>, Borrowed), Response<Bytes>> {
+    pub(super) async fn forward(&self, request: Forwarded) -> Result<Response<Answer>, Response<Bytes>> {
         let Forwarded { mut head, target, body } = request;
         strip(&mut head.headers);
         head.uri = target.into();

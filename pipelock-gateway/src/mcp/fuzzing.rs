@@ -2,11 +2,13 @@
 //! [`crate::fuzzing`]. No interface.
 #![expect(clippy::missing_panics_doc, reason = "a panic is how a claim is found to be broken")]
 
+use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;
 
 use super::era::{self, Era};
 use super::jsonrpc::{Content, Id, Kind, Malformed, Message};
+use super::lists::Cut;
 use super::sse::{Event, Events};
 use crate::http::sse::Parser;
 
@@ -53,6 +55,7 @@ pub fn mcp_message(input: &[u8]) {
         one => vec![one],
     };
     assert_eq!(content.messages().len(), values.len());
+    known_again(input, &content);
     for (message, value) in content.messages().iter().zip(values) {
         assert_eq!(message.value, *value);
         assert_eq!(value.get("jsonrpc").and_then(Value::as_str), Some("2.0"));
@@ -69,6 +72,19 @@ pub fn mcp_message(input: &[u8]) {
         let again = Content::read(message.value.to_string().as_bytes()).expect("what we write is a message");
         let again = again.messages().first().map(|again| &again.value);
         assert!(again.is_some_and(|again| alike(again, &message.value)), "{again:?} {:?}", message.value);
+    }
+}
+
+/// A list that is known again by what stands around its id reads as the one that was judged, but for the id.
+fn known_again(input: &[u8], content: &Content) {
+    let Some(cut) = Cut::of(&Bytes::copy_from_slice(input)).filter(|cut| cut.holds(content)) else { return };
+    let (before, behind) = cut.ends();
+    for id in ["7", "-20417", "\"\\\"\\u0069d\"", "1.5", "{}", "8,\"id\":9"] {
+        let other = Bytes::from([before, id.as_bytes(), behind].concat());
+        let Some(known) = Cut::of(&other).filter(|known| known.ends() == cut.ends()) else { continue };
+        let mut expected = content.messages().first().expect("a cut one is one").value.clone();
+        expected["id"] = known.id.to_value();
+        assert_eq!(super::jsonrpc::value(&other), Ok(expected));
     }
 }
 

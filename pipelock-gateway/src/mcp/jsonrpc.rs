@@ -65,7 +65,7 @@ pub(crate) enum Id {
 }
 
 impl Id {
-    fn read(value: &Value) -> Result<Self, Malformed> {
+    pub(super) fn read(value: &Value) -> Result<Self, Malformed> {
         match value {
             Value::Null => Ok(Self::Null),
             Value::Number(number) if number.is_i64() || number.is_u64() => Ok(Self::Number(number.clone())),

@@ -9,7 +9,9 @@ use http::request::Parts;
 use http::uri::Authority;
 use serde_json::Value;
 
-use super::Settings;
+use super::lists::Ends;
+use super::state::tool_key;
+use super::{Key, Settings};
 use crate::http::RequestIds;
 use crate::model::{Finding, Principal, RequestRecord, Severity, Verdict};
 
@@ -33,17 +35,37 @@ pub trait Judge: Send + Sync + 'static {
     /// Judges a message of the client; `call` when it is a `tools/call`.
     fn sent(&self, message: &Value, call: bool) -> Verdict;
 
+    /// What a verdict on a message of the client comes to for who sends it: a session that was given orders, or has lost its trust
+    /// otherwise, gets no warnings. `tool` is what the message calls.
+    fn settled(&self, principal: Principal, tool: Option<&str>, verdict: Verdict) -> Verdict;
+
+    /// Whether values that the operator names are replaced in what clients send.
+    fn replaces(&self) -> bool;
+
+    /// What a message, or a batch of them, becomes then; `None` when nothing is to be replaced.
+    ///
+    /// # Errors
+    /// When it cannot be rewritten, and must not go as it is.
+    fn replaced(&self, messages: &Value) -> Result<Option<Value>, NotReplaced>;
+
+    /// Whether a text holds such values.
+    fn holds_replaced(&self, text: &str) -> bool;
+
     /// Judges what the client sent and is no message.
     fn sent_text(&self, bytes: &[u8]) -> Verdict;
 
-    /// Judges a message of the server; `definitions` when it lists tools. `bytes` are what it was read from.
-    fn received(&self, bytes: &[u8], message: &Value, definitions: bool) -> Verdict;
+    /// Judges a message of the server that lists no tools.
+    fn received(&self, message: &Value) -> Verdict;
+
+    /// What a message was found to be that differs from this one in its id at most, if there was one under the rules in force.
+    fn listed_before(&self, ends: Ends<'_>) -> Option<Listed>;
+
+    /// Judges a message of the server that lists tools, of which nothing but the id between `ends` may differ when it is known
+    /// again.
+    fn listed(&self, message: &Value, ends: Option<Ends<'_>>) -> Listed;
 
     /// Judges what the server sent and is no message.
     fn received_text(&self, bytes: &[u8]) -> Verdict;
-
-    /// What is remembered of each definition in a list.
-    fn definitions(&self, message: &Value) -> Vec<Definition>;
 
     /// Compares a definition with what was remembered of it; `None` when that cannot be read any more.
     fn change(&self, before: &[u8], now: &Definition) -> Option<Change>;
@@ -70,6 +92,11 @@ pub trait Judge: Send + Sync + 'static {
     fn note(&self, note: Note);
 }
 
+/// A message holds values that must be replaced, and cannot be rewritten.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a message cannot be rewritten")]
+pub struct NotReplaced;
+
 /// The recent calls of one session.
 pub trait Chain: Send {
     /// Takes a call into account that was made at `at`, by the rules in force, and says what it completes.
@@ -79,17 +106,36 @@ pub trait Chain: Send {
     fn take_back(&mut self);
 }
 
+/// What a list of tools comes to.
+#[derive(Clone, Debug)]
+pub struct Listed {
+    /// What is to happen to it.
+    pub verdict: Verdict,
+    /// What is remembered of each tool in it.
+    pub definitions: Arc<[Definition]>,
+}
+
 /// What is remembered of one tool: never its text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Definition {
     /// The tool's name.
     pub name: String,
+    /// A hash of it.
+    pub key: Key,
     /// A digest of what matters, lower-case hexadecimal.
     pub digest: String,
     /// What [`Judge::change`] needs to compare later.
     pub facts: Vec<u8>,
     /// Texts in it, for the log of a change; not remembered.
     pub texts: Vec<String>,
+}
+
+impl Definition {
+    /// What is remembered of the tool called `name`.
+    #[must_use]
+    pub fn new(name: String, digest: String, facts: Vec<u8>, texts: Vec<String>) -> Self {
+        Self { key: tool_key(&name), name, digest, facts, texts }
+    }
 }
 
 /// How a definition changed.

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::response::Parts;
 use http::{HeaderMap, Method, Response, StatusCode, header};
-use hyper::body::Incoming;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
@@ -14,11 +13,12 @@ use super::answer::{self, Refusal, json_response};
 use super::body::{Held, NotHeld, ToClient, hold};
 use super::events;
 use super::exchange::{Exchange, own, session_name, strip};
-use super::jsonrpc::{Content, Id, Kind, Message};
-use super::pool::Borrowed;
+use super::jsonrpc::{Content, Id, Kind, Malformed};
+use super::lists::Cut;
+use super::pool::Answer;
 use super::sent::{LARGE, finding};
-use super::state::{id_key, key, tool_key};
-use super::{Key, Note};
+use super::state::{id_key, key};
+use super::{Compared, Definition, Key, Listed, Note};
 use crate::http::Decoder;
 use crate::model::{BlockReason, Family, Finding, Severity, Surface, Verdict};
 
@@ -31,14 +31,14 @@ impl Exchange {
         mut self,
         method: &Method,
         session: Option<Key>,
-        response: Response<Incoming>,
-        leg: Borrowed,
+        response: Response<Answer>,
         shutdown: CancellationToken,
     ) -> Response<ToClient> {
-        let (mut head, body) = response.into_parts();
+        let (mut head, mut body) = response.into_parts();
         strip(&mut head.headers);
         self.note_session(method, session, &head).await;
         self.log.answered(head.status);
+        self.failed = !head.status.is_success();
         if is_events(&head.headers) {
             if coded(&head.headers) {
                 // What cannot be read cannot be cut into events, and nobody asked for a coding.
@@ -49,13 +49,13 @@ impl Exchange {
                 let body = self.refuse_value(-32003, "pipelock: gateway is at its limit", BlockReason::Overloaded);
                 return own(json_response(StatusCode::SERVICE_UNAVAILABLE, &body), Some(&self.log));
             };
-            return events::stream(self, head, body, leg, place, shutdown);
+            return events::stream(self, head, body, place, shutdown);
         }
-        let held = match hold(body, self.settings.max_answer_bytes, &self.shared.budget).await {
+        let held = match hold(&mut body, self.settings.max_answer_bytes, &self.shared.budget).await {
             Ok(held) => held,
             Err(error) => return self.not_held(error),
         };
-        leg.give_back();
+        body.give_back();
         self.answer(method, head, held).await
     }
 
@@ -66,9 +66,11 @@ impl Exchange {
             let _ = self.without_state(self.shared.state.store.forget(session, self.caller.scope).await);
             self.shared.state.forget_calls(self.caller.scope);
         }
-        let begun = session_name(&head.headers).filter(|_| head.status.is_success() && session.is_none());
-        if let Some(name) = begun {
-            self.caller = self.shared.state.caller_of(self.caller.principal, Some(name));
+        let Some(name) = session_name(&head.headers).filter(|_| head.status.is_success()) else { return };
+        let caller = self.shared.state.caller_of(self.caller.principal, Some(name));
+        // Many servers say the same name each time; another one is another session.
+        if caller.session != session {
+            self.caller = caller;
             self.bind().await;
         }
     }
@@ -93,6 +95,13 @@ impl Exchange {
             self.log.judged_part(verdict);
             return self.pass(head, bytes);
         };
+        let cut = if is_json(&head.headers) { Cut::of(&plain) } else { None };
+        if let Some((cut, listed)) = cut.as_ref().and_then(|cut| Some((cut, self.listed_before(cut)?))) {
+            return match self.judge_listed(&cut.id, listed).await {
+                None => self.pass(head, bytes),
+                Some(error) => own(self.marked(json_response(StatusCode::OK, &error)), Some(&self.log)),
+            };
+        }
         let read = if is_json(&head.headers) { Some(read(&plain).await) } else { None };
         let content = match read {
             Some(Ok(content)) => content,
@@ -108,7 +117,7 @@ impl Exchange {
             }
             _ => return self.text(head, bytes, &plain),
         };
-        match self.judge_content(&plain, content).await {
+        match self.judge_content(plain.len(), content, cut).await {
             None => self.pass(head, bytes),
             Some(replaced) => {
                 let replaced = replaced.unwrap_or_else(|| {
@@ -119,14 +128,39 @@ impl Exchange {
         }
     }
 
-    /// Judges all messages of a body or an event. `None`: it may pass as it is; else what stands in its place, if anything.
-    pub(super) async fn judge_content(&mut self, bytes: &Bytes, content: Content) -> Option<Option<Value>> {
+    /// What a list comes to that was read and judged before, under another id.
+    pub(super) fn listed_before(&self, cut: &Cut) -> Option<Listed> {
+        self.log.timed(|| self.shared.judge.listed_before(cut.ends()))
+    }
+
+    /// Judges such a list as the answer that it is: `None` when it may pass, else the error in its place.
+    pub(super) async fn judge_listed(&mut self, id: &Id, listed: Listed) -> Option<Value> {
+        let verdict = if self.is_answer(Some(id), false).await {
+            self.judge_definitions(listed).await
+        } else {
+            self.unsolicited()
+        };
+        let error = verdict
+            .is_block()
+            .then(|| Refusal::of_received(&verdict).object(&id.to_value(), verdict.reason, self.id()));
+        self.log.judged_part(verdict);
+        error
+    }
+
+    /// Judges all messages of a body or an event of so many bytes, of which a list is known again by its `cut`. `None`: it may
+    /// pass as it is; else what stands in its place, if anything.
+    pub(super) async fn judge_content(
+        &mut self,
+        bytes: usize,
+        content: Content,
+        cut: Option<Cut>,
+    ) -> Option<Option<Value>> {
         let batch = matches!(content, Content::Batch(_));
-        let content = Arc::new(content);
+        let (content, cut) = (Arc::new(content), cut.map(Arc::new));
         let mut blocked = false;
         let mut replaced = Vec::new();
         for at in 0..content.messages().len() {
-            let verdict = self.judge_message(bytes, &content, at).await;
+            let verdict = self.judge_message(bytes, &content, at, cut.as_ref()).await;
             let message = content.messages().get(at)?;
             if verdict.is_block() {
                 blocked = true;
@@ -146,45 +180,76 @@ impl Exchange {
         })
     }
 
-    async fn judge_message(&mut self, bytes: &Bytes, content: &Arc<Content>, at: usize) -> Verdict {
+    async fn judge_message(
+        &mut self,
+        bytes: usize,
+        content: &Arc<Content>,
+        at: usize,
+        cut: Option<&Arc<Cut>>,
+    ) -> Verdict {
         let Some(message) = content.messages().get(at) else { return Verdict::allow() };
         if let Kind::Response { id } = &message.kind
-            && !self.is_answer(id.as_ref(), message).await
+            && !self.is_answer(id.as_ref(), message.value.get("error").is_some()).await
         {
-            let findings =
-                vec![finding(Family::ToolCall, "Unsolicited Response", Severity::High, Surface::ToolResult, "")];
-            let verdict = Verdict { findings, ..Verdict::block(BlockReason::ToolPolicy) };
-            return self.shared.judge.enforce(verdict);
+            return self.unsolicited();
         }
-        let definitions = message.lists_tools();
-        let mut verdict = if bytes.len() < LARGE {
-            self.log.timed(|| self.shared.judge.received(bytes, &message.value, definitions))
-        } else {
-            let (judge, content, log) = (Arc::clone(&self.shared.judge), Arc::clone(content), Arc::clone(&self.log));
-            let bytes = bytes.clone();
+        let (judge, log, cut) = (Arc::clone(&self.shared.judge), Arc::clone(&self.log), cut.map(Arc::clone));
+        if message.lists_tools() {
+            let content = Arc::clone(content);
             let look = move || {
-                let value = content.messages().get(at).map(|message| &message.value);
-                log.timed(|| value.map_or_else(Verdict::allow, |value| judge.received(&bytes, value, definitions)))
+                let message = content.messages().get(at).map_or(&Value::Null, |message| &message.value);
+                let cut = cut.as_deref().filter(|cut| cut.holds(&content));
+                log.timed(|| judge.listed(message, cut.map(Cut::ends)))
             };
-            let judged = tokio::task::spawn_blocking(look).await;
-            // A judge that panicked has not judged.
-            judged.unwrap_or_else(|_| self.shared.judge.enforce(Verdict::block(BlockReason::ScanLimit)))
+            return match apart(bytes, look).await {
+                Some(listed) => self.judge_definitions(listed).await,
+                None => self.not_judged(),
+            };
+        }
+        if bytes < LARGE {
+            return log.timed(|| judge.received(&message.value));
+        }
+        let content = Arc::clone(content);
+        let look = move || {
+            let value = content.messages().get(at).map(|message| &message.value);
+            log.timed(|| value.map_or_else(Verdict::allow, |value| judge.received(value)))
         };
+        apart(bytes, look).await.unwrap_or_else(|| self.not_judged())
+    }
+
+    /// A judge that panicked has not judged.
+    fn not_judged(&self) -> Verdict {
+        self.shared.judge.enforce(Verdict::block(BlockReason::ScanLimit))
+    }
+
+    /// An answer that nobody asked for.
+    fn unsolicited(&self) -> Verdict {
+        let findings = vec![finding(Family::ToolCall, "Unsolicited Response", Severity::High, Surface::ToolResult, "")];
+        self.shared.judge.enforce(Verdict { findings, ..Verdict::block(BlockReason::ToolPolicy) })
+    }
+
+    async fn judge_definitions(&self, listed: Listed) -> Verdict {
+        let Listed { mut verdict, definitions } = listed;
         // What is not shown to the client is no list of anything.
-        if definitions && !verdict.is_block() {
-            verdict.join(self.definitions(&message.value).await);
+        if !verdict.is_block() {
+            verdict.join(self.definitions(&definitions).await);
         }
         verdict
     }
 
     /// Whether somebody waits for this answer. Errors about what could not be read carry no id.
-    async fn is_answer(&mut self, id: Option<&Id>, message: &Message) -> bool {
-        let Some(id) = id else { return message.value.get("error").is_some() };
+    async fn is_answer(&mut self, id: Option<&Id>, is_error: bool) -> bool {
+        // A status of failure ends the exchange it came on and no other, whatever name its error goes by: the SDK for Python
+        // calls it "server-error".
+        if is_error && self.failed {
+            return true;
+        }
+        let Some(id) = id else { return is_error };
         if let Some(at) = self.questions.iter().position(|asked| asked == id) {
             self.questions.swap_remove(at);
             return true;
         }
-        if *id == Id::Null && message.value.get("error").is_some() {
+        if *id == Id::Null && is_error {
             return true;
         }
         if self.caller.session.is_none() {
@@ -198,34 +263,32 @@ impl Exchange {
     }
 
     /// Pins the tools of a list and compares them with what they were.
-    async fn definitions(&self, list: &Value) -> Verdict {
+    async fn definitions(&self, now: &[Definition]) -> Verdict {
         let store = &self.shared.state.store;
-        let now = self.log.timed(|| self.shared.judge.definitions(list));
-        let names: Vec<Key> = now.iter().map(|definition| tool_key(&definition.name)).collect();
+        let names: Vec<Key> = now.iter().map(|definition| definition.key).collect();
         // Neither waits for the other's answer.
         let before = async {
-            if self.settings.detect_drift { store.definitions(self.caller.baseline).await } else { Ok(Vec::new()) }
+            let compared = store.compare(self.caller.baseline, now);
+            if self.settings.detect_drift { compared.await } else { Ok(Compared::default()) }
         };
-        let (pinned, known) = tokio::join!(store.pin(self.caller.scope, &names), before);
-        let (Ok(()), Ok(known)) = (self.without_state(pinned), self.without_state(known)) else {
+        let (pinned, compared) = tokio::join!(store.pin(self.caller.scope, &names), before);
+        let (Ok(()), Ok(compared)) = (self.without_state(pinned), self.without_state(compared)) else {
             return self.shared.judge.enforce(Verdict::block(BlockReason::Overloaded));
         };
-        if !self.settings.detect_drift {
+        if compared.new.is_empty() && compared.changed.is_empty() {
             return Verdict::allow();
         }
         let (mut findings, mut new) = (Vec::new(), Vec::new());
-        for definition in &now {
-            let before = known.iter().find(|(name, _)| *name == definition.name).map(|(_, facts)| facts);
-            match before {
-                Some(before) if *before == definition.facts => {}
-                Some(before) => findings.extend(self.drift(before, definition).await),
-                None => {
-                    if !known.is_empty() {
-                        findings.push(drift_finding("Tool Added", Severity::Low, &definition.name));
-                    }
-                    new.push((definition.name.clone(), definition.facts.clone()));
-                }
+        for (at, before) in &compared.changed {
+            let Some(definition) = now.get(*at) else { continue };
+            findings.extend(self.drift(before, definition).await);
+        }
+        for definition in compared.new.iter().filter_map(|at| now.get(*at)) {
+            // The next page of a list is no change of it.
+            if compared.known && !self.pages {
+                findings.push(drift_finding("Tool Added", Severity::Low, &definition.name));
             }
+            new.push((definition.name.clone(), definition.facts.clone()));
         }
         if !new.is_empty() {
             let _ = self.without_state(store.remember(self.caller.baseline, &new).await);
@@ -234,7 +297,7 @@ impl Exchange {
     }
 
     /// A definition that is not what it was. The one that was seen first stays the measure until an operator accepts this one.
-    async fn drift(&self, before: &[u8], now: &super::Definition) -> Option<Finding> {
+    async fn drift(&self, before: &[u8], now: &Definition) -> Option<Finding> {
         let store = &self.shared.state.store;
         let short = now.digest.get(..16).unwrap_or(&now.digest);
         let change = self.shared.judge.change(before, now);
@@ -306,13 +369,15 @@ fn drift_finding(rule: &str, severity: Severity, tool: &str) -> Finding {
     finding(Family::ToolPoisoning, rule, severity, Surface::ToolDefinitions, tool)
 }
 
-async fn read(bytes: &Bytes) -> Result<Content, super::jsonrpc::Malformed> {
-    if bytes.len() < LARGE {
-        return Content::read(bytes);
-    }
-    let bytes = bytes.clone();
-    // The task only fails when it panics, which reading does not; it is unreadable all the same.
-    tokio::task::spawn_blocking(move || Content::read(&bytes)).await.unwrap_or(Err(super::jsonrpc::Malformed::Json))
+async fn read(bytes: &Bytes) -> Result<Content, Malformed> {
+    let text = bytes.clone();
+    // It only fails when it panics, which reading does not; it is unreadable all the same.
+    apart(bytes.len(), move || Content::read(&text)).await.unwrap_or(Err(Malformed::Json))
+}
+
+/// Does what takes long with so many bytes on a thread of its own; `None` when it panicked there.
+pub(super) async fn apart<T: Send + 'static>(bytes: usize, look: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+    if bytes < LARGE { Some(look()) } else { tokio::task::spawn_blocking(look).await.ok() }
 }
 
 /// The body without its coding; `None` when that cannot be undone.

@@ -15,17 +15,19 @@ use super::exchange::{Exchange, Forwarded, is_foreign, not_held, own};
 use super::jsonrpc::{Content, Id, Kind, Message};
 use super::policy::{self, Outcome};
 use super::state::{id_key, key, tool_key};
-use super::{Entering, Note, Pinned, Redirect, redirect, upload};
+use super::{Entering, NotReplaced, Note, Pinned, Redirect, redirect, upload};
 use crate::model::{Action, BlockReason, Evidence, Family, Finding, Severity, Surface, Verdict, View};
 
 /// Bodies from here on are read and judged on a thread of their own, so that one upload does not stop all other requests.
 pub(super) const LARGE: usize = 256 << 10;
 
 /// What became of the messages of a request.
-enum Judged {
-    Forward,
+pub(super) enum Judged {
+    /// Another body than the one that came, where something in it was replaced.
+    Forward(Option<Bytes>),
     Answer(Response<Bytes>),
-    Redirect(Id, Redirect),
+    /// A program answers, which is told the call.
+    Redirect(Id, Redirect, Bytes),
 }
 
 impl Exchange {
@@ -52,17 +54,16 @@ impl Exchange {
         };
         match judged {
             Judged::Answer(response) => return own(response, Some(&self.log)),
-            Judged::Redirect(id, profile) => return self.redirected(&id, &profile, &held.bytes).await,
-            Judged::Forward => {}
+            Judged::Redirect(id, profile, body) => return self.redirected(&id, &profile, &body).await,
+            Judged::Forward(replaced) => request.body = replaced.unwrap_or_else(|| held.bytes.clone()),
         }
-        request.body = held.bytes.clone();
         let (method, session) = (request.head.method.clone(), self.caller.session);
         let shared = Arc::clone(&self.shared);
         // Dropping the future, which is what a client that went away comes to, closes the leg: that cancels the work.
         match shared.forward(request).await {
-            Ok((response, leg)) => {
+            Ok(response) => {
                 drop(held);
-                self.received(&method, session, response, leg, shutdown).await
+                self.received(&method, session, response, shutdown).await
             }
             Err(response) => {
                 self.log.judged_part(Verdict { reason: Some(BlockReason::UpstreamUnavailable), ..Verdict::allow() });
@@ -94,7 +95,7 @@ impl Exchange {
         let _ = request;
         let entering = Entering { session: self.caller.session, ..Entering::default() };
         match self.enter(&entering).await {
-            Ok(_) => Judged::Forward,
+            Ok(_) => Judged::Forward(None),
             Err(answer) => answer,
         }
     }
@@ -138,7 +139,14 @@ impl Exchange {
         if let Some(answer) = self.shape(request, &content, bytes.len()) {
             return answer;
         }
-        self.messages(content, bytes).await
+        if self.shared.judge.replaces() {
+            return match self.replaced(request, &content, bytes).await {
+                Ok(None) => self.messages(content, bytes, None).await,
+                Ok(Some((content, bytes))) => self.messages(content, &bytes, Some(&bytes)).await,
+                Err(NotReplaced) => self.not_replaced(),
+            };
+        }
+        self.messages(content, bytes, None).await
     }
 
     /// Bytes that are no message: refused, unless nothing is enforced or the configuration lets them pass.
@@ -146,6 +154,9 @@ impl Exchange {
         let verdict = self.shared.judge.enforce(Verdict::block(BlockReason::Framing));
         if verdict.is_block() && !self.settings.forward_malformed {
             return self.refuse(StatusCode::BAD_REQUEST, code, &format!("pipelock: {what}"), BlockReason::Framing);
+        }
+        if self.shared.judge.replaces() {
+            return self.not_replaced();
         }
         let text = self.log.timed(|| self.shared.judge.sent_text(bytes));
         let blocked = text.is_block();
@@ -156,7 +167,7 @@ impl Exchange {
             return self.refuse(StatusCode::BAD_REQUEST, refusal.code, &refusal.message, reason);
         }
         self.log.judged_part(Verdict { action: Action::Warn, ..verdict });
-        Judged::Forward
+        Judged::Forward(None)
     }
 
     /// What of a request is refused by its shape, before a judge is asked.
@@ -165,6 +176,7 @@ impl Exchange {
         let first = content.messages().first();
         self.era = Era::of(headers, first);
         self.questions = content.messages().iter().filter_map(Message::request_id).cloned().collect();
+        self.pages = content.messages().iter().any(|message| message.value.pointer("/params/cursor").is_some());
         if len > self.settings.max_body_bytes && !self.is_upload(content) {
             let words = "pipelock: request is larger than can be inspected";
             return Some(self.refuse(StatusCode::PAYLOAD_TOO_LARGE, -32600, words, BlockReason::BodyTooLarge));
@@ -200,11 +212,11 @@ impl Exchange {
         None
     }
 
-    fn is_upload(&self, content: &Content) -> bool {
+    pub(super) fn is_upload(&self, content: &Content) -> bool {
         matches!(content, Content::One(message) if message.tool().is_some_and(|tool| self.settings.upload_tools.contains(tool)))
     }
 
-    async fn messages(&mut self, content: Content, bytes: &Bytes) -> Judged {
+    async fn messages(&mut self, content: Content, bytes: &Bytes, replaced: Option<&Bytes>) -> Judged {
         let asks = match self.caller.session {
             Some(_) => self.questions.iter().map(id_key).collect(),
             // Without a session every answer comes on the exchange it belongs to.
@@ -241,12 +253,16 @@ impl Exchange {
             let known = message.tool().and_then(|_| pinned.next()).flatten();
             let mut verdict = self.rules(&content, at, bytes.len()).await;
             if let Some(tool) = message.tool() {
-                match self.policy(tool, message) {
-                    (policed, Some(profile)) => {
+                match (self.policy(tool, message), message.request_id()) {
+                    ((policed, None), _) => verdict.join(policed),
+                    ((policed, Some(profile)), Some(id)) => {
                         verdict.join(policed);
-                        redirect = message.request_id().cloned().map(|id| (id, profile)).or(redirect);
+                        redirect = Some((id.clone(), profile));
                     }
-                    (policed, None) => verdict.join(policed),
+                    // Nobody waits for what the program would say, and the server is not to be told.
+                    ((policed, Some(_)), None) => {
+                        verdict.join(Verdict { findings: policed.findings, ..Verdict::block(BlockReason::ToolPolicy) });
+                    }
                 }
                 if let Some(known) = known {
                     verdict.join(self.binding(tool, known).await);
@@ -255,6 +271,7 @@ impl Exchange {
                     verdict.join(self.shared.state.observe(self.caller.scope, &*self.shared.judge, &message.value));
                 }
             }
+            verdict = self.shared.judge.settled(self.principal, message.tool(), verdict);
             let outcome = if redirect.is_some() && !verdict.is_block() { "redirect" } else { verdict.action.as_str() };
             self.shared.judge.note(Note::Message { era: self.era.as_str(), method: method_label(message), outcome });
             verdicts.push(verdict);
@@ -271,8 +288,8 @@ impl Exchange {
                 let words = "pipelock: a redirected call cannot be part of a batch";
                 self.refuse(StatusCode::OK, -32002, words, BlockReason::ToolPolicy)
             }
-            (None, Some((id, profile))) => Judged::Redirect(id, profile),
-            (None, None) => Judged::Forward,
+            (None, Some((id, profile))) => Judged::Redirect(id, profile, bytes.clone()),
+            (None, None) => Judged::Forward(replaced.cloned()),
         }
     }
 
@@ -318,7 +335,10 @@ impl Exchange {
                 (self.shared.judge.enforce(verdict), None)
             }
             Outcome::Redirect(profile) => {
-                (Verdict { action: Action::Warn, reason: None, findings, ..Verdict::default() }, Some(profile.clone()))
+                // Where nothing is enforced the server answers.
+                let enforced = self.shared.judge.enforce(Verdict::block(BlockReason::ToolPolicy)).is_block();
+                let verdict = Verdict { action: Action::Warn, reason: None, findings, ..Verdict::default() };
+                (verdict, enforced.then(|| profile.clone()))
             }
         }
     }
@@ -375,7 +395,7 @@ impl Exchange {
         Refusal::new(code, words).object(&id, Some(reason), self.id())
     }
 
-    fn refuse(&self, status: StatusCode, code: i64, words: &str, reason: BlockReason) -> Judged {
+    pub(super) fn refuse(&self, status: StatusCode, code: i64, words: &str, reason: BlockReason) -> Judged {
         self.log.judged_part(Verdict::block(reason));
         let body = self.refuse_value(code, words, reason);
         Judged::Answer(answer::marked(json_response(status, &body), reason, self.id()))
@@ -424,8 +444,7 @@ impl Exchange {
             }
         };
         let result = redirect::result(&id.to_value(), profile, &output);
-        let text = result.to_string();
-        let verdict = self.log.timed(|| self.shared.judge.received(text.as_bytes(), &result, false));
+        let verdict = self.log.timed(|| self.shared.judge.received(&result));
         let blocked = verdict.is_block();
         let reason = verdict.reason.unwrap_or(BlockReason::Injection);
         self.log.judged_part(verdict);

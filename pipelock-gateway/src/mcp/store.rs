@@ -10,6 +10,7 @@ mod redis;
 use std::future::Future;
 use std::pin::Pin;
 
+use super::Definition;
 pub use memory::MemoryStore;
 pub use redis::{InvalidRedisAddress, RedisAddress, RedisStore};
 
@@ -58,6 +59,32 @@ pub enum Pinned {
     Unlisted,
 }
 
+/// How definitions stand to those that are remembered.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Compared {
+    /// Whether any are.
+    pub known: bool,
+    /// Those that are not, by their place.
+    pub new: Vec<usize>,
+    /// Those that are others now: the place, and the facts that are remembered.
+    pub changed: Vec<(usize, Vec<u8>)>,
+}
+
+impl Compared {
+    /// Compares with what `remembered` says of a tool's name.
+    fn of<'a>(now: &[Definition], known: bool, remembered: impl Fn(&str) -> Option<&'a [u8]>) -> Self {
+        let mut compared = Self { known, ..Self::default() };
+        for (at, definition) in now.iter().enumerate() {
+            match remembered(&definition.name) {
+                None => compared.new.push(at),
+                Some(before) if before == definition.facts => {}
+                Some(before) => compared.changed.push((at, before.to_vec())),
+            }
+        }
+        compared
+    }
+}
+
 /// An answer of a store.
 pub type Waiting<'a, T> = Pin<Box<dyn Future<Output = Result<T, Unavailable<T>>> + Send + 'a>>;
 
@@ -78,10 +105,10 @@ pub trait Store: Send + Sync + 'static {
     /// Whether a request with this id was asked in the scope.
     fn was_asked(&self, scope: Key, id: Key) -> Waiting<'_, bool>;
 
-    /// The definitions remembered under a key: tool name and facts.
-    fn definitions(&self, baseline: Key) -> Waiting<'_, Vec<(String, Vec<u8>)>>;
+    /// Holds definitions against those remembered under a key.
+    fn compare<'a>(&'a self, baseline: Key, now: &'a [Definition]) -> Waiting<'a, Compared>;
 
-    /// Remembers definitions that are not yet; those that are stay as they are.
+    /// Remembers definitions, tool name and facts, that are not yet; those that are stay as they are.
     fn remember<'a>(&'a self, baseline: Key, definitions: &'a [(String, Vec<u8>)]) -> Waiting<'a, ()>;
 
     /// Replaces one.

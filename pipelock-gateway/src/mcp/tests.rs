@@ -4,3 +4,4 @@ mod rig;
 mod shapes;
 mod state;
 mod streams;
+mod trust;

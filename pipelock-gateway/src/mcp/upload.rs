@@ -18,8 +18,7 @@ pub(super) fn lift(message: &Value) -> Option<(Value, Vec<Vec<u8>>)> {
     let mut files = Vec::new();
     let mut kept = Map::new();
     for (name, value) in arguments {
-        let file = value.as_str().filter(|text| text.len() >= SMALLEST).and_then(|text| base64(text.as_bytes()));
-        match file {
+        match value.as_str().and_then(file) {
             Some(file) => {
                 kept.insert(name.clone(), Value::String(String::new()));
                 files.push(file);
@@ -40,7 +39,13 @@ pub(super) fn lift(message: &Value) -> Option<(Value, Vec<Vec<u8>>)> {
     Some((without(message, "params", params), files))
 }
 
-fn is_text(file: &[u8]) -> bool {
+/// The file in an argument, if there is one.
+pub(super) fn file(argument: &str) -> Option<Vec<u8>> {
+    if argument.len() >= SMALLEST { base64(argument.as_bytes()) } else { None }
+}
+
+/// Whether a file is text.
+pub(super) fn is_text(file: &[u8]) -> bool {
     let start = file.get(..LOOKED_AT.min(file.len())).unwrap_or_default();
     let utf16 = start.starts_with(b"\xff\xfe") || start.starts_with(b"\xfe\xff");
     let known = [&b"%PDF-"[..], b"PK\x03\x04", b"\x89PNG", b"\xff\xd8\xff"];

@@ -16,14 +16,15 @@ use events::EventJudge;
 use parts::{PartsJudge, binary_class};
 
 use super::snapshot::Snapshot;
+use super::trust;
 use super::workloads::Sender;
 use crate::config::{OnOrders, OnSecret};
 use crate::control::{Refused, Session};
 use crate::http::multipart::Fault;
 use crate::http::{BodyInspect, Exchange, Inspect, Step};
 use crate::model::{
-    Action, BlockReason, EventRecord, Family, Finding, Limit, PeerName, RequestId, RequestRecord, ServerName,
-    SessionPolicy, Severity, Surface, Taint, Verdict,
+    Action, BlockReason, EventRecord, Finding, Limit, PeerName, RequestId, RequestRecord, SessionPolicy, Surface,
+    Verdict,
 };
 use crate::report::{Metrics, Report};
 use crate::scan::{Encoding, Fields, LiteralScan, Literals, Piece, Pieces, StreamOptions, StreamScan, Syntax};
@@ -84,40 +85,18 @@ impl Scanner {
     }
 
     /// Treats a request more strictly whose sender was given orders by an answer.
-    fn distrusted(&self, target: &str, mut verdict: Verdict) -> Verdict {
-        let taint = &self.0.sessions.taint;
-        if !self.is_tainted() {
-            return verdict;
+    fn distrusted(&self, target: &str, verdict: Verdict) -> Verdict {
+        match &self.1.session {
+            Some(session) => trust::distrusted(&self.0, session, target, verdict),
+            None => verdict,
         }
-        let among = |patterns: &[String]| patterns.iter().any(|pattern| verdict::matches_target(pattern, target));
-        if among(&taint.protected) {
-            verdict.join(verdict::refuse(self.0.verdict, BlockReason::Tainted));
-        } else if among(&taint.elevated) {
-            let reason = Some(BlockReason::Tainted);
-            verdict.join(Verdict { action: Action::Warn, reason, ..Verdict::default() });
-        }
-        verdict
-    }
-
-    /// Whether what the sender was given makes a difference.
-    fn is_tainted(&self) -> bool {
-        let taint = &self.0.sessions.taint;
-        let session = self.1.session.as_ref().filter(|_| taint.enabled);
-        session.is_some_and(|session| taint.matters(session.taint(Instant::now())))
     }
 
     /// A session that has lost its trust gets no warnings.
     fn upgraded(&self, peer: &Peer, verdict: Verdict) -> Verdict {
-        let warned = verdict.action == Action::Warn && !verdict.findings.is_empty();
-        if warned && self.is_tainted() {
-            return verdict::escalate(self.0.verdict, verdict);
-        }
-        let session = self.1.session.as_ref().filter(|_| warned && self.0.sessions.adaptive);
-        match session {
-            Some(session) if session.upgrades(&peer.said, &self.0.sessions, Instant::now()) => {
-                verdict::escalate(self.0.verdict, verdict)
-            }
-            _ => verdict,
+        match &self.1.session {
+            Some(session) => trust::upgraded(&self.0, session, &peer.said, verdict),
+            None => verdict,
         }
     }
 
@@ -354,47 +333,11 @@ impl Inspect for Judge {
             if snapshot.sessions.watches() {
                 note_end(&self.report, session, &snapshot.sessions, &record);
             }
-            note_taint(&self.report, session, &snapshot.sessions, &record);
+            if let Some(taint) = trust::given(&snapshot.sessions, &record) {
+                trust::note(&self.report, session, &snapshot.sessions, &record, taint);
+            }
         }
         self.report.request(record);
-    }
-}
-
-/// Takes note of what a session was given by an answer.
-fn note_taint(report: &Report, session: &Session, policy: &SessionPolicy, record: &RequestRecord) {
-    let verdict = &record.verdict;
-    let host = record.host.rsplit_once(':').filter(|(_, port)| port.bytes().all(|b| b.is_ascii_digit()));
-    let host = host.map_or(record.host.as_str(), |(host, _)| host);
-    let name = ServerName::parse(host).map(PeerName::Dns);
-    if !policy.taint.enabled || name.is_ok_and(|name| policy.taint.trusted.matches(&name)) {
-        return;
-    }
-    let is_order = |finding: &Finding| {
-        finding.surface == Surface::Response
-            && finding.family == Family::Injection
-            && finding.severity >= Severity::Medium
-    };
-    // What was withheld has not been read, and what was stripped is gone. A stream that was cut has been read in part; then the
-    // status is still the upstream's.
-    let withheld = verdict.is_block() && record.status == Some(403);
-    let given = !withheld && verdict.action != Action::Redact;
-    let taint = if given && verdict.findings.iter().any(is_order) {
-        Taint::Hostile
-    } else if policy.taint.counts_every_text() && !verdict.is_block() && record.response_bytes > 0 {
-        Taint::Untrusted
-    } else {
-        return;
-    };
-    if session.tainted_by(host, taint, policy, Instant::now()) {
-        report.metrics().session_tainted(taint.as_str());
-        let fields = vec![
-            ("session", session.key().to_string()),
-            ("source", host.to_owned()),
-            ("taint", taint.as_str().to_owned()),
-            ("stricter", policy.taint.matters(taint).to_string()),
-            ("request_id", record.id.to_string()),
-        ];
-        report.event(EventRecord { level: "warn", event: "taint_decision", fields });
     }
 }
 

@@ -1,6 +1,9 @@
 //! The judge behind the MCP port: the rules, the engine and the policy that captured traffic meets, on messages.
 
-use std::collections::HashMap;
+mod replace;
+
+use std::collections::{HashMap, VecDeque};
+use std::hash::{BuildHasher as _, RandomState};
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -11,16 +14,18 @@ use http::HeaderMap;
 use http::request::Parts;
 use http::uri::Authority;
 use serde_json::{Value, json};
-use sha2::{Digest as _, Sha256};
 use tokio::net::lookup_host;
 
 use super::judge::note_end;
-use super::{Gateway, Snapshot};
+use super::{Gateway, Snapshot, trust};
 use crate::config;
 use crate::connection::Dialer;
 use crate::control::{Refused, Session};
 use crate::http::{BodyBudget, Io, Redial, RequestIds};
-use crate::mcp::{self, Chain, Change, Definition, Endpoint, Judge, Note, RedisAddress, RedisStore, Settings};
+use crate::mcp::{
+    self, Chain, Change, Definition, Endpoint, Ends, Judge, Listed, Lists, NotReplaced, Note, RedisAddress, RedisStore,
+    Settings,
+};
 use crate::model::{
     Action, Alpn, BlockReason, Family, Finding, FrontDoor, PeerName, Principal, RequestRecord, ServerName, SessionKey,
     Severity, Surface, Verdict,
@@ -131,27 +136,64 @@ fn rule(rule: &config::McpRule) -> mcp::Rule {
     mcp::Rule { name, tool, argument, key, action }
 }
 
-/// Lists of tools whose judgement is remembered: servers send the same one to every client.
-const REMEMBERED_LISTS: usize = 64;
-
 /// Judges messages by the configuration in force.
 pub struct McpJudge {
     gateway: Arc<Gateway>,
     /// The endpoint, as `suppress` names targets.
     target: String,
-    lists: Mutex<Lists>,
+    /// Its host.
+    host: String,
+    lists: Mutex<Under<Lists<ListJudged>>>,
+    heads: Mutex<Under<CleanHeads>>,
     /// Connections open now, for the gauge.
     open: Mutex<Vec<OpenGauge>>,
 }
 
 /// Findings in a list of tools, and what is remembered of each.
-type ListJudged = (Vec<Finding>, Arc<Vec<Definition>>);
+type ListJudged = (Arc<[Finding]>, Arc<[Definition]>);
 
-/// What lists of tools have come to under one snapshot.
+/// What holds under one snapshot, and is forgotten with it.
 #[derive(Default)]
-struct Lists {
-    under: Weak<Snapshot>,
-    known: HashMap<[u8; 32], ListJudged>,
+struct Under<T> {
+    snapshot: Weak<Snapshot>,
+    known: T,
+}
+
+impl<T: Default> Under<T> {
+    fn of(&mut self, snapshot: &Arc<Snapshot>) -> &mut T {
+        if !std::ptr::eq(self.snapshot.as_ptr(), Arc::as_ptr(snapshot)) {
+            *self = Self { snapshot: Arc::downgrade(snapshot), known: T::default() };
+        }
+        &mut self.known
+    }
+}
+
+/// Heads in which nothing was found: a client sends the same one with each request. Keyed hashes, so that nobody can make a head
+/// that is taken for another, and no field stays in memory.
+#[derive(Default)]
+struct CleanHeads {
+    keys: [RandomState; 2],
+    known: VecDeque<[u64; 2]>,
+}
+
+/// Heads remembered; looking for one that is not there is a look at each.
+const CLEAN_HEADS: usize = 64;
+
+impl CleanHeads {
+    fn hash(&self, line: &str, block: &[u8]) -> [u64; 2] {
+        [0, 1].map(|at| self.keys.get(at).map_or(0, |key| key.hash_one((line, block))))
+    }
+
+    fn has(&self, hash: [u64; 2]) -> bool {
+        self.known.contains(&hash)
+    }
+
+    fn keep(&mut self, hash: [u64; 2]) {
+        if self.known.len() >= CLEAN_HEADS {
+            self.known.pop_front();
+        }
+        self.known.push_back(hash);
+    }
 }
 
 impl McpJudge {
@@ -159,7 +201,9 @@ impl McpJudge {
     #[must_use]
     pub fn new(gateway: Arc<Gateway>, endpoint: &Endpoint) -> Arc<Self> {
         let target = format!("{}://{}{}", endpoint.scheme(), endpoint.authority, endpoint.path.path());
-        Arc::new(Self { gateway, target, lists: Mutex::default(), open: Mutex::default() })
+        let (lists, heads, open) = (Mutex::default(), Mutex::default(), Mutex::default());
+        let host = endpoint.host().to_owned();
+        Arc::new(Self { gateway, target, host, lists, heads, open })
     }
 
     /// One verdict on findings, without those that the operator knows to be harmless here.
@@ -190,7 +234,7 @@ impl McpJudge {
             // Nobody sent it, so nothing of it is counted.
             drop(Self::examine(&snapshot, surface, message));
         }
-        drop(self.list(&snapshot, &list));
+        drop(Self::definitions(&list));
         drop(self.chain().observe(Duration::ZERO, &call));
     }
 
@@ -218,34 +262,16 @@ impl McpJudge {
         findings
     }
 
-    /// Findings and facts of a list of tools, judged once for each content.
-    fn list(&self, snapshot: &Arc<Snapshot>, message: &Value) -> ListJudged {
-        // The result is what is judged; the id differs with each question.
-        let result = message.get("result").unwrap_or(message);
-        let digest: [u8; 32] = Sha256::digest(result.to_string()).into();
-        let lists = || self.lists.lock().unwrap_or_else(PoisonError::into_inner);
-        {
-            let lists = lists();
-            if std::ptr::eq(lists.under.as_ptr(), Arc::as_ptr(snapshot))
-                && let Some((findings, definitions)) = lists.known.get(&digest)
-            {
-                return (findings.clone(), Arc::clone(definitions));
-            }
-        }
-        let findings = Self::examine(snapshot, Surface::ToolDefinitions, message);
-        let definitions = Arc::new(ToolFacts::of(message).into_iter().map(definition).collect::<Vec<_>>());
-        let mut lists = lists();
-        if !std::ptr::eq(lists.under.as_ptr(), Arc::as_ptr(snapshot)) || lists.known.len() >= REMEMBERED_LISTS {
-            *lists = Lists { under: Arc::downgrade(snapshot), known: HashMap::new() };
-        }
-        lists.known.insert(digest, (findings.clone(), Arc::clone(&definitions)));
-        (findings, definitions)
+    fn definitions(message: &Value) -> Arc<[Definition]> {
+        let facts = ToolFacts::of(message).into_iter();
+        facts.map(|ToolFacts { name, digest, bytes, texts }| Definition::new(name, digest, bytes, texts)).collect()
     }
-}
 
-fn definition(facts: ToolFacts) -> Definition {
-    let ToolFacts { name, digest, bytes, texts } = facts;
-    Definition { name, digest, facts: bytes, texts }
+    /// A verdict on a list by what was found in it; suppressions end by the clock, so that it is none to be kept.
+    fn on_list(&self, snapshot: &Snapshot, (findings, definitions): ListJudged) -> Listed {
+        let verdict = snapshot.mcp.tools(self.verdict(snapshot, findings.to_vec()));
+        Listed { verdict, definitions }
+    }
 }
 
 impl Judge for McpJudge {
@@ -278,11 +304,24 @@ impl Judge for McpJudge {
     fn head(&self, head: &Parts) -> Verdict {
         let snapshot = self.snapshot();
         let line = format!("{} {}", head.method, head.uri);
+        let block = fields(&head.headers);
+        let heads = || self.heads.lock().unwrap_or_else(PoisonError::into_inner);
+        let hash = {
+            let mut heads = heads();
+            let clean = heads.of(&snapshot);
+            let hash = clean.hash(&line, &block);
+            if clean.has(hash) {
+                return Verdict::allow();
+            }
+            hash
+        };
         let mut findings = snapshot.engine.scan_url(line.as_bytes());
         findings.extend(snapshot.known_secrets.scan(Surface::Url, line.as_bytes()));
-        let block = fields(&head.headers);
         findings.extend(snapshot.engine.scan(Surface::RequestHeader, &block));
         findings.extend(snapshot.known_secrets.scan(Surface::RequestHeader, &block));
+        if findings.is_empty() {
+            heads().of(&snapshot).keep(hash);
+        }
         snapshot.mcp.input(self.verdict(&snapshot, findings))
     }
 
@@ -295,6 +334,35 @@ impl Judge for McpJudge {
         snapshot.mcp.input(self.verdict(&snapshot, without_accounts(Self::examine(&snapshot, surface, message))))
     }
 
+    fn settled(&self, principal: Principal, tool: Option<&str>, verdict: Verdict) -> Verdict {
+        let snapshot = self.snapshot();
+        let policy = &snapshot.sessions;
+        let warned = verdict.action == Action::Warn && !verdict.findings.is_empty();
+        let guarded = !policy.taint.protected.is_empty() || !policy.taint.elevated.is_empty();
+        if !policy.remembers() || !(warned || guarded) {
+            return verdict;
+        }
+        let session = self.session(&snapshot, principal);
+        let target = tool.map_or_else(|| self.target.clone(), |tool| format!("{}/{tool}", self.target));
+        let verdict = trust::distrusted(&snapshot, &session, &target, verdict);
+        trust::upgraded(&snapshot, &session, &self.host, verdict)
+    }
+
+    fn replaces(&self) -> bool {
+        let snapshot = self.snapshot();
+        snapshot.redaction.is_some() && snapshot.verdict.blocks()
+    }
+
+    fn replaced(&self, messages: &Value) -> Result<Option<Value>, NotReplaced> {
+        let snapshot = self.snapshot();
+        let redaction = snapshot.redaction.as_ref();
+        redaction.map_or(Ok(None), |redaction| replace::replaced(&redaction.redactor, messages))
+    }
+
+    fn holds_replaced(&self, text: &str) -> bool {
+        self.snapshot().redaction.as_ref().is_some_and(|redaction| replace::holds(&redaction.redactor, text))
+    }
+
     fn sent_text(&self, bytes: &[u8]) -> Verdict {
         let snapshot = self.snapshot();
         snapshot
@@ -302,15 +370,29 @@ impl Judge for McpJudge {
             .input(self.verdict(&snapshot, without_accounts(Self::text(&snapshot, Surface::RequestBody, bytes))))
     }
 
-    fn received(&self, _bytes: &[u8], message: &Value, definitions: bool) -> Verdict {
+    fn listed_before(&self, ends: Ends<'_>) -> Option<Listed> {
         let snapshot = self.snapshot();
-        if definitions {
-            if !snapshot.mcp.scan_tools {
-                return Verdict::allow();
-            }
-            let (findings, _) = self.list(&snapshot, message);
-            return snapshot.mcp.tools(self.verdict(&snapshot, findings));
+        let known = self.lists.lock().unwrap_or_else(PoisonError::into_inner).of(&snapshot).find(ends)?;
+        Some(self.on_list(&snapshot, known))
+    }
+
+    fn listed(&self, message: &Value, ends: Option<Ends<'_>>) -> Listed {
+        let snapshot = self.snapshot();
+        let findings = if snapshot.mcp.scan_tools {
+            Self::examine(&snapshot, Surface::ToolDefinitions, message)
+        } else {
+            Vec::new()
+        };
+        let judged: ListJudged = (findings.into(), Self::definitions(message));
+        if let Some(ends) = ends {
+            let mut lists = self.lists.lock().unwrap_or_else(PoisonError::into_inner);
+            lists.of(&snapshot).keep(ends, judged.clone());
         }
+        self.on_list(&snapshot, judged)
+    }
+
+    fn received(&self, message: &Value) -> Verdict {
+        let snapshot = self.snapshot();
         if !snapshot.responses.enabled {
             return Verdict::allow();
         }
@@ -325,12 +407,8 @@ impl Judge for McpJudge {
         snapshot.mcp.answer(self.verdict(&snapshot, Self::text(&snapshot, Surface::Response, bytes)))
     }
 
-    fn definitions(&self, message: &Value) -> Vec<Definition> {
-        self.list(&self.snapshot(), message).1.to_vec()
-    }
-
     fn change(&self, before: &[u8], now: &Definition) -> Option<Change> {
-        let Definition { name, digest, facts, texts } = now.clone();
+        let Definition { name, digest, facts, texts, .. } = now.clone();
         let facts = ToolFacts { name, digest, bytes: facts, texts };
         facts.changed_from(before).map(|(severity, diff)| Change { severity, diff })
     }
@@ -391,9 +469,15 @@ impl Judge for McpJudge {
             }
         }
         let principal = record.mcp.as_ref().and_then(|mcp| mcp.principal);
-        if let Some(principal) = principal.filter(|_| snapshot.sessions.watches()) {
+        let taint = trust::given(&snapshot.sessions, &record);
+        if let Some(principal) = principal.filter(|_| taint.is_some() || snapshot.sessions.watches()) {
             let session = self.session(&snapshot, principal);
-            note_end(&self.gateway.report, &session, &snapshot.sessions, &record);
+            if snapshot.sessions.watches() {
+                note_end(&self.gateway.report, &session, &snapshot.sessions, &record);
+            }
+            if let Some(taint) = taint {
+                trust::note(&self.gateway.report, &session, &snapshot.sessions, &record, taint);
+            }
         }
         self.gateway.report.request(record);
     }
@@ -443,10 +527,10 @@ impl Chain for Calls {
 }
 
 /// Header fields as they would stand in a message, without those that say who comes and which session it is: they are on
-/// their way to the server that gave them.
+/// their way to the server that gave them. A length is digits, and another one each time.
 fn fields(headers: &HeaderMap) -> Vec<u8> {
     let mut block = Vec::with_capacity(1024);
-    let own = ["authorization", "cookie", "mcp-session-id", "last-event-id"];
+    let own = ["authorization", "cookie", "mcp-session-id", "last-event-id", "content-length"];
     for (name, value) in headers.iter().filter(|(name, _)| !own.contains(&name.as_str())) {
         for part in [name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"] {
             block.extend_from_slice(part);

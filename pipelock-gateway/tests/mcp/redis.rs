@@ -229,6 +229,19 @@ async fn who_knows_a_session_refuses_a_foreign_principal_whatever_becomes_of_red
     let restored = Redis::begin(tempfile::tempdir().unwrap(), port, &[]);
     restored.say(&format!("SET {owner} 000000000000000000000000000000aa"));
     held("with one that names another owner").await;
+    // Until here they may have gone by their own memory, because the link was not up again. From here on Redis is asked.
+    for gateway in [&one, &other] {
+        let asked = async || {
+            let before = unavailable(gateway).await;
+            client.call(gateway, "get_accounts").await;
+            unavailable(gateway).await <= before
+        };
+        eventually("it is reached again", asked).await;
+    }
+    assert!(restored.say(&format!("GET {owner}")).contains("00aa"), "it still says what it said");
+    let before = (unavailable(&one).await, unavailable(&other).await);
+    held("told another owner").await;
+    assert_eq!((unavailable(&one).await, unavailable(&other).await), before, "each of these answers was asked for");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,7 +5,8 @@ use std::future::ready;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::{Entered, Entering, Key, Pinned, Store, Waiting};
+use super::{Compared, Entered, Entering, Key, Pinned, Store, Waiting};
+use crate::mcp::Definition;
 
 /// Scopes, sessions and baselines each (gateway.md §13.2); the one unused longest goes first.
 const MAX_ENTRIES: usize = 10_000;
@@ -128,6 +129,13 @@ impl MemoryStore {
         self.lock().baselines.0.keys().copied().collect()
     }
 
+    /// The definitions of a baseline.
+    pub(super) fn definitions(&self, baseline: Key) -> Vec<(String, Vec<u8>)> {
+        let mut kept = self.lock();
+        let tools = kept.baselines.find(baseline, None).map(|known| known.tools.clone()).unwrap_or_default();
+        tools.into_iter().collect()
+    }
+
     /// The definitions of a baseline; nothing is made younger by asking.
     pub(super) fn peek_definitions(&self, baseline: Key) -> Vec<(String, Vec<u8>)> {
         let kept = self.lock();
@@ -202,10 +210,10 @@ impl Store for MemoryStore {
         done(self.lock().scopes.find(scope, Some(IDLE)).is_some_and(|scope| scope.asked.contains(&id)))
     }
 
-    fn definitions(&self, baseline: Key) -> Waiting<'_, Vec<(String, Vec<u8>)>> {
+    fn compare<'a>(&'a self, baseline: Key, now: &'a [Definition]) -> Waiting<'a, Compared> {
         let mut kept = self.lock();
-        let tools = kept.baselines.find(baseline, None).map(|known| known.tools.clone()).unwrap_or_default();
-        done(tools.into_iter().collect())
+        let known = kept.baselines.find(baseline, None).map(|known| &known.tools).filter(|tools| !tools.is_empty());
+        done(Compared::of(now, known.is_some(), |name| known?.get(name).map(Vec::as_slice)))
     }
 
     fn remember<'a>(&'a self, baseline: Key, definitions: &'a [(String, Vec<u8>)]) -> Waiting<'a, ()> {
@@ -277,9 +285,17 @@ mod tests {
         let known = |facts: &[u8]| vec![("read".to_owned(), facts.to_vec())];
         store.remember(Key(1), &known(b"one")).await.unwrap();
         store.remember(Key(1), &known(b"two")).await.unwrap();
-        assert_eq!(store.definitions(Key(1)).await.unwrap(), known(b"one"));
+        assert_eq!(store.definitions(Key(1)), known(b"one"));
+        let now = [("read", &b"two"[..]), ("write", b"one")]
+            .map(|(name, facts)| Definition::new(name.to_owned(), String::new(), facts.to_vec(), Vec::new()));
+        let compared = Compared { known: true, new: vec![1], changed: vec![(0, b"one".to_vec())] };
+        assert_eq!(store.compare(Key(1), &now).await.unwrap(), compared);
+        let nothing = Compared { known: false, new: vec![0, 1], changed: Vec::new() };
+        assert_eq!(store.compare(Key(2), &now).await.unwrap(), nothing);
         store.adopt(Key(1), "read", b"two").await.unwrap();
-        assert_eq!(store.definitions(Key(1)).await.unwrap(), known(b"two"));
+        assert_eq!(store.definitions(Key(1)), known(b"two"));
+        let compared = Compared { known: true, new: vec![1], changed: Vec::new() };
+        assert_eq!(store.compare(Key(1), &now).await.unwrap(), compared);
         assert!(store.first_report(Key(1), Key(7)).await.unwrap());
         assert!(!store.first_report(Key(1), Key(7)).await.unwrap());
     }

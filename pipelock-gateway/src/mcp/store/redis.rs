@@ -17,7 +17,7 @@
 mod address;
 mod link;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::future::Future;
 use std::io;
 use std::sync::Arc;
@@ -26,8 +26,9 @@ use std::time::{Duration, SystemTime};
 use redis::{FromRedisValue, Pipeline};
 
 use super::memory::{IDLE, MAX_ASKED, MAX_REPORTED, MAX_TOOLS};
-use super::{Entered, Entering, Key, MemoryStore, Pinned, Store, Unavailable, Waiting};
+use super::{Compared, Entered, Entering, Key, MemoryStore, Pinned, Store, Unavailable, Waiting};
 use crate::http::Redial;
+use crate::mcp::Definition;
 pub use address::{InvalidRedisAddress, RedisAddress};
 use link::Link;
 
@@ -88,11 +89,13 @@ impl RedisStore {
         let Some((shared, listed, exists)) = self.ask::<(Option<String>, bool, bool)>(pipe).await else {
             return Err(Unavailable { alone });
         };
-        let owner = match (entering.session, shared.and_then(|owner| key(&owner)), alone.owner) {
+        let shared = shared.and_then(|owner| key(&owner));
+        let own = match (entering.session, shared, alone.owner) {
             (Some(session), Some(shared), None) => Some(known(self.alone.bind(session, shared).await)),
             (Some(session), None, Some(own)) => Some(known(self.bind(session, own).await)),
-            (_, shared, own) => own.or(shared),
+            (_, _, own) => own,
         };
+        let owner = first_owner(own, shared);
         let (Some(scope), Some(_)) = (entering.scope, entering.tool) else {
             return Ok(Entered { owner, tool: alone.tool });
         };
@@ -134,7 +137,7 @@ impl RedisStore {
     }
 
     async fn shared_definitions(&self, baseline: Key) -> Result<Definitions, Unavailable<Definitions>> {
-        let alone = known(self.alone.definitions(baseline).await);
+        let alone = self.alone.definitions(baseline);
         let name = named("definitions", baseline);
         let mut pipe = redis::pipe();
         pipe.hgetall(&name).expire(&name, seconds(BASELINE_LIFE)).ignore();
@@ -166,6 +169,12 @@ impl RedisStore {
             None => Err(Unavailable { alone }),
         }
     }
+}
+
+/// Whose a session is, by what this process saw or was told first and by what Redis says now: the former holds, so that no Redis
+/// that was restored or replaced gives a session to somebody else.
+fn first_owner(own: Option<Key>, shared: Option<Key>) -> Option<Key> {
+    own.or(shared)
 }
 
 /// Tool names with what is remembered of each.
@@ -306,14 +315,24 @@ impl Store for RedisStore {
         })
     }
 
-    fn definitions(&self, baseline: Key) -> Waiting<'_, Definitions> {
-        waiting(self.shared_definitions(baseline))
+    fn compare<'a>(&'a self, baseline: Key, now: &'a [Definition]) -> Waiting<'a, Compared> {
+        waiting(async move {
+            let with = |known: &Definitions| {
+                let known: HashMap<&str, &[u8]> =
+                    known.iter().map(|(tool, facts)| (tool.as_str(), facts.as_slice())).collect();
+                Compared::of(now, !known.is_empty(), |name| known.get(name).copied())
+            };
+            match self.shared_definitions(baseline).await {
+                Ok(shared) => Ok(with(&shared)),
+                Err(Unavailable { alone }) => Err(Unavailable { alone: with(&alone) }),
+            }
+        })
     }
 
     fn remember<'a>(&'a self, baseline: Key, definitions: &'a [(String, Vec<u8>)]) -> Waiting<'a, ()> {
         waiting(async move {
             let _ = self.alone.remember(baseline, definitions).await;
-            let kept = known(self.alone.definitions(baseline).await);
+            let kept = self.alone.definitions(baseline);
             let kept: HashSet<&str> = kept.iter().map(|(tool, _)| tool.as_str()).collect();
             // As with lists: bounded by what the memory took.
             let new: Definitions =
@@ -336,5 +355,23 @@ impl Store for RedisStore {
 
     fn first_report(&self, baseline: Key, what: Key) -> Waiting<'_, bool> {
         waiting(self.shared_first_report(baseline, what))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whose_a_session_was_first_here_it_stays_whatever_redis_says() {
+        for (own, shared, owner) in [
+            (None, None, None),
+            (None, Some(1), Some(1)),
+            (Some(2), None, Some(2)),
+            (Some(2), Some(2), Some(2)),
+            (Some(2), Some(1), Some(2)),
+        ] {
+            assert_eq!(first_owner(own.map(Key), shared.map(Key)), owner.map(Key), "{own:?} {shared:?}");
+        }
     }
 }

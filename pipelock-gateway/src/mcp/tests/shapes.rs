@@ -187,6 +187,46 @@ async fn answers_that_nobody_asked_for_are_not_shown() {
 }
 
 #[tokio::test]
+async fn an_answer_of_failure_arrives_whatever_name_its_error_goes_by() {
+    // As the SDK for Python says that a session is gone, and that for TypeScript.
+    for id in [json!("server-error"), json!(null)] {
+        let body = json!({"jsonrpc": "2.0", "id": id, "error": {"code": -32600, "message": "Session not found"}});
+        let server = Server::start({
+            let body = body.clone();
+            move |_: &Message| {
+                answer("404 Not Found", "Content-Type: application/json\r\n", body.to_string().as_bytes())
+            }
+        })
+        .await;
+        let rig = Rig::start(server.address, "").await;
+        for fields in ["", "Mcp-Session-Id: gone\r\nAuthorization: Bearer one\r\n"] {
+            let got = rig.post(&request(1, "ping"), fields).await;
+            assert_eq!((got.status(), got.json()), (404, body.clone()), "{fields}");
+        }
+    }
+    // With a status of success it would stand for somebody else's answer.
+    let other = json!({"jsonrpc": "2.0", "id": 5, "error": {"code": -32600, "message": "no"}});
+    let server = Server::start(move |_| json_answer(&other)).await;
+    let rig = Rig::start(server.address, "").await;
+    assert_eq!(rig.post(&request(1, "ping"), "").await.code(), Some(-32000));
+}
+
+#[tokio::test]
+async fn a_call_that_is_answered_here_goes_nowhere_when_nobody_waits_and_where_nothing_is_enforced_it_goes() {
+    let server = Server::start(echo).await;
+    let yaml = "mcp_tool_policy:\n  enabled: true\n  rules: [{name: Local, tool_pattern: '^web_', action: redirect, redirect_profile: echo}]\n  redirect_profiles: {echo: {exec: [/bin/cat], reason: stays here}}\n";
+    let note = json!({"jsonrpc": "2.0", "method": "tools/call", "params": {"name": "web_fetch", "arguments": {}}});
+    let rig = Rig::start(server.address, yaml).await;
+    let got = rig.post(&note, "").await;
+    assert_eq!((got.status(), got.body.len()), (202, 0));
+    assert!(server.seen().is_empty(), "the server would have made the call");
+    let audit = Rig::start(server.address, &format!("mode: audit\n{yaml}")).await;
+    let got = audit.post(&call(1, "web_fetch", &json!({})), "").await;
+    assert!(!String::from_utf8_lossy(&got.body).contains("redirect"), "{got:?}");
+    assert_eq!(server.seen().len(), 1);
+}
+
+#[tokio::test]
 async fn an_upstream_that_is_away_is_an_error_of_the_request() {
     let server = Server::start(echo).await;
     let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
@@ -214,7 +254,7 @@ async fn uploads_beyond_the_bound_of_other_calls_pass() {
     assert_eq!(server.seen().len(), 2);
 }
 
-fn base64(bytes: &[u8]) -> String {
+pub(super) fn base64(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut text = String::with_capacity(bytes.len() / 3 * 4 + 4);
     for group in bytes.chunks(3) {

@@ -49,6 +49,35 @@ async fn only_the_event_that_gives_orders_is_replaced_or_left_out() {
 }
 
 #[tokio::test]
+async fn an_event_that_only_some_readers_can_read_is_not_shown() {
+    let good = result(&json!(1), &json!({"content": []}));
+    let stream = format!(
+        "data: {}\n\ndata: {}\n\ndata: hello\n\ndata: {good}\n\n",
+        r#"{"jsonrpc":"2.0","id":1,"result":{"a":NaN}}"#, r#" {"jsonrpc":"2.0","id":1,"id":2,"result":{}}"#,
+    );
+    let sent = events("", &stream);
+    let server = Server::start(move |_| sent.clone()).await;
+    let rig = Rig::start(server.address, "").await;
+    let got = rig.post(&call(1, "get_accounts", &json!({})), "").await;
+    assert_eq!(String::from_utf8_lossy(&got.body), format!("data: hello\n\ndata: {good}\n\n"));
+}
+
+#[tokio::test]
+async fn a_list_in_an_event_is_known_again() {
+    let list = json!({"tools": [{"name": "a", "description": "Reads.", "inputSchema": {"type": "object"}}]});
+    let server = Server::start(move |request| {
+        let asked: Value = serde_json::from_slice(&request.body).unwrap();
+        events("", &format!("id: 1\ndata: {}\n\n", result(&asked["id"], &list)))
+    })
+    .await;
+    let rig = Rig::start(server.address, "").await;
+    for id in 1..4 {
+        let got = String::from_utf8(rig.post(&request(id, "tools/list"), "").await.body).unwrap();
+        assert!(got.contains(&format!("\"id\":{id}")) && got.contains("Reads.") && got.starts_with("id: 1\n"), "{got}");
+    }
+}
+
+#[tokio::test]
 async fn a_stream_of_a_session_may_answer_what_was_asked_elsewhere_and_resumes() {
     let server = Server::start(|request| {
         if request.head.starts_with("POST") {
