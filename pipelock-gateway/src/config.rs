@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use crate::model::{DomainList, Mode, NoProxyList, SessionPolicy, Suppression};
+use crate::model::{DomainList, Mode, SecretVariables, SessionPolicy, Suppression};
 
 mod accepted;
 mod canary_tokens;
@@ -51,6 +51,7 @@ mod taint;
 mod tls_interception;
 mod uninspectable;
 mod websocket_proxy;
+mod workload_env;
 mod workloads;
 mod yaml;
 
@@ -77,6 +78,7 @@ pub use mcp::{
     McpToolScanning, RedisUrl, ToolChainDetection,
 };
 pub use names::Names;
+pub use no_proxy::NoProxy;
 pub use redaction::{Redaction, RedactionList};
 pub use request_body::{OnSecret, RequestBodyScanning};
 pub use response_scanning::{OnOrders, ResponseScanning, SseMode, SseStreaming};
@@ -124,14 +126,16 @@ pub struct Config {
     pub api_allowlist: DomainList,
     /// Opening TLS.
     pub tls_interception: TlsInterception,
-    /// Destinations relayed unopened, `no_proxy.list`.
-    pub no_proxy: NoProxyList,
+    /// Destinations relayed unopened.
+    pub no_proxy: NoProxy,
     /// How the gateway itself finds addresses.
     pub names: Names,
     /// What the kernel steers.
     pub capture: Capture,
     /// What is looked for in content that leaves.
     pub dlp: Dlp,
+    /// Which variables of the captured processes hold secrets.
+    pub workload_env: SecretVariables,
     /// Planted tokens that must never leave.
     pub canary_tokens: Vec<CanaryToken>,
     /// Which credential may go where.
@@ -274,10 +278,11 @@ impl Config {
             trusted_domains: DomainList::default(),
             api_allowlist: DomainList::default(),
             tls_interception: TlsInterception::default(),
-            no_proxy: NoProxyList::default(),
+            no_proxy: NoProxy::default(),
             names: Names::default(),
             capture: Capture::default(),
             dlp: Dlp::default(),
+            workload_env: SecretVariables::default(),
             canary_tokens: Vec::new(),
             credential_binding: CredentialBindings::default(),
             cross_request: CrossRequest::default(),
@@ -305,6 +310,7 @@ impl Config {
 
     fn read(top: &Section<'_>, source: ConfigSource) -> Result<Self, Error> {
         check_version(top)?;
+        let mut min_length = None;
         let mut config = Self {
             source,
             mode: top.read("mode", Mode::default(), |mode| {
@@ -314,15 +320,16 @@ impl Config {
             trusted_domains: top.read("trusted_domains", DomainList::default(), Value::parse_list)?,
             api_allowlist: top.read("api_allowlist", DomainList::default(), Value::parse_list)?,
             tls_interception: top.read("tls_interception", TlsInterception::default(), TlsInterception::read)?,
-            no_proxy: top.read("no_proxy", NoProxyList::default(), no_proxy::read)?,
+            no_proxy: top.read("no_proxy", NoProxy::default(), no_proxy::read)?,
             names: top.read("names", Names::default(), Names::read)?,
             capture: top.read("capture", Capture::default(), Capture::read)?,
-            dlp: top.read("dlp", Dlp::default(), Dlp::read)?,
-            canary_tokens: top.read("canary_tokens", Vec::new(), canary_tokens::read)?,
-            credential_binding: match top.field("credential_binding") {
-                Some(value) => CredentialBindings::read(&value)?,
-                None => CredentialBindings::default(),
+            dlp: top.read("dlp", Dlp::default(), |dlp| Dlp::read(dlp, &mut min_length))?,
+            workload_env: match top.field("workload_env") {
+                Some(variables) => workload_env::read(&variables, min_length)?,
+                None => workload_env::without(min_length),
             },
+            canary_tokens: top.read("canary_tokens", Vec::new(), canary_tokens::read)?,
+            credential_binding: CredentialBindings::read(top)?,
             cross_request: top.read("cross_request_detection", CrossRequest::default(), CrossRequest::read)?,
             response_scanning: top.read("response_scanning", ResponseScanning::default(), ResponseScanning::read)?,
             websocket_proxy: top.read("websocket_proxy", WebSocketProxy::default(), WebSocketProxy::read)?,

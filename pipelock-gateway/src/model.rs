@@ -21,6 +21,7 @@ mod suppression;
 mod taint;
 mod tool_chain;
 mod validator;
+mod variables;
 mod verdict;
 mod workload;
 
@@ -45,5 +46,6 @@ pub use suppression::Suppression;
 pub use taint::{Taint, TaintPolicy, TaintStrictness};
 pub use tool_chain::{BUILT_IN_CHAINS, ChainPattern, ChainRules, ToolCategory};
 pub use validator::Validator;
+pub use variables::{InvalidVariable, SecretVariables, VariableName};
 pub use verdict::{Action, BlockReason, Verdict};
 pub use workload::{CgroupId, NetnsCookie, Target, Workload};

@@ -43,8 +43,8 @@ use crate::control::{Control, KillSource};
 use crate::forward::{Handed, Hatch};
 use crate::http::BodyBudget;
 use crate::model::{
-    ConnectionEnd, Decision, DenyReason, EventRecord, FrontDoor, InterceptReason, Limit, OriginalDst,
-    PassthroughReason, PeerName, Protocol, ServerName, Side, Workload,
+    BoundBy, ConnectionEnd, Decision, DenyReason, EventRecord, FrontDoor, InterceptReason, Limit, NoProxyList,
+    OriginalDst, PassthroughReason, PeerName, Protocol, ServerName, Side, Workload,
 };
 use crate::names::{Names, SystemFiles};
 use crate::policy::{AddressDecision, Binding, NameInput};
@@ -201,6 +201,11 @@ impl Gateway {
     #[must_use]
     pub fn control(&self) -> &Control {
         &self.control
+    }
+
+    /// Writes down what is no connection and no request.
+    pub fn write_down(&self, level: &'static str, event: &'static str, fields: Vec<(&'static str, String)>) {
+        self.report.event(EventRecord { level, event, fields });
     }
 
     /// Turns one source of the kill switch on or off, and records by whom if that changes anything.
@@ -372,6 +377,7 @@ impl Gateway {
         if heard.protocol == Protocol::Empty {
             return ConnectionEnd::Closed;
         }
+        let own_no_proxy = self.own_no_proxy(snapshot, draft.workload()).await;
         let input = NameInput {
             protocol: heard.protocol,
             name: heard.name.as_ref(),
@@ -379,21 +385,24 @@ impl Gateway {
             binding: Binding::Unknown,
             ech: heard.encrypted_client_hello,
             connect_host: connect_host.as_ref(),
+            own_no_proxy: own_no_proxy.as_deref(),
         };
         let peer = input.peer();
         draft.heard(heard.protocol, peer.clone());
-        let (decision, binding) = self.decide(snapshot, draft.workload(), input).await;
+        let (decision, binding, bound_by) = self.decide(snapshot, draft.workload(), input).await;
         let told = match &heard.name {
             None if !matches!(decision, Decision::Passthrough(_)) => self.told_name(snapshot, draft.workload(), input),
             _ => None,
         };
-        let (decision, binding, name) = match told {
-            Some((decision, name)) => (decision, Binding::Bound, Some(name)),
-            None => (decision, binding, heard.name.clone()),
+        let (decision, binding, bound_by, name) = match told {
+            Some((decision, name)) => (decision, Binding::Bound, Some(BoundBy::WorkloadDns.as_str()), Some(name)),
+            None => (decision, binding, bound_by, heard.name.clone()),
         };
+        draft.bound_by(bound_by);
         let decision = self.forbid(snapshot, name.as_ref().unwrap_or(&peer), &heard.greeting, decision);
         draft.decide(decision);
-        let named = Named { protocol: heard.protocol, name, binding, ech: heard.encrypted_client_hello };
+        let ech = heard.encrypted_client_hello;
+        let named = Named { protocol: heard.protocol, name, binding, ech, own_no_proxy };
         let question = Question {
             front_door: draft.front_door(),
             dst,
@@ -451,15 +460,16 @@ impl Gateway {
         decision
     }
 
-    /// Asks policy; where only a missing binding of name to address stands against a rule, finds out and asks again.
+    /// Asks policy; where only a missing binding of name to address stands against a rule, finds out and asks again. What bound
+    /// it is told beside, where it was asked.
     async fn decide(
         &self,
         snapshot: &Snapshot,
         workload: Option<&Workload>,
         input: NameInput<'_>,
-    ) -> (Decision, Binding) {
+    ) -> (Decision, Binding, Option<&'static str>) {
         let peer = input.peer();
-        let PeerName::Dns(name) = &peer else { return (snapshot.rules.name(&input), input.binding) };
+        let PeerName::Dns(name) = &peer else { return (snapshot.rules.name(&input), input.binding, None) };
         // The explicit door resolved the host of a CONNECT itself and dialled what it got; a name inside that differs from
         // it, or one inside a CONNECT to an address, has no such proof.
         let resolved_here = input.connect_host == Some(&peer);
@@ -470,10 +480,10 @@ impl Gateway {
             Decision::Intercept(InterceptReason::NameNotBound) | Decision::Deny(DenyReason::NameNotBound)
         );
         if resolved_here || !hangs_on_binding {
-            return (decision, binding);
+            return (decision, binding, resolved_here.then_some(BoundBy::OwnResolver.as_str()));
         }
-        let binding = self.binding(workload, name, input.dst).await;
-        (snapshot.rules.name(&NameInput { binding, ..input }), binding)
+        let (binding, by) = self.binding(workload, name, input.dst).await;
+        (snapshot.rules.name(&NameInput { binding, ..input }), binding, Some(by))
     }
 
     /// For a connection that names nobody: a name under which the workload was told this address, if it is one that is relayed
@@ -487,15 +497,30 @@ impl Gateway {
         let names = self.names.told(workload?.cgroup, input.dst.ip());
         names.into_iter().map(PeerName::Dns).find_map(|name| {
             let decision = snapshot.rules.name(&NameInput { name: Some(&name), binding: Binding::Bound, ..input });
-            matches!(decision, Decision::Passthrough(PassthroughReason::NoProxyName)).then_some((decision, name))
+            let Decision::Passthrough(reason) = decision else { return None };
+            let listed = matches!(reason, PassthroughReason::NoProxyName | PassthroughReason::NoProxyWorkload);
+            listed.then_some((decision, name))
         })
     }
 
-    /// Whether something other than the workload says that `name` is where it went.
-    async fn binding(&self, workload: Option<&Workload>, name: &ServerName, dst: OriginalDst) -> Binding {
+    /// What the process that opened a connection asks for by its own `NO_PROXY`, where that is honoured; waits for its
+    /// environment to be read, where that has not been done yet.
+    async fn own_no_proxy(&self, snapshot: &Snapshot, workload: Option<&Workload>) -> Option<Arc<NoProxyList>> {
+        let workload = workload.filter(|_| snapshot.rules.asks_for_own_no_proxy())?;
+        let known = self.workloads.of(workload);
+        self.workloads.no_proxy(&known, workload, &snapshot.environment, self.metrics()).await
+    }
+
+    /// Whether something other than the workload says that `name` is where it went, and what: as the metric calls it.
+    async fn binding(
+        &self,
+        workload: Option<&Workload>,
+        name: &ServerName,
+        dst: OriginalDst,
+    ) -> (Binding, &'static str) {
         let bound = self.names.bound(workload.map(|workload| workload.cgroup), name, dst.ip()).await;
         self.metrics().name_binding(bound);
-        if bound.is_some() { Binding::Bound } else { Binding::NotBound }
+        bound.map_or((Binding::NotBound, "none"), |by| (Binding::Bound, by.as_str()))
     }
 
     /// Relays both ways until the ends are done or the rules in force would not relay any more; says how that ended.

@@ -46,6 +46,8 @@ pub struct Spec {
     pub legacy_tls_domains: DomainList,
     /// `no_proxy.list`.
     pub no_proxy: NoProxyList,
+    /// `no_proxy.from_workload`: whether a list of the workload's own counts, too.
+    pub no_proxy_from_workload: bool,
     /// `ssrf.ip_allowlist`: private networks the explicit proxy may reach under any name.
     pub ssrf_allowlist: Vec<IpNet>,
     /// `capture.cidr_bypass`: the kernel does not steer these; the explicit proxy port must agree with it.
@@ -106,6 +108,8 @@ pub struct NameInput<'a> {
     pub ech: bool,
     /// The host of the CONNECT request; `None` on captured connections.
     pub connect_host: Option<&'a PeerName>,
+    /// What the workload's own `NO_PROXY` names, where it was read.
+    pub own_no_proxy: Option<&'a NoProxyList>,
 }
 
 impl NameInput<'_> {
@@ -223,11 +227,39 @@ impl Rules {
         let peer = input.peer();
         let admitted = self.admit(input, &peer);
         match (self.refusal(input, &peer, admitted), admitted) {
-            (None, _) => admitted.into(),
+            (None, Admitted::Intercept(reason)) => self.as_the_workload_asks(input, &peer, reason),
+            (None, Admitted::Passthrough(_)) => admitted.into(),
             (Some(reason), _) if self.0.enforce => Decision::Deny(reason),
             (Some(_), Admitted::Intercept(_)) => Decision::Intercept(InterceptReason::Audit),
             (Some(_), Admitted::Passthrough(_)) => Decision::Passthrough(PassthroughReason::Audit),
         }
+    }
+
+    /// What becomes of a connection that is to be opened, where the workload's own list may have it relayed. Only what would be
+    /// allowed if the operator's list had the entry.
+    fn as_the_workload_asks(&self, input: &NameInput<'_>, peer: &PeerName, reason: InterceptReason) -> Decision {
+        let opened = Decision::Intercept(reason);
+        let Some(list) = input.own_no_proxy.filter(|_| self.0.no_proxy_from_workload) else { return opened };
+        // `*` is no entry here: see `NoProxyList::of_environment`.
+        let by_address = list.find_address(input.dst).is_some();
+        let by_name = matches!(peer, PeerName::Dns(name) if list.find_name(name, input.dst.port()).is_some());
+        if !by_address && !by_name {
+            return opened;
+        }
+        let relayed = Admitted::Passthrough(PassthroughReason::NoProxyWorkload);
+        let unproven = !by_address && !input.is_proven(peer);
+        match self.refusal(input, peer, relayed) {
+            None if !unproven => relayed.into(),
+            // Whoever asks can find out whether the name is bound, and ask again.
+            None | Some(DenyReason::NameNotBound) if !input.ech => Decision::Intercept(InterceptReason::NameNotBound),
+            _ => opened,
+        }
+    }
+
+    /// Whether a list of the workload's own can make a difference.
+    #[must_use]
+    pub fn asks_for_own_no_proxy(&self) -> bool {
+        self.0.no_proxy_from_workload
     }
 
     /// Decides whether a connection that cannot be opened may be relayed unopened instead, because its host is listed for

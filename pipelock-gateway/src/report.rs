@@ -7,6 +7,7 @@ mod audit;
 pub mod emit;
 pub mod flight;
 pub mod metrics;
+mod reference;
 mod summary;
 #[cfg(test)]
 mod tests;
@@ -117,7 +118,12 @@ impl Report {
             flight.request(&record);
         }
         self.0.emitter.request(&record);
+        let named = reference::events(&record);
         self.0.audit.request(record);
+        for event in named {
+            self.0.emitter.event(&event);
+            self.0.audit.event(event);
+        }
     }
 
     /// Reports something that is no connection and no request. Never blocks.

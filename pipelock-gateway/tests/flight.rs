@@ -39,6 +39,7 @@ fn request(run: &str, number: u64) -> RequestRecord {
         id: RequestId { instance: 1, conn: ConnId(number), sequence: 1 },
         front_door: FrontDoor::Captured,
         workload: None,
+        client: None,
         original_dst: None,
         host: format!("r{run}-n{number}.test"),
         scheme: "https",

@@ -109,7 +109,7 @@ fn summary(config: &Config) -> Vec<(&'static str, String)> {
         ("digest", config.source.digest().to_owned()),
         ("mode", mode(config)),
         ("not captured", or_none(join(&config.capture.cidr_bypass))),
-        ("not opened", or_none(join(config.no_proxy.iter().map(ToString::to_string).chain(passthrough(config))))),
+        ("not opened", not_opened(config)),
         ("hosts", if config.mode == Mode::Strict { listed("only ") } else { "all".to_owned() }),
         ("private addresses", or_none(join(&config.trusted_domains))),
         ("TLS", tls(&config.tls_interception)),
@@ -126,6 +126,11 @@ fn mode(config: &Config) -> String {
         Mode::Audit => "nothing is blocked, everything is recorded",
     };
     format!("{} ({effect})", config.mode)
+}
+
+fn not_opened(config: &Config) -> String {
+    let own = config.no_proxy.from_workload.then(|| "what a workload's own NO_PROXY names".to_owned());
+    or_none(join(config.no_proxy.list.iter().map(ToString::to_string).chain(passthrough(config)).chain(own)))
 }
 
 fn passthrough(config: &Config) -> impl Iterator<Item = String> {

@@ -165,6 +165,8 @@ impl ControlApi {
                 return too_many();
             }
             let found = self.gateway.control().sessions.reset(key, Instant::now());
+            let fields = vec![("session", key.to_owned()), ("did", "reset".to_owned()), ("found", found.to_string())];
+            self.gateway.write_down("info", "session_admin", fields);
             let status = if found { StatusCode::OK } else { StatusCode::NOT_FOUND };
             return json_answer(status, &json!({ "key": key, "reset": found }));
         }

@@ -1,6 +1,7 @@
 //! `pipelock logs` and `pipelock explain`: the audit log, read by a person.
 
 use std::collections::VecDeque;
+use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{self, BufReader, IsTerminal as _, Write};
 use std::os::unix::fs::MetadataExt;
@@ -129,13 +130,16 @@ pub fn explain(args: &ExplainArgs, out: &mut impl Write, err: &mut impl Write) -
     let told = source(&args.source).and_then(|path| {
         let mut found = None;
         events::each(open(&path)?, |record| {
-            if record["request_id"] == args.request_id.as_str() && record["method"].is_string() {
+            let wanted = args.request_id.as_str();
+            let is_request = matches!(record["event"].as_str(), Some("allowed" | "blocked"));
+            let is_connection = record["event"] == "connection" && record["connection"] == wanted;
+            if is_connection || (is_request && record["request_id"] == wanted) {
                 found = Some(record);
             }
             Ok(())
         })?;
         let Some(record) = found else {
-            writeln!(err, "pipelock: {} has no request {}", path.display(), args.request_id)?;
+            writeln!(err, "pipelock: {} has no request or connection {}", path.display(), args.request_id)?;
             return Ok(1);
         };
         if args.json {
@@ -157,9 +161,15 @@ fn tell(record: &Value, out: &mut impl Write) -> io::Result<()> {
         other => other.to_string(),
     };
     let mut row = |name: &str, text: String| writeln!(out, "{name:<14} {text}");
-    row("request", shown(&record["request_id"]))?;
-    row("time", shown(&record["time"]))?;
-    row("what", format!("{} {}", shown(&record["method"]), shown(&record["url"])))?;
+    if record["event"] == "connection" {
+        row("connection", shown(&record["connection"]))?;
+        row("time", shown(&record["time"]))?;
+        row("what", format!("{} to {}", shown(&record["protocol"]), shown(&record["name"])))?;
+    } else {
+        row("request", shown(&record["request_id"]))?;
+        row("time", shown(&record["time"]))?;
+        row("what", format!("{} {}", shown(&record["method"]), shown(&record["url"])))?;
+    }
     row("went to", format!("{} ({})", shown(&record["original_dst"]), shown(&record["front_door"])))?;
     if record["workload"].is_object() {
         let workload = &record["workload"];
@@ -167,7 +177,12 @@ fn tell(record: &Value, out: &mut impl Write) -> io::Result<()> {
         row("sent by", format!("{program}, pid {pid}, uid {uid}, cgroup {}", shown(&workload["cgroup"])))?;
     }
     let reason = record["reason"].as_str().map_or_else(String::new, |reason| format!(" ({reason})"));
-    row("outcome", format!("{}{reason}, status {}", shown(&record["action"]), shown(&record["status"])))?;
+    if record["event"] == "connection" {
+        row("outcome", format!("{}{reason}, {} requests", shown(&record["decision"]), shown(&record["requests"])))?;
+        row("end", format!("{} {}", shown(&record["end"]), record["detail"].as_str().unwrap_or_default()))?;
+    } else {
+        row("outcome", format!("{}{reason}, status {}", shown(&record["action"]), shown(&record["status"])))?;
+    }
     for finding in record["findings"].as_array().into_iter().flatten() {
         let (rule, severity) = (shown(&finding["rule"]), shown(&finding["severity"]));
         let place =
@@ -179,15 +194,23 @@ fn tell(record: &Value, out: &mut impl Write) -> io::Result<()> {
             writeln!(out, "\nTo let such a request pass, and only if it is harmless:\n")?;
             change.lines().try_for_each(|line| writeln!(out, "    {line}"))
         }
-        None if record["action"] == "block" => writeln!(out, "\nNo setting lets such a request pass."),
+        None if record["action"] == "block" || record["decision"] == "deny" => {
+            writeln!(out, "\nNo setting lets such a request pass.")
+        }
         None => Ok(()),
     }
 }
 
-/// What to write into the configuration; `None` where nothing is to be changed, or can be.
+/// What to write into the configuration, or to do where that is no matter of a few lines; `None` where nothing is to be changed,
+/// or can be.
 fn change(record: &Value) -> Option<String> {
     let setting = record["setting"].as_str()?;
-    let host = record["host"].as_str().unwrap_or_default();
+    let host = record["host"].as_str().or(record["name"].as_str()).unwrap_or_default();
+    // Lists of hosts mean every port.
+    let host = match host.rsplit_once(':') {
+        Some((name, port)) if !name.contains(':') && port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        _ => host,
+    };
     // JSON strings are YAML strings.
     let quoted = |text: &str| Value::from(crate::report::clean(text, 512)).to_string();
     let without_query = record["url"].as_str().unwrap_or_default();
@@ -201,16 +224,57 @@ fn change(record: &Value) -> Option<String> {
                 format!("{text}\n  - rule: {}\n    path: {}\n    reason: say why", quoted(rule), quoted(path))
             })
         }
-        "api_allowlist" | "trusted_domains" => format!("{setting}:\n  - {}", quoted(host)),
-        "no_proxy.list" => format!("no_proxy:\n  list: [{}]", quoted(host)),
-        "kill_switch" => "turn the kill switch off: pipelock kill-switch off".to_owned(),
+        "api_allowlist"
+        | "trusted_domains"
+        | "no_proxy.list"
+        | "redaction.allowlist_unparseable"
+        | "tls_interception.client_certificate_domains"
+        | "tls_interception.legacy_tls_domains" => nested(setting, &format!("[{}]", quoted(host))),
+        "names.hosts" => {
+            let address = record["original_dst"].as_str().and_then(|dst| dst.parse::<std::net::SocketAddr>().ok());
+            let address = address.map_or_else(String::new, |address| address.ip().to_string());
+            nested(setting, &format!("{{{}: [{}]}}", quoted(host), quoted(&address)))
+        }
+        "session_profiling.anomaly_action" => nested(setting, "warn"),
+        "flight_recorder.require_receipts" => {
+            "make room for receipts: the log of the gateway says what the disk lacks; \
+             or set flight_recorder.require_receipts to false and restart"
+                .to_owned()
+        }
+        "kill_switch.enabled" => {
+            "find out who turned the kill switch on, pipelock kill-switch status, then: pipelock kill-switch off"
+                .to_owned()
+        }
+        "tls_interception.upstream_ca_files" => {
+            format!("add the file with the root of {host} to {setting}")
+        }
+        "taint.protected_paths" | "fetch_proxy.monitoring.blocklist" => format!("take it off {setting}"),
+        "adaptive_enforcement.levels" => {
+            format!("pipelock session reset; or weaken what a level does in {setting}")
+        }
+        _ if setting.starts_with("uninspectable.") => nested(setting, "allow"),
+        _ if setting.starts_with("limits.") || setting.contains("max_") => format!("raise {setting}"),
         other => format!("change {other}"),
     })
+}
+
+/// A key with its value, as it stands in the file.
+fn nested(key: &str, value: &str) -> String {
+    let mut lines = String::new();
+    let last = key.matches('.').count();
+    for (depth, part) in key.split('.').enumerate() {
+        let end = if depth == last { format!(" {value}") } else { "\n".to_owned() };
+        // Writing to a string cannot fail.
+        let _ = write!(lines, "{}{part}:{end}", "  ".repeat(depth));
+    }
+    lines
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::schema;
+    use crate::model::{BlockReason, DenyReason};
 
     const LOG: &str = concat!(
         r#"{"time":"2026-11-28T07:00:00.000Z","event":"blocked","request_id":"a-1","method":"POST","url":"https://api.example.test/v1/notes","host":"api.example.test","status":403,"action":"block","reason":"secret","setting":"suppress","front_door":"captured","original_dst":"203.0.113.10:443","workload":{"pid":7,"uid":0,"executable":"/usr/bin/curl","cgroup":1,"netns":2},"findings":[{"rule":"GitHub Token","severity":"critical","surface":"request_body","view":"raw","offset":9,"length":40}]}"#,
@@ -259,17 +323,50 @@ mod tests {
         }
         let mut err = Vec::new();
         assert_eq!(explain(&args("a-9"), &mut Vec::new(), &mut err), 1);
-        assert!(String::from_utf8(err).unwrap().contains("has no request a-9"));
+        assert!(String::from_utf8(err).unwrap().contains("has no request or connection a-9"));
+    }
+
+    /// For every key that a refusal can name.
+    #[test]
+    fn what_explain_says_to_write_is_a_configuration_that_loads() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("pipelock.yaml");
+        let settings = BlockReason::ALL.iter().filter_map(|reason| reason.setting());
+        let settings = settings.chain(DenyReason::ALL.iter().filter_map(|reason| reason.setting()));
+        let mut lines_to_write = 0;
+        for setting in settings {
+            let mut record: Value = serde_json::from_str(LOG.lines().next().unwrap()).unwrap();
+            record["setting"] = setting.into();
+            record["host"] = "api.example.test:8443".into();
+            let said = change(&record).unwrap();
+            // Whatever is said of it, the key is one of the file.
+            let known = setting.split('.').try_fold(schema::top_level(), |keys, part| {
+                keys.iter().find(|key| key.name == part).map(|key| key.kind.keys().unwrap_or_default())
+            });
+            assert!(known.is_some(), "{setting} is no key");
+            assert!(said.contains(setting.rsplit('.').next().unwrap()) || setting.starts_with("kill_switch"), "{said}");
+            let section = format!("{}:", setting.split('.').next().unwrap());
+            if said.starts_with(&section) {
+                std::fs::write(&path, &said).unwrap();
+                let (_, _) = Config::load(&path).unwrap_or_else(|error| panic!("{error}: {said}"));
+                lines_to_write += 1;
+            }
+        }
+        assert!(lines_to_write > 10, "{lines_to_write}");
     }
 
     #[test]
-    fn what_explain_says_to_write_is_a_configuration_that_loads() {
-        let record: Value = serde_json::from_str(LOG.lines().next().unwrap()).unwrap();
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("pipelock.yaml");
-        std::fs::write(&path, change(&record).unwrap()).unwrap();
-        let (config, _) = Config::load(&path).unwrap();
-        assert_eq!(config.suppressions.len(), 1);
+    fn a_refused_connection_is_explained_by_its_number() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let record = r#"{"time":"2026-11-28T07:00:00.000Z","event":"connection","connection":"c7","front_door":"captured","original_dst":"203.0.113.10:443","name":"api.example.test","protocol":"tls","decision":"deny","reason":"not_in_allowlist","setting":"api_allowlist","requests":0,"end":"denied"}"#;
+        std::fs::write(&file, format!("{record}\n")).unwrap();
+        let args = ExplainArgs { request_id: "c7".to_owned(), source: source(&file), json: false };
+        let mut out = Vec::new();
+        assert_eq!(explain(&args, &mut out, &mut Vec::new()), 0);
+        let text = String::from_utf8(out).unwrap();
+        for part in ["tls to api.example.test", "deny (not_in_allowlist)", "api_allowlist: [\"api.example.test\"]"] {
+            assert!(text.contains(part), "{text}");
+        }
     }
 
     #[test]

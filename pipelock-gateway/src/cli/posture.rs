@@ -122,7 +122,7 @@ fn parts(config: &Config) -> Vec<Part> {
         Mode::Audit => 0,
     };
     let strict = (mode < 100).then(|| "mode: strict with api_allowlist admits listed hosts only".to_owned());
-    let passthrough = config.tls_interception.passthrough_domains.iter().count() + config.no_proxy.iter().count();
+    let passthrough = config.tls_interception.passthrough_domains.iter().count() + config.no_proxy.list.iter().count();
     let (mcp, responses, requests) = (&config.mcp, &config.response_scanning, &config.request_bodies);
     let kill = &config.kill_switch;
     vec![

@@ -198,6 +198,8 @@ impl Watch {
                 // The same complaint every half minute would hide others.
                 if !retried {
                     metrics.config_reloaded(false);
+                    let fields = vec![("result", "failure".to_owned()), ("error", message.clone())];
+                    self.reloader.gateway.write_down("warn", "config_reload", fields);
                     (self.reloader.tell)(&format!("reload failed, what was in force stays in force: {message}"));
                 }
             }
@@ -209,13 +211,18 @@ impl Watch {
         for warning in warnings {
             (reloader.tell)(&format!("warning: {warning}"));
         }
-        for downgrade in config.downgrades_from(&reloader.config) {
+        let downgrades = config.downgrades_from(&reloader.config);
+        for downgrade in &downgrades {
             (reloader.tell)(&format!("warning: less strict than before: {downgrade}"));
         }
         for key in config.needs_restart_after(&reloader.config) {
             (reloader.tell)(&format!("warning: {key} has changed, which takes a restart; what it was stays in force"));
         }
         let cut = reloader.gateway.replace(snapshot);
+        let mut fields = vec![("result", "success".to_owned()), ("policy", config.source.digest().to_owned())];
+        fields.push(("relays_cut", cut.to_string()));
+        fields.extend((!downgrades.is_empty()).then(|| ("less_strict", downgrades.join("; "))));
+        reloader.gateway.write_down(if downgrades.is_empty() { "info" } else { "warn" }, "config_reload", fields);
         let cut = if cut == 0 { String::new() } else { format!("; {cut} relayed connections were cut") };
         (reloader.tell)(&format!("{} was read again and is in force{cut}", config.source));
         if config.files() != reloader.config.files() {

@@ -52,8 +52,16 @@ fn built_in() -> Result<Vec<CredentialBinding>, Error> {
         Error::Syntax { place: source.place(fault.at), detail }
     })?;
     let Some(tree) = tree else { return Ok(Vec::new()) };
-    providers(&Value::root(&source, &tree).section(KEYS)?)
+    providers(Value::root(&source, &tree).section(KEYS)?.field("providers").iter())
 }
+
+/// The same entries, at the top level.
+pub(super) const PROVIDERS: Key = Key::new(
+    "providers",
+    Kind::List(&Kind::Map(PROVIDER)),
+    "[]",
+    "The same as `credential_binding.providers`: which credential may go to which host, and where in a request. A section of ours.",
+);
 
 pub(super) const KEYS: &[Key] = &[
     Key::new(
@@ -79,15 +87,20 @@ const PROVIDER: &[Key] = &[
 ];
 
 impl CredentialBindings {
-    pub(super) fn read(value: &Value<'_>) -> Result<Self, Error> {
-        let section = value.section(KEYS)?;
-        let include_defaults = section.read("include_defaults", true, Value::boolean)?;
-        let mut providers = providers(&section)?;
+    /// Reads both places where entries may stand: the section, and the list at the top level.
+    pub(super) fn read(top: &Section<'_>) -> Result<Self, Error> {
+        let section = top.field("credential_binding").map(|value| value.section(KEYS)).transpose()?;
+        let include_defaults = match &section {
+            Some(section) => section.read("include_defaults", true, Value::boolean)?,
+            None => true,
+        };
+        let listed = section.as_ref().and_then(|section| section.field("providers"));
+        let mut providers = providers(listed.iter().chain(&top.field("providers")))?;
         let own: HashSet<String> = providers.iter().map(|entry| entry.provider.clone()).collect();
         if include_defaults {
             let kept = Self::default().providers.into_iter().filter(|entry| !own.contains(&entry.provider));
             providers.extend(kept);
-        } else if providers.is_empty() {
+        } else if let Some(section) = section.filter(|_| providers.is_empty()) {
             section
                 .value()
                 .warn("include_defaults: false without providers: a key is blocked also at its own provider");
@@ -96,11 +109,10 @@ impl CredentialBindings {
     }
 }
 
-fn providers(section: &Section<'_>) -> Result<Vec<CredentialBinding>, Error> {
-    let Some(list) = section.field("providers") else { return Ok(Vec::new()) };
+fn providers<'a>(lists: impl Iterator<Item = &'a Value<'a>>) -> Result<Vec<CredentialBinding>, Error> {
     let mut names = HashSet::new();
     let mut entries = Vec::new();
-    for value in list.list()? {
+    for value in lists.map(Value::list).collect::<Result<Vec<_>, _>>()?.into_iter().flatten() {
         let entry = read_entry(&value)?;
         if !names.insert(entry.provider.clone()) {
             return Err(value.incomplete(format!("an entry named {:?} stands before; rename one", entry.provider)));

@@ -73,9 +73,6 @@ pub struct Dlp {
     pub patterns: Vec<DlpPattern>,
     /// Whether values of a workload's own environment are looked for in what it sends.
     pub scan_env: bool,
-    /// Shortest value of the environment that is looked for. The reference wants 16, and takes variables of any name; here
-    /// only names that say "secret" count, so that a password of 8 does, too.
-    pub min_env_secret_length: usize,
     /// A file of further values to look for, one a line; existing and private when checked.
     pub secrets_file: Option<PathBuf>,
 }
@@ -121,25 +118,20 @@ impl PatternSamples {
 
 impl Default for Dlp {
     fn default() -> Self {
-        Self {
-            include_defaults: true,
-            patterns: Vec::new(),
-            scan_env: true,
-            min_env_secret_length: MIN_SECRET_LENGTH,
-            secrets_file: None,
-        }
+        Self { include_defaults: true, patterns: Vec::new(), scan_env: true, secrets_file: None }
     }
 }
 
 impl Dlp {
-    pub(super) fn read(value: &Value<'_>) -> Result<Self, Error> {
+    /// Reads the section, and beside it what it says of `workload_env`.
+    pub(super) fn read(value: &Value<'_>, min_length: &mut Option<usize>) -> Result<Self, Error> {
         let section = value.section(KEYS)?;
+        *min_length = section.read("min_env_secret_length", None, |length| read_length(length).map(Some))?;
         let dlp = Self {
             include_defaults: section.read("include_defaults", true, Value::boolean)?,
             patterns: section.read("patterns", Vec::new(), read_patterns)?,
             scan_env: section.read("scan_env", true, Value::boolean)?,
-            min_env_secret_length: section.read("min_env_secret_length", MIN_SECRET_LENGTH, read_length)?,
-            secrets_file: section.read("secrets_file", None, |file| read_secrets_file(file).map(Some))?,
+            secrets_file: section.read("secrets_file", None, |file| private_file(file).map(Some))?,
         };
         if !dlp.include_defaults && dlp.patterns.is_empty() {
             section.value().warn(
@@ -159,7 +151,8 @@ fn read_length(value: &Value<'_>) -> Result<usize, Error> {
     })
 }
 
-fn read_secrets_file(value: &Value<'_>) -> Result<PathBuf, Error> {
+/// A file of secrets: it exists, and others may not read it.
+pub(super) fn private_file(value: &Value<'_>) -> Result<PathBuf, Error> {
     let path = value.path()?;
     let file = crate::files::metadata(&path).map_err(|error| {
         value.refuse(format!("cannot be used: {} ({error}); create it, or correct the path", path.display()))

@@ -19,6 +19,7 @@ impl Config {
         }
         files.extend(tls.upstream_ca_files.iter().cloned());
         files.extend(self.dlp.secrets_file.clone());
+        files.extend(self.workload_env.files.iter().cloned());
         files.extend(self.forward_proxy.credentials_file.clone());
         files.extend(
             self.redaction.iter().flat_map(|redaction| &redaction.dictionaries).filter_map(|list| list.file.clone()),
@@ -50,6 +51,9 @@ impl Config {
         }
         if before.dlp.secrets_file.is_some() && self.dlp.secrets_file.is_none() {
             found.push("dlp.secrets_file is gone".to_owned());
+        }
+        if self.no_proxy.from_workload && !before.no_proxy.from_workload {
+            found.push("no_proxy.from_workload goes to true".to_owned());
         }
         for rules in self.workloads.iter().filter(|rules| !before.workloads.contains(rules)) {
             let for_them = rules.applied_to(self);
@@ -89,7 +93,8 @@ impl Config {
             ("tls_interception.client_certificate_domains", "tls_interception.legacy_tls_domains");
         found.extend(added(certificates, &then.client_certificate_domains, &now.client_certificate_domains));
         found.extend(added(legacy, &then.legacy_tls_domains, &now.legacy_tls_domains));
-        found.extend(added("no_proxy.list", &before.no_proxy, &self.no_proxy));
+        found.extend(added("no_proxy.list", &before.no_proxy.list, &self.no_proxy.list));
+        found.extend(added("workload_env.ignore", &before.workload_env.ignored, &self.workload_env.ignored));
         found.extend(added("ssrf.ip_allowlist", &before.ssrf_allowlist, &self.ssrf_allowlist));
         let (proxy, proxy_before) = (&self.forward_proxy, &before.forward_proxy);
         found.extend(added("forward_proxy.connect_ports", &proxy_before.connect_ports, &proxy.connect_ports));

@@ -5,7 +5,7 @@ use super::schema::{HOSTS, Key, Kind, NETWORKS};
 use super::{
     accepted, canary_tokens, capture, credential_binding, cross_request, dlp, emit, fetch_proxy, flight_recorder,
     forward_proxy, kill_switch, limits, logging, mcp, names, no_proxy, redaction, request_body, response_scanning,
-    scan_api, sessions, suppress, taint, tls_interception, uninspectable, websocket_proxy, workloads,
+    scan_api, sessions, suppress, taint, tls_interception, uninspectable, websocket_proxy, workload_env, workloads,
 };
 
 /// The top level of the file.
@@ -50,6 +50,12 @@ pub(super) const TOP_LEVEL: &[Key] = &[
     ),
     Key::new("capture", Kind::Map(capture::KEYS), "", "What the kernel steers. A section of ours."),
     Key::new("dlp", Kind::Map(dlp::KEYS), "", "What is looked for in content that leaves."),
+    Key::new(
+        "workload_env",
+        Kind::Map(workload_env::KEYS),
+        "",
+        "Which variables of the captured processes hold secrets. A section of ours.",
+    ),
     Key::new("canary_tokens", Kind::Map(canary_tokens::KEYS), "", "Planted tokens."),
     Key::new(
         "credential_binding",
@@ -57,6 +63,7 @@ pub(super) const TOP_LEVEL: &[Key] = &[
         "",
         "Which credential may go to which host, and where in a request. A section of ours.",
     ),
+    credential_binding::PROVIDERS,
     Key::new(
         "cross_request_detection",
         Kind::Map(cross_request::KEYS),

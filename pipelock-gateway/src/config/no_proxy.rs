@@ -6,17 +6,40 @@ use super::reader::Value;
 use super::schema::{Key, Kind};
 use crate::model::{NoProxyEntry, NoProxyList};
 
-pub(super) const KEYS: &[Key] = &[Key::new(
-    "list",
-    Kind::TextOrList,
-    "[]",
-    "Hosts, domains (`.example.com`), networks and addresses, each with an optional port, as in the variable NO_PROXY.",
-)];
+pub(super) const KEYS: &[Key] = &[
+    Key::new(
+        "list",
+        Kind::TextOrList,
+        "[]",
+        "Hosts, domains (`.example.com`), networks and addresses, each with an optional port, as in the variable NO_PROXY.",
+    ),
+    Key::new(
+        "from_workload",
+        Kind::Bool,
+        "false",
+        "Whether what the captured process's own `NO_PROXY` names is relayed unopened, too: names only where they are bound to the address, `*` never, and nothing that is refused without it. Whoever starts the process then decides what of it is scanned.",
+    ),
+];
 
-/// Reads `list`: one text as in the environment variable, or a list of such texts.
-pub(super) fn read(value: &Value<'_>) -> Result<NoProxyList, Error> {
+/// The section.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NoProxy {
+    /// `list`.
+    pub list: NoProxyList,
+    /// Whether a workload's own variable counts, too.
+    pub from_workload: bool,
+}
+
+pub(super) fn read(value: &Value<'_>) -> Result<NoProxy, Error> {
     let section = value.section(KEYS)?;
-    let Some(list) = section.field("list") else { return Ok(NoProxyList::default()) };
+    Ok(NoProxy {
+        list: section.read("list", NoProxyList::default(), read_list)?,
+        from_workload: section.read("from_workload", false, Value::boolean)?,
+    })
+}
+
+/// One text as in the environment variable, or a list of such texts.
+fn read_list(list: &Value<'_>) -> Result<NoProxyList, Error> {
     let texts = if list.is_scalar() { vec![list.clone()] } else { list.list()? };
     let mut entries = NoProxyList::default();
     for text in &texts {

@@ -384,6 +384,13 @@ fn bindings_tokens_and_pieces_are_checked() {
         "cross_request_detection:\n  fragment_reassembly: {max_buffer_bytes: 1}\n",
         "dlp: {min_env_secret_length: 4}\n",
         "dlp: {secrets_file: /nonexistent/secrets.txt}\n",
+        "workload_env: {names: [A B]}\n",
+        "workload_env: {names: [SEED], ignore: [seed]}\n",
+        "workload_env: {min_length: 7}\n",
+        "dlp: {min_env_secret_length: 9}\nworkload_env: {min_length: 9}\n",
+        "workload_env: {min_entropy: 9}\n",
+        "workload_env: {files: [/nonexistent/app.env]}\n",
+        "providers: [{provider: P, variables: [A], hosts: [a.example.com], placements: [query a]}]\ncredential_binding:\n  providers: [{provider: P, variables: [A], hosts: [a.example.com], placements: [query a]}]\n",
     ]), @r#"
     pipelock.yaml:3:7: credential_binding.providers[0]: provider is missing; add a name for the entry
     pipelock.yaml:3:7: credential_binding.providers[0]: rules is missing; list the rules that find its credentials, or the variables that hold them
@@ -402,6 +409,13 @@ fn bindings_tokens_and_pieces_are_checked() {
     pipelock.yaml:2:43: cross_request_detection.fragment_reassembly.max_buffer_bytes: "1" is no size for the buffer; write a number from 4096 to 65536
     pipelock.yaml:1:30: dlp.min_env_secret_length: "4" is no length for a secret: shorter values stand in ordinary text; write a number from 8 to 4096
     pipelock.yaml:1:21: dlp.secrets_file: "/nonexistent/secrets.txt" cannot be used: /nonexistent/secrets.txt (No such file or directory (os error 2)); create it, or correct the path
+    pipelock.yaml:1:24: workload_env.names[0]: "A B" is no name of an environment variable; write one such as VAULT_SEED, with a * at its begin or its end at most
+    pipelock.yaml:1:39: workload_env.ignore: SEED stands in names, too; remove one of the two
+    pipelock.yaml:1:28: workload_env.min_length: "7" is outside of what makes sense; write a number from 8 to 4096
+    pipelock.yaml:2:28: workload_env.min_length: stands in dlp.min_env_secret_length, too; remove one of the two
+    pipelock.yaml:1:29: workload_env.min_entropy: "9" is outside of what makes sense; write a number above 0, at most 8
+    pipelock.yaml:1:24: workload_env.files[0]: "/nonexistent/app.env" cannot be used: /nonexistent/app.env (No such file or directory (os error 2)); create it, or correct the path
+    pipelock.yaml:1:13: providers[0]: an entry named "P" stands before; rename one
     "#);
 }
 
@@ -514,7 +528,11 @@ fn an_empty_file_means_the_defaults() {
         assert_eq!(config.dlp, Dlp::default());
         assert_eq!(config.logging, Logging::default());
         assert!(config.logging.include_allowed && config.logging.include_blocked);
-        assert!(config.api_allowlist.is_empty() && config.no_proxy.is_empty() && config.capture.cidr_bypass.is_empty());
+        assert!(
+            config.api_allowlist.is_empty()
+                && config.no_proxy == NoProxy::default()
+                && config.capture.cidr_bypass.is_empty()
+        );
     }
 }
 
@@ -598,9 +616,9 @@ fn a_full_file_is_read_as_written() {
     assert_eq!(config.trusted_domains, config.api_allowlist);
     assert_eq!(config.tls_interception.cert_ttl, Duration::from_mins(90));
     assert_eq!(config.tls_interception.cert_cache_size.get(), 10);
-    let entries: Vec<String> = config.no_proxy.iter().map(ToString::to_string).collect();
+    let entries: Vec<String> = config.no_proxy.list.iter().map(ToString::to_string).collect();
     assert_eq!(entries, ["svc.cluster.local", "127.0.0.1", "db.example.com:5432"]);
-    assert!(config.no_proxy.find_address(OriginalDst::new("127.0.0.1:1".parse().unwrap())).is_some());
+    assert!(config.no_proxy.list.find_address(OriginalDst::new("127.0.0.1:1".parse().unwrap())).is_some());
     assert_eq!(config.capture.cidr_bypass.len(), 2);
     let [card, ticket] = config.dlp.patterns.as_slice() else { panic!("{:?}", config.dlp) };
     assert_eq!(

@@ -145,6 +145,7 @@ pub(super) fn status(reason: BlockReason) -> StatusCode {
         | BlockReason::UpgradeUninspectable
         | BlockReason::NotInAllowlist
         | BlockReason::DestinationDenied
+        | BlockReason::NameNotBound
         | BlockReason::SessionAnomaly
         | BlockReason::SessionEscalated
         | BlockReason::Tainted => StatusCode::FORBIDDEN,
@@ -167,6 +168,7 @@ fn explanation(reason: BlockReason) -> &'static str {
         BlockReason::AuthorityMismatch => "host differs from the name the connection was opened for",
         BlockReason::NotInAllowlist => "host is not in the allowlist",
         BlockReason::DestinationDenied => "destination is refused by the configuration in force",
+        BlockReason::NameNotBound => "nothing proves that the address is that host's",
         BlockReason::Framing => "request is malformed or ambiguous",
         BlockReason::UpgradeUninspectable => "switching to a protocol that cannot be inspected yet",
         BlockReason::UpstreamTls => "upstream certificate did not verify",

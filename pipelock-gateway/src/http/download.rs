@@ -47,7 +47,7 @@ impl Running {
         if stopped.is_some() || !has_body(&self.method, head.status) || body.is_end_stream() {
             return Ok(relayed(body));
         }
-        let open = || connection.inspect.response_body(&connection.exchange, self.id, head);
+        let open = || connection.inspect.response_body(&connection.exchange, self.id, self.log.path(), head);
         let Some(judge) = self.log.timed(open) else { return Ok(relayed(body)) };
         let limits = &connection.limits;
         // What is decoded is looked at and forgotten, so that only the ratio needs a bound.
@@ -125,7 +125,8 @@ impl Running {
             self.log.judged(Verdict::block(BlockReason::Unredactable));
             return Err(Withheld);
         };
-        let rewrite = || connection.inspect.rewritten_answer(&connection.exchange, self.id, head, &whole);
+        let (inspect, path) = (&connection.inspect, self.log.path());
+        let rewrite = || inspect.rewritten_answer(&connection.exchange, self.id, path, head, &whole);
         let (verdict, new) = self.log.timed(rewrite);
         if self.log.judged(verdict).is_block() {
             return Err(Withheld);

@@ -1,5 +1,6 @@
 //! How a message part is shown to a judge, and what may come back.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,6 +19,8 @@ pub struct Exchange {
     pub front_door: FrontDoor,
     /// Who opened it.
     pub workload: Option<Workload>,
+    /// The address it came from.
+    pub client: Option<IpAddr>,
     /// Where it meant to go.
     pub original_dst: Option<OriginalDst>,
     /// The name the session was opened for: SNI, CONNECT host, or the address. For cleartext, `None` until `Host` is read.
@@ -36,11 +39,13 @@ pub trait Inspect: Send + Sync + 'static {
     /// Opens a judge for the body that follows `head`. Bytes are pushed after content-coding was removed.
     fn request_body(&self, exchange: &Exchange, id: RequestId, head: &Parts) -> Box<dyn BodyInspect>;
 
-    /// Opens a judge for the body of the answer with `head`; `None` when answers of this kind are not judged.
+    /// Opens a judge for the body of the answer with `head` to a request for `path`; `None` when answers of this kind are not
+    /// judged.
     fn response_body(
         &self,
         exchange: &Exchange,
         id: RequestId,
+        path: &str,
         head: &http::response::Parts,
     ) -> Option<Box<dyn BodyInspect>>;
 
@@ -55,6 +60,7 @@ pub trait Inspect: Send + Sync + 'static {
         &self,
         _: &Exchange,
         _: RequestId,
+        _path: &str,
         _: &http::response::Parts,
         _body: &[u8],
     ) -> (Verdict, Option<Vec<u8>>) {
@@ -156,9 +162,10 @@ impl<T: Inspect + ?Sized> Inspect for Arc<T> {
         &self,
         exchange: &Exchange,
         id: RequestId,
+        path: &str,
         head: &http::response::Parts,
     ) -> Option<Box<dyn BodyInspect>> {
-        (**self).response_body(exchange, id, head)
+        (**self).response_body(exchange, id, path, head)
     }
 
     fn rewritten(&self, exchange: &Exchange, id: RequestId, head: &Parts, body: &[u8]) -> (Verdict, Option<Vec<u8>>) {
@@ -169,10 +176,11 @@ impl<T: Inspect + ?Sized> Inspect for Arc<T> {
         &self,
         exchange: &Exchange,
         id: RequestId,
+        path: &str,
         head: &http::response::Parts,
         body: &[u8],
     ) -> (Verdict, Option<Vec<u8>>) {
-        (**self).rewritten_answer(exchange, id, head, body)
+        (**self).rewritten_answer(exchange, id, path, head, body)
     }
 
     fn uninspectable(&self, exchange: &Exchange, id: RequestId, reason: BlockReason) -> Verdict {

@@ -101,6 +101,11 @@ impl ExchangeLog {
         Arc::new(Self::new(inspect, exchange, tally, id, method, path))
     }
 
+    /// What was asked for, without the query.
+    pub(super) fn path(&self) -> &str {
+        &self.path
+    }
+
     /// Records a request that broke before its head could be read; it has neither method nor path.
     pub(super) fn unreadable(
         inspect: &Arc<dyn Inspect>,
@@ -186,6 +191,7 @@ impl Drop for ExchangeLog {
         let (path, method) = (word(&mut self.path, "/<redacted>"), word(&mut self.method, "<redacted>"));
         self.inspect.exchange_done(RequestRecord {
             workload: self.exchange.workload.clone(),
+            client: self.exchange.client,
             original_dst: self.exchange.original_dst,
             host: std::mem::take(self.host.get_mut().unwrap_or_else(PoisonError::into_inner)),
             scheme: self.exchange.scheme,

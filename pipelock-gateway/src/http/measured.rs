@@ -93,6 +93,7 @@ impl Measured {
             id: self.id,
             front_door,
             workload: None,
+            client: None,
             original_dst: None,
             host: String::new(),
             scheme: "",

@@ -66,6 +66,9 @@ pub enum PassthroughReason {
     NoProxyAddress,
     /// `no_proxy.list` names its host, and the host is bound to the address.
     NoProxyName,
+    /// The workload's own `NO_PROXY` names its host, which is bound to the address, or its address, and `no_proxy.from_workload`
+    /// honours that.
+    NoProxyWorkload,
     /// `tls_interception.passthrough_domains` names its host, and the host is bound to the address.
     PassthroughDomain,
     /// The explicit proxy of this gateway: what is asked of it there is judged there, once.
@@ -91,6 +94,7 @@ impl PassthroughReason {
         match self {
             Self::NoProxyAddress => "no_proxy_address",
             Self::NoProxyName => "no_proxy_name",
+            Self::NoProxyWorkload => "no_proxy_workload",
             Self::PassthroughDomain => "passthrough_domain",
             Self::OwnProxy => "own_proxy",
             Self::ClientCertificate => "client_certificate",
@@ -136,6 +140,41 @@ pub enum DenyReason {
 }
 
 impl DenyReason {
+    /// Every reason.
+    pub const ALL: [Self; 13] = [
+        Self::NotSteered,
+        Self::NotInAllowlist,
+        Self::NameNotBound,
+        Self::Loop,
+        Self::AddressClass,
+        Self::PortNotAllowed,
+        Self::ProxyOff,
+        Self::SourceNotAllowed,
+        Self::TooManyConnections,
+        Self::ConnectSniMismatch,
+        Self::Opaque,
+        Self::KillSwitch,
+        Self::Blocklisted,
+    ];
+
+    /// The one key of the configuration that would let such a connection pass; none where no setting should, or can.
+    #[must_use]
+    pub fn setting(self) -> Option<&'static str> {
+        match self {
+            Self::NotInAllowlist => Some("api_allowlist"),
+            Self::NameNotBound => Some("names.hosts"),
+            Self::AddressClass => Some("trusted_domains"),
+            Self::PortNotAllowed => Some("forward_proxy.connect_ports"),
+            Self::ProxyOff => Some("forward_proxy.enabled"),
+            Self::SourceNotAllowed => Some("forward_proxy.allowed_sources"),
+            Self::TooManyConnections => Some("limits.connections_per_workload"),
+            Self::Opaque => Some("no_proxy.list"),
+            Self::KillSwitch => Some("kill_switch.enabled"),
+            Self::Blocklisted => Some("fetch_proxy.monitoring.blocklist"),
+            Self::NotSteered | Self::Loop | Self::ConnectSniMismatch => None,
+        }
+    }
+
     /// The name used in logs and metric labels.
     #[must_use]
     pub fn as_str(self) -> &'static str {

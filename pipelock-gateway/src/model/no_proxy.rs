@@ -184,6 +184,9 @@ impl fmt::Display for NoProxyEntry {
     }
 }
 
+/// Entries taken of one variable of a workload; the rest is left out.
+const MAX_OWN_ENTRIES: usize = 256;
+
 /// The list; the order does not matter.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NoProxyList(Vec<NoProxyEntry>);
@@ -197,6 +200,24 @@ impl NoProxyList {
         text.split(|c: char| c == ',' || c.is_whitespace())
             .filter(|entry| !entry.is_empty())
             .map(|entry| entry.parse().map_err(|reason| (entry.to_owned(), reason)))
+            .collect()
+    }
+
+    /// What a process asks for by its own environment: `NAME=value` records, each ended by a zero byte.
+    ///
+    /// The lower-case variable counts where both are there, as for curl, Ruby and Python. Whoever starts a program writes it
+    /// and no operator sees it, so that what cannot be read is left out, and `*` is: it would switch the gateway off.
+    #[must_use]
+    pub fn of_environment(environ: &[u8]) -> Self {
+        let value = |name: &[u8]| {
+            let record = environ.split(|byte| *byte == 0).find_map(|record| record.strip_prefix(name));
+            record.and_then(|value| std::str::from_utf8(value).ok()).filter(|value| !value.trim().is_empty())
+        };
+        let Some(text) = value(b"no_proxy=").or_else(|| value(b"NO_PROXY=")) else { return Self::default() };
+        text.split(|c: char| c == ',' || c.is_whitespace())
+            .filter_map(|entry| entry.parse().ok())
+            .filter(|entry: &NoProxyEntry| !entry.is_everything())
+            .take(MAX_OWN_ENTRIES)
             .collect()
     }
 
@@ -365,6 +386,25 @@ mod tests {
         ] {
             assert_eq!(NoProxyList::parse(entry), Err((entry.to_owned(), reason)), "{entry:?}");
         }
+    }
+
+    #[test]
+    fn of_a_processs_own_variables_what_can_be_read_counts_but_never_everything() {
+        for (environ, entries) in [
+            (&b"PATH=/bin\0NO_PROXY=a.test, 10.0.0.0/8\0"[..], &["a.test", "10.0.0.0/8"][..]),
+            // curl, Ruby, Python: the lower-case one. Go: the other.
+            (b"NO_PROXY=a.test\0no_proxy=b.test:8443\0", &["b.test:8443"]),
+            (b"NO_PROXY=a.test\0no_proxy=\0", &["a.test"]),
+            (b"NO_PROXY=*,http://x,a.test,10.0.0.0/99\0", &["a.test"]),
+            (b"XNO_PROXY=a.test\0", &[]),
+            (b"NO_PROXY=\xff\0", &[]),
+            (b"", &[]),
+        ] {
+            let list = NoProxyList::of_environment(environ);
+            assert_eq!(list.iter().map(ToString::to_string).collect::<Vec<_>>(), entries);
+        }
+        let many = format!("NO_PROXY={}", "a.test,".repeat(1000));
+        assert_eq!(NoProxyList::of_environment(many.as_bytes()).iter().len(), MAX_OWN_ENTRIES);
     }
 
     proptest! {

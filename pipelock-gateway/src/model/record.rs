@@ -2,7 +2,7 @@
 //!
 //! Records hold no secret: findings carry fingerprints, targets are cut before the query.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use crate::model::{
@@ -29,6 +29,9 @@ pub struct ConnectionRecord {
     pub protocol: Option<Protocol>,
     /// What policy chose; `None` when the connection ended before it was asked.
     pub decision: Option<Decision>,
+    /// What bound the name to the address, in the words of the metric `pipelock_name_bindings_total`; `None` where no rule hung on
+    /// it.
+    pub binding: Option<&'static str>,
     /// Requests served on it; 0 unless intercepted.
     pub requests: u32,
     /// Bytes the workload sent.
@@ -42,6 +45,15 @@ pub struct ConnectionRecord {
 }
 
 impl ConnectionRecord {
+    /// The one key of the configuration that would have let it pass, where it was refused.
+    #[must_use]
+    pub fn setting(&self) -> Option<&'static str> {
+        match self.decision {
+            Some(Decision::Deny(reason)) => reason.setting(),
+            _ => None,
+        }
+    }
+
     /// The decision and its reason as logs and metric labels print them; `none` for both where none was taken.
     #[must_use]
     pub fn decision_words(&self) -> (&'static str, &'static str) {
@@ -79,6 +91,8 @@ pub struct RequestRecord {
     pub front_door: FrontDoor,
     /// Who sent it.
     pub workload: Option<Workload>,
+    /// The address it was sent from, where that is known.
+    pub client: Option<IpAddr>,
     /// Where the connection meant to go.
     pub original_dst: Option<OriginalDst>,
     /// The host it named, without the port when that is the scheme's own.

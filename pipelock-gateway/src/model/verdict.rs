@@ -60,6 +60,8 @@ pub enum BlockReason {
     NotInAllowlist,
     /// The configuration has changed since the connection was opened, and would not have it opened now.
     DestinationDenied,
+    /// The same, because nothing proves any more that the address is that host's, which `mode: strict` wants.
+    NameNotBound,
     /// The message is malformed in a way that two parsers could read differently (RFC 9112 §11.2).
     Framing,
     /// The request asks to switch to a protocol (WebSocket, for one) whose bytes cannot be shown to the judge yet.
@@ -91,6 +93,39 @@ pub enum BlockReason {
 }
 
 impl BlockReason {
+    /// Every reason.
+    pub const ALL: [Self; 29] = [
+        Self::Secret,
+        Self::Injection,
+        Self::ToolPolicy,
+        Self::UrlShape,
+        Self::BodyTooLarge,
+        Self::BodyUndecodable,
+        Self::CodingUnknown,
+        Self::DecodeLimit,
+        Self::MultipartBroken,
+        Self::Unredactable,
+        Self::ScanLimit,
+        Self::AuthorityMismatch,
+        Self::NotInAllowlist,
+        Self::DestinationDenied,
+        Self::NameNotBound,
+        Self::Framing,
+        Self::UpgradeUninspectable,
+        Self::UpstreamTls,
+        Self::UpstreamClientCertificate,
+        Self::UpstreamLegacyTls,
+        Self::UpstreamUnavailable,
+        Self::Overloaded,
+        Self::ReceiptsUnavailable,
+        Self::KillSwitch,
+        Self::RateLimited,
+        Self::DataBudget,
+        Self::SessionAnomaly,
+        Self::SessionEscalated,
+        Self::Tainted,
+    ];
+
     /// The one key of the configuration that would let such a message pass; none where no setting should, or can.
     #[must_use]
     pub fn setting(self) -> Option<&'static str> {
@@ -99,17 +134,18 @@ impl BlockReason {
             Self::BodyTooLarge => Some("limits.streamed_body_bytes"),
             Self::BodyUndecodable => Some("uninspectable.broken_coding"),
             Self::CodingUnknown => Some("uninspectable.unknown_coding"),
-            Self::DecodeLimit => Some("limits.decode_ratio"),
+            Self::DecodeLimit => Some("uninspectable.decode_limit"),
             Self::MultipartBroken => Some("uninspectable.multipart"),
             Self::Unredactable => Some("redaction.allowlist_unparseable"),
             Self::NotInAllowlist => Some("api_allowlist"),
             Self::DestinationDenied => Some("trusted_domains"),
+            Self::NameNotBound => Some("names.hosts"),
             Self::UpgradeUninspectable => Some("uninspectable.upgrade"),
             Self::UpstreamTls => Some("tls_interception.upstream_ca_files"),
             Self::UpstreamClientCertificate => Some("tls_interception.client_certificate_domains"),
             Self::UpstreamLegacyTls => Some("tls_interception.legacy_tls_domains"),
             Self::ReceiptsUnavailable => Some("flight_recorder.require_receipts"),
-            Self::KillSwitch => Some("kill_switch"),
+            Self::KillSwitch => Some("kill_switch.enabled"),
             Self::RateLimited => Some("fetch_proxy.monitoring.max_requests_per_minute"),
             Self::DataBudget => Some("fetch_proxy.monitoring.max_data_per_minute"),
             Self::SessionAnomaly => Some("session_profiling.anomaly_action"),
@@ -141,6 +177,7 @@ impl BlockReason {
             Self::AuthorityMismatch => "authority_mismatch",
             Self::NotInAllowlist => "not_in_allowlist",
             Self::DestinationDenied => "destination_denied",
+            Self::NameNotBound => "name_not_bound",
             Self::Framing => "framing",
             Self::UpgradeUninspectable => "upgrade_uninspectable",
             Self::UpstreamTls => "upstream_tls",

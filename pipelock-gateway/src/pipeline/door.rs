@@ -127,7 +127,8 @@ impl Tunnel for Entrance {
         let Dialled { gateway, snapshot, mut draft, dst, relay_unopened: _, host, upstream } =
             self.dial(request).await?;
         let protocol = if https { Protocol::Tls } else { Protocol::Http1 };
-        let named = Named { protocol, name: Some(host.clone()), binding: Binding::Bound, ech: false };
+        let named =
+            Named { protocol, name: Some(host.clone()), binding: Binding::Bound, ech: false, own_no_proxy: None };
         let front_door = FrontDoor::Explicit;
         let question = Question {
             front_door,

@@ -38,6 +38,7 @@ impl Draft {
             name: None,
             protocol: None,
             decision: None,
+            binding: None,
             requests: 0,
             bytes_up: 0,
             bytes_down: 0,
@@ -124,6 +125,11 @@ impl Draft {
         self.edit(|record| record.decision = Some(decision));
     }
 
+    /// What bound the name to the address.
+    pub(super) fn bound_by(&mut self, by: Option<&'static str>) {
+        self.edit(|record| record.binding = by);
+    }
+
     pub(super) fn requests(&mut self, requests: u32) {
         self.edit(|record| record.requests = requests);
     }
@@ -133,6 +139,7 @@ impl Draft {
         Exchange {
             front_door: self.front_door,
             workload: self.workload.clone(),
+            client: self.peer().map(|peer| peer.ip()),
             original_dst: self.original_dst,
             name,
             scheme,

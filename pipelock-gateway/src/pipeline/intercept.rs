@@ -206,7 +206,7 @@ impl Gateway {
         if let PeerName::Dns(name) = &peer
             && heard.binding == Binding::Unknown
         {
-            heard.binding = self.binding(draft.workload(), name, question.dst).await;
+            heard.binding = self.binding(draft.workload(), name, question.dst).await.0;
         }
         let question = Question { heard: Some(heard), fallback: Some(wish), ..question.clone() };
         matches!(question.ask(&snapshot.rules, &self.own_listeners()), Decision::Passthrough(_)).then_some(question)
@@ -316,9 +316,10 @@ impl Gateway {
             return Sender { session, ..Sender::unknown(Arc::clone(&self.workloads)) };
         };
         let known = self.workloads.of(workload);
-        let secrets = match snapshot.min_env_secret_length {
-            Some(length) => self.workloads.secrets(&known, workload, length, self.report.metrics()).await,
-            None => Arc::default(),
+        let secrets = if snapshot.scans_environment {
+            self.workloads.secrets(&known, workload, &snapshot.environment, self.report.metrics()).await
+        } else {
+            Arc::default()
         };
         Sender { workloads: Arc::clone(&self.workloads), known: Some(known), secrets, session }
     }

@@ -61,6 +61,16 @@ impl Scanner {
         findings
     }
 
+    /// Counts what [`Scanner::without_suppressed`] leaves out; asked once, when everything is found.
+    fn note_suppressed(&self, findings: &[Finding], target: &str) {
+        if self.0.suppressions.is_empty() || findings.is_empty() {
+            return;
+        }
+        for rule in self.0.suppressions.retain(&mut findings.to_vec(), target, SystemTime::now()) {
+            self.1.workloads.suppressed(&rule);
+        }
+    }
+
     /// One verdict on what was found in a body or header fields of a request, where configuration may ask for warnings only.
     fn fold_content(&self, findings: Vec<Finding>, target: &str) -> Verdict {
         let mut verdict = self.0.fold(self.without_suppressed(findings, target));
@@ -101,8 +111,8 @@ impl Scanner {
     }
 
     /// The same for an answer, where configuration may ask for warnings only.
-    fn fold_answer(&self, findings: Vec<Finding>) -> Verdict {
-        self.soften_answer(self.0.fold(findings))
+    fn fold_answer(&self, findings: Vec<Finding>, target: &str) -> Verdict {
+        self.soften_answer(self.0.fold(self.without_suppressed(findings, target)))
     }
 
     fn cannot_show_answer(&self, reason: BlockReason) -> Verdict {
@@ -212,7 +222,7 @@ impl Scanner {
         let fields = (!places.is_empty()).then(|| Fields::new(syntax, places));
         let pieces = self.joins_pieces().then(|| Pieces::new(syntax));
         let scanner = self.clone();
-        let target = peer.target(exchange, head);
+        let target = peer.target(exchange, head.uri.path());
         let replaces_values = self.replaces_values();
         BodyJudge {
             scanner,
@@ -240,11 +250,13 @@ impl Inspect for Judge {
         if verdict.is_block() {
             return verdict;
         }
-        let target = peer.target(exchange, head);
+        let target = peer.target(exchange, head.uri.path());
         let (findings, expected) = self.scanner.request_line_findings(&peer, head);
+        self.scanner.note_suppressed(&findings, &target);
         verdict.join(self.scanner.0.fold(self.scanner.without_suppressed(findings, &target)));
         if self.scanner.0.requests.scan_headers {
             let findings = self.scanner.header_findings(&peer, &head.headers, Surface::RequestHeader);
+            self.scanner.note_suppressed(&findings, &target);
             verdict.join(self.scanner.fold_content(findings, &target));
         }
         verdict.join(Verdict { conceals_target: !expected.is_empty(), ..Verdict::allow() });
@@ -275,6 +287,7 @@ impl Inspect for Judge {
         &self,
         exchange: &Exchange,
         _id: RequestId,
+        path: &str,
         head: &http::response::Parts,
     ) -> Option<Box<dyn BodyInspect>> {
         let events = is_event_stream(&head.headers);
@@ -285,15 +298,17 @@ impl Inspect for Judge {
         {
             self.report.metrics().binary_answer(class);
         }
-        if !is_text(&head.headers) || !self.scanner.0.judges_answers_of(Peer::of(exchange).proven()) {
+        let peer = Peer::of(exchange);
+        if !is_text(&head.headers) || !self.scanner.0.judges_answers_of(peer.proven()) {
             return None;
         }
+        let target = peer.target(exchange, path);
         let stream = self.scanner.0.engine.stream(Surface::Response, StreamOptions { encoding: Encoding::Json });
         if events {
             let settings = self.scanner.0.responses.sse;
-            return Some(Box::new(EventJudge::new(self.scanner.clone(), settings, stream)));
+            return Some(Box::new(EventJudge::new(self.scanner.clone(), target, settings, stream)));
         }
-        Some(Box::new(AnswerJudge { scanner: self.scanner.clone(), stream, found: 0, rewritable: false }))
+        Some(Box::new(AnswerJudge { scanner: self.scanner.clone(), target, stream, found: 0, rewritable: false }))
     }
 
     fn rewritten(&self, exchange: &Exchange, _id: RequestId, head: &Parts, body: &[u8]) -> (Verdict, Option<Vec<u8>>) {
@@ -302,12 +317,13 @@ impl Inspect for Judge {
 
     fn rewritten_answer(
         &self,
-        _exchange: &Exchange,
+        exchange: &Exchange,
         _id: RequestId,
+        path: &str,
         _head: &http::response::Parts,
         body: &[u8],
     ) -> (Verdict, Option<Vec<u8>>) {
-        self.scanner.rewrite_answer(body)
+        self.scanner.rewrite_answer(&Peer::of(exchange).target(exchange, path), body)
     }
 
     fn uninspectable(&self, _exchange: &Exchange, _id: RequestId, reason: BlockReason) -> Verdict {
@@ -356,11 +372,17 @@ pub(super) fn note_end(report: &Report, session: &Session, policy: &SessionPolic
         ];
         report.event(EventRecord { level: "warn", event: "adaptive_escalation", fields });
     }
-    if record.verdict.reason == Some(BlockReason::SessionAnomaly) {
-        report.metrics().session_anomaly("domain_burst");
-    }
-    if noted.spike {
-        report.metrics().session_anomaly("volume_spike");
+    let burst = record.verdict.reason == Some(BlockReason::SessionAnomaly);
+    for kind in [burst.then_some("domain_burst"), noted.spike.then_some("volume_spike")].into_iter().flatten() {
+        report.metrics().session_anomaly(kind);
+        let fields = vec![
+            ("session", noted.key.to_string()),
+            ("kind", kind.to_owned()),
+            ("host", record.host.clone()),
+            ("action", record.verdict.action.as_str().to_owned()),
+            ("request_id", record.id.to_string()),
+        ];
+        report.event(EventRecord { level: "warn", event: "session_anomaly", fields });
     }
 }
 
@@ -526,6 +548,7 @@ impl BodyInspect for BodyJudge {
         }
         let stuck = self.is_stuck();
         let findings = self.findings();
+        self.scanner.note_suppressed(&findings, &self.target);
         let mut verdict = self.fold(findings);
         if let Some(broken) = self.not_taken_apart() {
             verdict.join(broken);
@@ -590,6 +613,7 @@ impl Inspect for RefuseAll {
         &self,
         _exchange: &Exchange,
         _id: RequestId,
+        _path: &str,
         _head: &http::response::Parts,
     ) -> Option<Box<dyn BodyInspect>> {
         Some(Box::new(RefuseBody(self.reason)))
@@ -626,6 +650,8 @@ impl BodyInspect for RefuseBody {
 /// Judges the body of an answer.
 struct AnswerJudge {
     scanner: Scanner,
+    /// What was asked for, for what is suppressed there.
+    target: String,
     stream: StreamScan,
     /// Matches at the last look.
     found: usize,
@@ -635,7 +661,11 @@ struct AnswerJudge {
 
 impl AnswerJudge {
     fn fold(&self, findings: Vec<Finding>) -> Verdict {
-        if self.rewritable { self.scanner.fold_strippable(findings) } else { self.scanner.fold_answer(findings) }
+        if self.rewritable {
+            self.scanner.fold_strippable(findings, &self.target)
+        } else {
+            self.scanner.fold_answer(findings, &self.target)
+        }
     }
 }
 
@@ -661,9 +691,10 @@ impl BodyInspect for AnswerJudge {
     fn trailers(&mut self, _trailers: &HeaderMap) {}
 
     fn finish(self: Box<Self>) -> Verdict {
-        let Self { scanner, stream, rewritable, .. } = *self;
+        let Self { scanner, target, stream, rewritable, .. } = *self;
         let findings = stream.finish();
-        if rewritable { scanner.fold_strippable(findings) } else { scanner.fold_answer(findings) }
+        scanner.note_suppressed(&findings, &target);
+        if rewritable { scanner.fold_strippable(findings, &target) } else { scanner.fold_answer(findings, &target) }
     }
 }
 
@@ -714,13 +745,13 @@ impl Peer {
 
     /// Where a request goes, without the query. The host stands in it only when it is proven: what is harmless at one host must
     /// not be excused at another by a name the workload made up.
-    fn target(&self, exchange: &Exchange, head: &Parts) -> String {
+    fn target(&self, exchange: &Exchange, path: &str) -> String {
         let host = match (&self.proven, exchange.original_dst) {
             (Some(name), _) => name.to_string(),
             (None, Some(dst)) => dst.ip().to_string(),
             (None, None) => String::new(),
         };
-        format!("{}://{host}{}", exchange.scheme, head.uri.path())
+        format!("{}://{host}{path}", exchange.scheme)
     }
 }
 
@@ -760,6 +791,7 @@ mod tests {
         Exchange {
             front_door: FrontDoor::Captured,
             workload: None,
+            client: None,
             original_dst: None,
             name: Some(PeerName::Dns(ServerName::parse("api.openai.com").unwrap())),
             scheme,

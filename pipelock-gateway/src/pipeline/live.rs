@@ -19,8 +19,8 @@ use super::snapshot::Snapshot;
 use super::workloads::Sender;
 use crate::http::{BodyInspect, Exchange, Inspect};
 use crate::model::{
-    BlockReason, Decision, DenyReason, FrontDoor, InterceptReason, Limit, OriginalDst, PeerName, Protocol, RequestId,
-    RequestRecord, Target, Verdict,
+    BlockReason, Decision, DenyReason, FrontDoor, InterceptReason, Limit, NoProxyList, OriginalDst, PeerName, Protocol,
+    RequestId, RequestRecord, Target, Verdict,
 };
 use crate::policy::{AddressDecision, Binding, Fallback, NameInput, Rules};
 use crate::report::Report;
@@ -153,6 +153,8 @@ pub(super) struct Named {
     pub(super) name: Option<PeerName>,
     pub(super) binding: Binding,
     pub(super) ech: bool,
+    /// What the workload's own environment asks for.
+    pub(super) own_no_proxy: Option<Arc<NoProxyList>>,
 }
 
 impl Question {
@@ -186,6 +188,7 @@ impl Question {
             binding: heard.binding,
             ech: heard.ech,
             connect_host: self.connect_host.as_ref(),
+            own_no_proxy: heard.own_no_proxy.as_deref(),
         }
     }
 }
@@ -240,6 +243,7 @@ impl LiveJudge {
         let snapshot = current.of(self.question.target.as_deref());
         let refused = match self.question.ask(&snapshot.rules, &self.own_listeners) {
             Decision::Deny(DenyReason::NotInAllowlist) => Some(BlockReason::NotInAllowlist),
+            Decision::Deny(DenyReason::NameNotBound) => Some(BlockReason::NameNotBound),
             Decision::Deny(_) => Some(BlockReason::DestinationDenied),
             Decision::Intercept(_) | Decision::Passthrough(_) => None,
         };
@@ -273,9 +277,10 @@ impl Inspect for LiveJudge {
         &self,
         exchange: &Exchange,
         id: RequestId,
+        path: &str,
         head: &http::response::Parts,
     ) -> Option<Box<dyn BodyInspect>> {
-        self.with(|judge| judge.response_body(exchange, id, head))
+        self.with(|judge| judge.response_body(exchange, id, path, head))
     }
 
     fn rewritten(&self, exchange: &Exchange, id: RequestId, head: &Parts, body: &[u8]) -> (Verdict, Option<Vec<u8>>) {
@@ -286,10 +291,11 @@ impl Inspect for LiveJudge {
         &self,
         exchange: &Exchange,
         id: RequestId,
+        path: &str,
         head: &http::response::Parts,
         body: &[u8],
     ) -> (Verdict, Option<Vec<u8>>) {
-        self.with(|judge| judge.rewritten_answer(exchange, id, head, body))
+        self.with(|judge| judge.rewritten_answer(exchange, id, path, head, body))
     }
 
     fn uninspectable(&self, exchange: &Exchange, id: RequestId, reason: BlockReason) -> Verdict {

@@ -208,10 +208,18 @@ impl McpJudge {
 
     /// One verdict on findings, without those that the operator knows to be harmless here.
     fn verdict(&self, snapshot: &Snapshot, mut findings: Vec<Finding>) -> Verdict {
-        if !snapshot.suppressions.is_empty() && !findings.is_empty() {
-            snapshot.suppressions.retain(&mut findings, &self.target, SystemTime::now());
-        }
+        self.leave_out(snapshot, &mut findings);
         snapshot.fold(findings)
+    }
+
+    /// Leaves out what the operator knows to be harmless here.
+    fn leave_out(&self, snapshot: &Snapshot, findings: &mut Vec<Finding>) {
+        if snapshot.suppressions.is_empty() || findings.is_empty() {
+            return;
+        }
+        for rule in snapshot.suppressions.retain(findings, &self.target, SystemTime::now()) {
+            self.gateway.metrics().suppressed(&rule);
+        }
     }
 
     fn snapshot(&self) -> Arc<Snapshot> {
@@ -423,9 +431,7 @@ impl Judge for McpJudge {
 
     fn fold_chain(&self, mut findings: Vec<Finding>) -> Verdict {
         let snapshot = self.snapshot();
-        if !snapshot.suppressions.is_empty() {
-            snapshot.suppressions.retain(&mut findings, &self.target, SystemTime::now());
-        }
+        self.leave_out(&snapshot, &mut findings);
         let fixed = |finding: &Finding| snapshot.mcp.chain_actions.get(&*finding.rule).copied();
         let (asked_for, mut others): (Vec<_>, Vec<_>) =
             findings.into_iter().partition(|finding| fixed(finding).is_some());

@@ -214,9 +214,10 @@ impl Gateway {
             return Verdict { action: Action::Block, ..Verdict::default() };
         }
         let known = self.workloads.of(&asked.workload);
-        let secrets = match snapshot.min_env_secret_length {
-            Some(length) => self.workloads.secrets(&known, &asked.workload, length, self.metrics()).await,
-            None => Arc::default(),
+        let secrets = if snapshot.scans_environment {
+            self.workloads.secrets(&known, &asked.workload, &snapshot.environment, self.metrics()).await
+        } else {
+            Arc::default()
         };
         let mut findings = Vec::new();
         for spelling in spellings(query) {
@@ -252,7 +253,9 @@ impl Gateway {
         if findings.is_empty() {
             return Verdict::allow();
         }
-        snapshot.suppressions.retain(&mut findings, &query.name(), std::time::SystemTime::now());
+        for rule in snapshot.suppressions.retain(&mut findings, &query.name(), std::time::SystemTime::now()) {
+            self.metrics().suppressed(&rule);
+        }
         let verdict = snapshot.fold(findings);
         self.metrics().dns_findings(&verdict);
         if verdict.action != Action::Allow {

@@ -15,7 +15,8 @@ use crate::config::{
 };
 use crate::forward::{Access, Credentials};
 use crate::model::{
-    Action, BoundRules, CANARY_RULE, DomainList, Finding, KNOWN_SECRET_RULE, PeerName, SessionPolicy, Target, Verdict,
+    Action, BoundRules, CANARY_RULE, DomainList, Finding, KNOWN_SECRET_RULE, PeerName, SecretVariables, SessionPolicy,
+    Target, Verdict,
 };
 use crate::{http, names, policy, scan, tls, verdict};
 
@@ -35,8 +36,10 @@ pub struct Snapshot {
     pub bindings: verdict::Bindings,
     /// Values to look for that do not depend on the workload: `dlp.secrets_file`, canary tokens.
     pub known_secrets: Arc<scan::Literals>,
-    /// Length from which values of a workload's environment are looked for; `None` when they are not.
-    pub min_env_secret_length: Option<usize>,
+    /// Which values of a workload's environment are secrets.
+    pub environment: Arc<SecretVariables>,
+    /// Whether they are looked for in what it sends (`dlp.scan_env`).
+    pub scans_environment: bool,
     /// Whether and how pieces are put together across requests.
     pub cross_request: CrossRequest,
     /// What becomes of answers.
@@ -178,6 +181,15 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
+    /// A file of variables cannot be read.
+    #[error("workload_env.files: reading {}", path.display())]
+    VariablesFile {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
     /// The lists of `redaction`.
     #[error("redaction.dictionaries: {problem}")]
     RedactionLists {
@@ -242,7 +254,8 @@ impl Snapshot {
             passthrough_domains: config.tls_interception.passthrough_domains.clone(),
             client_certificate_domains: config.tls_interception.client_certificate_domains.clone(),
             legacy_tls_domains: config.tls_interception.legacy_tls_domains.clone(),
-            no_proxy: config.no_proxy.clone(),
+            no_proxy: config.no_proxy.list.clone(),
+            no_proxy_from_workload: config.no_proxy.from_workload,
             ssrf_allowlist: config.ssrf_allowlist.clone(),
             cidr_bypass: config.capture.cidr_bypass.clone(),
             tls_interception: options.open_tls,
@@ -268,7 +281,8 @@ impl Snapshot {
             patterns: PatternNotes::new(&config.dlp.patterns),
             bindings: verdict::Bindings::new(config.credential_binding.providers.clone()),
             known_secrets,
-            min_env_secret_length: config.dlp.scan_env.then_some(config.dlp.min_env_secret_length),
+            environment: Arc::new(config.workload_env.clone()),
+            scans_environment: config.dlp.scan_env,
             cross_request: config.cross_request,
             responses: config.response_scanning.clone(),
             limits: limits(config),
@@ -403,7 +417,9 @@ fn known_secrets(config: &Config) -> Result<scan::Literals, Error> {
         value: token.value.as_bytes().into(),
         caseless: true,
     });
-    let compiled = scan::Literals::compile(canaries.chain(lines));
+    let variables = secrets_of_files(&config.workload_env)?;
+    let variables = variables.iter().map(scan::EnvironmentSecret::literal);
+    let compiled = scan::Literals::compile(canaries.chain(lines).chain(variables));
     if compiled.left_out() > 0 {
         tracing::warn!(
             left_out = compiled.left_out(),
@@ -411,6 +427,27 @@ fn known_secrets(config: &Config) -> Result<scan::Literals, Error> {
         );
     }
     Ok(compiled)
+}
+
+/// The secrets in files of `NAME=value` lines, found under their variables as those of an environment are.
+fn secrets_of_files(variables: &SecretVariables) -> Result<Vec<scan::EnvironmentSecret>, Error> {
+    let mut secrets = Vec::new();
+    for path in &variables.files {
+        let read = crate::files::read(path);
+        let text = Zeroizing::new(read.map_err(|source| Error::VariablesFile { path: path.clone(), source })?);
+        let mut environ = Zeroizing::new(Vec::with_capacity(text.len() + 1));
+        for line in text.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii) {
+            let line = line.strip_prefix(b"export ").unwrap_or(line).trim_ascii_start();
+            let Some(equals) = memchr::memchr(b'=', line).filter(|_| !line.starts_with(b"#")) else { continue };
+            let (name, value) = line.split_at(equals + 1);
+            let quoted = [b'"', b'\''].iter().find_map(|mark| value.strip_prefix(&[*mark])?.strip_suffix(&[*mark]));
+            environ.extend_from_slice(name);
+            environ.extend_from_slice(quoted.unwrap_or(value));
+            environ.push(0);
+        }
+        secrets.extend(scan::environment_secrets(&environ, variables));
+    }
+    Ok(secrets)
 }
 
 /// What is replaced in bodies, with the lists from their files.

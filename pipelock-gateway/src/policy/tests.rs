@@ -31,6 +31,7 @@ fn spec(mode: Mode) -> Spec {
         client_certificate_domains: domains(&["mtls.allowed.test", "mtls.test"]),
         legacy_tls_domains: domains(&["old.test"]),
         no_proxy: NoProxyList::parse("internal.test, 198.51.100.0/24, 203.0.113.5:5432").unwrap(),
+        no_proxy_from_workload: false,
         ssrf_allowlist: Vec::new(),
         cidr_bypass: vec!["192.0.2.0/24".parse().unwrap()],
         tls_interception: true,
@@ -80,6 +81,7 @@ impl Row {
             binding: self.binding,
             ech: self.ech,
             connect_host: connect.as_ref(),
+            own_no_proxy: None,
         });
         format!("{} {}", decision.as_str(), decision.reason())
     }
@@ -276,8 +278,56 @@ fn a_port_pins_a_no_proxy_name() {
             binding: Binding::Bound,
             ech: false,
             connect_host: None,
+            own_no_proxy: None,
         });
         assert_eq!(decision.as_str(), want, "{address}");
+    }
+}
+
+#[test]
+fn a_workloads_own_list_has_it_relayed_instead_of_opened_and_reaches_nothing_more() {
+    use Binding::{Bound, NotBound};
+    use Protocol::{Http1, Opaque, Tls};
+    let honoured = |mode| Rules::new(Spec { no_proxy_from_workload: true, ..spec(mode) });
+    let decide = |rules: &Rules, own: &str, (protocol, name, binding, ech): (Protocol, &str, Binding, bool)| {
+        let (name, own) = (optional(name), NoProxyList::of_environment(format!("NO_PROXY={own}").as_bytes()));
+        let decision = rules.name(&NameInput {
+            protocol,
+            name: name.as_ref(),
+            dst: dst(DST),
+            binding,
+            ech,
+            connect_host: None,
+            own_no_proxy: Some(&own),
+        });
+        format!("{} {}", decision.as_str(), decision.reason())
+    };
+    let (relayed, opened, unbound) = ("passthrough no_proxy_workload", "intercept default", "intercept name_not_bound");
+    for (own, what, in_strict, in_balanced) in [
+        ("api.test", (Tls, "api.test", Bound, false), "deny not_in_allowlist", relayed),
+        ("a.allowed.test", (Tls, "a.allowed.test", Bound, false), relayed, relayed),
+        ("a.allowed.test", (Http1, "a.allowed.test", Bound, false), relayed, relayed),
+        ("a.allowed.test:5432", (Tls, "a.allowed.test", Bound, false), opened, opened),
+        // A name is the workload's word, whoever listed it.
+        ("a.allowed.test", (Tls, "a.allowed.test", NotBound, false), unbound, unbound),
+        ("a.allowed.test", (Tls, "a.allowed.test", Bound, true), opened, opened),
+        // The address is the kernel's, but in strict mode the name must be proven, which opening it does.
+        ("203.0.113.0/24", (Tls, "a.allowed.test", NotBound, false), unbound, relayed),
+        ("203.0.113.0/24", (Tls, "", NotBound, false), "deny not_in_allowlist", relayed),
+        ("203.0.113.0/24", (Opaque, "", NotBound, false), "deny opaque", "passthrough opaque"),
+        ("*", (Tls, "a.allowed.test", Bound, false), opened, opened),
+        // The operator's own lists come first.
+        (
+            "internal.test",
+            (Tls, "internal.test", Bound, false),
+            "passthrough no_proxy_name",
+            "passthrough no_proxy_name",
+        ),
+    ] {
+        assert_eq!(decide(&honoured(Mode::Strict), own, what), in_strict, "{own} {what:?}");
+        assert_eq!(decide(&honoured(Mode::Balanced), own, what), in_balanced, "{own} {what:?}");
+        let without = decide(&balanced(), own, what);
+        assert_ne!(without, relayed, "{own} {what:?}: not asked for");
     }
 }
 
@@ -397,8 +447,11 @@ fn any_protocol() -> impl Strategy<Value = Protocol> {
 }
 
 fn any_rules() -> impl Strategy<Value = Rules> {
-    (prop::sample::select(vec![Mode::Strict, Mode::Balanced, Mode::Audit]), any::<bool>(), any::<bool>())
-        .prop_map(|(mode, enforce, tls_interception)| Rules::new(Spec { enforce, tls_interception, ..spec(mode) }))
+    (prop::sample::select(vec![Mode::Strict, Mode::Balanced, Mode::Audit]), any::<[bool; 3]>()).prop_map(
+        |(mode, [enforce, tls_interception, no_proxy_from_workload])| {
+            Rules::new(Spec { enforce, no_proxy_from_workload, tls_interception, ..spec(mode) })
+        },
+    )
 }
 
 fn any_binding() -> impl Strategy<Value = Binding> {
@@ -412,14 +465,20 @@ proptest! {
         binding in any_binding(), ech in any::<bool>(),
     ) {
         prop_assume!(binding != Binding::Bound || ech);
+        let own = NoProxyList::parse("api.test,a.allowed.test").unwrap();
         let (name, connect) = (optional(name), optional(connect));
         let decision = rules.name(&NameInput {
             protocol, name: name.as_ref(), dst: dst(DST), binding, ech, connect_host: connect.as_ref(),
+            own_no_proxy: Some(&own),
         });
         prop_assert!(
             !matches!(
                 decision,
-                Decision::Passthrough(PassthroughReason::NoProxyName | PassthroughReason::PassthroughDomain)
+                Decision::Passthrough(
+                    PassthroughReason::NoProxyName
+                        | PassthroughReason::NoProxyWorkload
+                        | PassthroughReason::PassthroughDomain
+                )
             ),
             "{:?}", decision
         );
@@ -437,6 +496,7 @@ proptest! {
         let (name, connect) = (optional(name), optional(connect));
         let decision = rules.name(&NameInput {
             protocol, name: name.as_ref(), dst: dst(DST), binding, ech, connect_host: connect.as_ref(),
+            own_no_proxy: None,
         });
         match decision {
             Decision::Deny(_) => prop_assert!(rules.0.enforce),

@@ -331,6 +331,11 @@ impl Metrics {
         self.0.session_taints.with_label_values(&[taint]).inc();
     }
 
+    /// Counts a finding that the configuration names as harmless.
+    pub fn suppressed(&self, rule: &str) {
+        self.0.suppressed.with_label_values(&[rule]).inc();
+    }
+
     /// Counts a secret that was sent in pieces.
     pub fn pieces_matched(&self) {
         self.0.pieces_matched.inc();

@@ -36,6 +36,7 @@ pub(super) fn connection(id: u64) -> ConnectionRecord {
         name: Some(dns("api.example.test")),
         protocol: Some(Protocol::Tls),
         decision: Some(Decision::Intercept(InterceptReason::Default)),
+        binding: None,
         requests: 2,
         bytes_up: 1500,
         bytes_down: 900,
@@ -50,6 +51,7 @@ pub(super) fn request(conn: u64, sequence: u32) -> RequestRecord {
         id: RequestId { instance: 0xabcd_1234, conn: ConnId(conn), sequence },
         front_door: FrontDoor::Captured,
         workload: Some(workload()),
+        client: Some("127.0.0.1".parse().unwrap()),
         original_dst: Some(OriginalDst::new("203.0.113.10:443".parse().unwrap())),
         host: "api.example.test".into(),
         scheme: "https",
@@ -122,7 +124,8 @@ fn concurrent_stages_lose_no_record_and_tear_no_line() {
     let text = std::fs::read_to_string(&path).unwrap();
     let events: Vec<serde_json::Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let count = |event: &str| events.iter().filter(|e| e["event"] == event).count();
-    assert_eq!((count("blocked"), count("connection"), events.len()), (800, 8, 808));
+    // Beside each request the event that the reference would have written.
+    assert_eq!((count("blocked"), count("body_dlp"), count("connection"), events.len()), (800, 800, 8, 1608));
     assert!(report.metrics().render().contains("pipelock_requests_total{agent=\"_default\",result=\"blocked\"} 800\n"));
 }
 

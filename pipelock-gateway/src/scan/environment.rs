@@ -1,4 +1,5 @@
-//! Which values of a process's environment are secrets: the variable's name says so, and the value does not contradict it.
+//! Which values of a process's environment are secrets: the variable's name says so, or the operator does, and the value does
+//! not contradict it.
 //!
 //! Names decide, because a value alone cannot: a path or a list of hosts has more entropy than many a password. A value that
 //! is a word, a number, a switch or a path is left out even under such a name, since it would be found in ordinary text. Of
@@ -11,7 +12,7 @@ use std::sync::Arc;
 use zeroize::Zeroizing;
 
 use super::literals::{Literal, MIN_FORM};
-use crate::model::ENVIRONMENT_RULE;
+use crate::model::{ENVIRONMENT_RULE, SecretVariables};
 
 /// Values taken of one process.
 const MAX_VALUES: usize = 256;
@@ -19,8 +20,6 @@ const MAX_VALUES: usize = 256;
 const MAX_NAME: usize = 64;
 /// A run of letters longer than this is no word.
 const LONGEST_WORD: usize = 14;
-/// Bits a byte that a value must have, by the frequencies of its own bytes; `password` has 2.75, `aaaaaaab` 0.5.
-const MIN_ENTROPY: f64 = 2.5;
 
 /// Parts of names that mean a secret wherever they stand.
 const MARKS: &[&str] = &[
@@ -68,10 +67,10 @@ impl EnvironmentSecret {
 
 /// The secrets in `environ`: `NAME=value` records, each ended by a zero byte, as `/proc/<pid>/environ` has them (proc(5)).
 ///
-/// Values are at least `min_length` bytes long. A value under several names comes under the first.
+/// A value under several names comes under the first.
 #[must_use]
-pub fn environment_secrets(environ: &[u8], min_length: usize) -> Vec<EnvironmentSecret> {
-    let min_length = min_length.max(MIN_FORM);
+pub fn environment_secrets(environ: &[u8], variables: &SecretVariables) -> Vec<EnvironmentSecret> {
+    let min_length = variables.min_length.max(MIN_FORM);
     let mut secrets: Vec<EnvironmentSecret> = Vec::new();
     let mut seen = HashSet::new();
     for record in environ.split(|byte| *byte == 0) {
@@ -79,12 +78,19 @@ pub fn environment_secrets(environ: &[u8], min_length: usize) -> Vec<Environment
         let (name, value) = (record.get(..equals).unwrap_or_default(), record.get(equals + 1..).unwrap_or_default());
         let Some(name) = printable(name) else { continue };
         let password = password_of(value);
+        let named = variables.names.iter().any(|listed| listed.matches(&name));
+        if variables.ignored.iter().any(|listed| listed.matches(&name)) {
+            continue;
+        }
         let value = match &password {
             Some(password) => password.as_slice(),
+            None if named => value.trim_ascii(),
             None if is_address(value) || !names_a_secret(&name) => continue,
             None => value.trim_ascii(),
         };
-        if value.len() >= min_length && may_be_secret(value) && seen.insert(value.to_vec()) {
+        // What the operator names may look like words: a passphrase does.
+        let may_be = may_be_secret(value, variables.min_entropy) && (named || !is_ordinary(value));
+        if value.len() >= min_length && may_be && seen.insert(value.to_vec()) {
             secrets.push(EnvironmentSecret { variable: name, value: Zeroizing::new(value.to_vec()) });
             if secrets.len() == MAX_VALUES {
                 break;
@@ -139,12 +145,13 @@ fn password_of(value: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     Some(decoded)
 }
 
-/// Whether a value can be told from words, numbers, switches, paths and placeholders.
-fn may_be_secret(value: &[u8]) -> bool {
+/// Whether a value is no mere repetition.
+fn may_be_secret(value: &[u8], min_entropy: f64) -> bool {
     let distinct = value.iter().collect::<HashSet<_>>().len();
-    distinct >= 6 && entropy(value) >= MIN_ENTROPY && !is_ordinary(value)
+    distinct >= 6 && entropy(value) >= min_entropy
 }
 
+/// Words, numbers, switches, paths and placeholders, which stand in ordinary text.
 fn is_ordinary(value: &[u8]) -> bool {
     let separator = |byte: &u8| b"-_. ,:;/\\".contains(byte);
     let word = |part: &[u8]| {
@@ -181,9 +188,16 @@ mod tests {
     use super::*;
 
     fn found(environ: &[&str]) -> Vec<(String, String)> {
+        found_by(&SecretVariables::default(), environ)
+    }
+
+    fn found_by(variables: &SecretVariables, environ: &[&str]) -> Vec<(String, String)> {
         let text = environ.join("\0") + "\0";
         let text_of = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
-        environment_secrets(text.as_bytes(), 8).iter().map(|s| (s.variable.clone(), text_of(&s.value))).collect()
+        environment_secrets(text.as_bytes(), variables)
+            .iter()
+            .map(|s| (s.variable.clone(), text_of(&s.value)))
+            .collect()
     }
 
     #[test]
@@ -257,10 +271,35 @@ mod tests {
         assert_eq!(all, [("A_TOKEN".to_owned(), "hT4x9Qz1mK".to_owned())]);
     }
 
+    #[test]
+    fn the_operator_adds_names_takes_names_away_and_sets_the_bounds() {
+        let value = concat!("k7Rq2VxL", "m9Tz0Bw4");
+        let names = |names: &[&str]| names.iter().map(|name| name.parse().unwrap()).collect::<Vec<_>>();
+        let variables = SecretVariables {
+            names: names(&["LEDGER_*", "WORDS"]),
+            ignored: names(&["CI_TOKEN"]),
+            ..SecretVariables::default()
+        };
+        let environ = [
+            format!("LEDGER_SEED={value}"),
+            format!("CI_TOKEN={value}x"),
+            "WORDS=correct horse battery staple".to_owned(),
+            "OTHER_PASSPHRASE=correct horse battery staple".to_owned(),
+            "LEDGER_FLAG=aaaaaaaaaaaa".to_owned(),
+        ];
+        let environ: Vec<&str> = environ.iter().map(String::as_str).collect();
+        let named = |found: Vec<(String, String)>| found.into_iter().map(|(name, _)| name).collect::<Vec<_>>();
+        assert_eq!(named(found_by(&variables, &environ)), ["LEDGER_SEED", "WORDS"]);
+        let longer = SecretVariables { min_length: 20, ..variables.clone() };
+        assert_eq!(named(found_by(&longer, &environ)), ["WORDS"]);
+        let denser = SecretVariables { min_entropy: 3.6, ..variables };
+        assert_eq!(named(found_by(&denser, &environ)), ["LEDGER_SEED"]);
+    }
+
     proptest! {
         #[test]
         fn no_environment_panics(environ in prop::collection::vec(any::<u8>(), 0..200)) {
-            let _ = environment_secrets(&environ, 8);
+            let _ = environment_secrets(&environ, &SecretVariables::default());
         }
     }
 }

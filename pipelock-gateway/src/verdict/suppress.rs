@@ -1,25 +1,19 @@
-//! Leaves out findings that the operator knows to be harmless, and counts how often that was so.
+//! Leaves out findings that the operator knows to be harmless, and says which.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use crate::model::{Family, Finding, Suppression};
 
 /// All entries of one configuration.
 #[derive(Debug, Default)]
-pub struct Suppressions(Vec<Counted>);
-
-#[derive(Debug)]
-struct Counted {
-    entry: Suppression,
-    used: AtomicU64,
-}
+pub struct Suppressions(Vec<Suppression>);
 
 impl Suppressions {
-    /// Entries, none of them used yet.
+    /// Entries in their order.
     #[must_use]
     pub fn new(entries: Vec<Suppression>) -> Self {
-        Self(entries.into_iter().map(|entry| Counted { entry, used: AtomicU64::new(0) }).collect())
+        Self(entries)
     }
 
     /// Whether there is nothing to leave out.
@@ -28,28 +22,21 @@ impl Suppressions {
         self.0.is_empty()
     }
 
-    /// Leaves out what an entry names at this target (`https://host/path`, without the query). Limits stay: they say that
-    /// something was not judged, which nobody can know to be harmless.
-    pub fn retain(&self, findings: &mut Vec<Finding>, target: &str, now: SystemTime) {
+    /// Leaves out what an entry names at this target (`https://host/path`, without the query), and returns the rules of what was
+    /// left out. Limits stay: they say that something was not judged, which nobody can know to be harmless.
+    pub fn retain(&self, findings: &mut Vec<Finding>, target: &str, now: SystemTime) -> Vec<Arc<str>> {
+        let mut left_out = Vec::new();
         findings.retain(|finding| {
-            let names = |one: &&Counted| {
-                one.entry.rule == *finding.rule
-                    && one.entry.expires.is_none_or(|end| now < end)
-                    && matches(&one.entry.path, target)
+            let names = |entry: &Suppression| {
+                entry.rule == *finding.rule && entry.expires.is_none_or(|end| now < end) && matches(&entry.path, target)
             };
-            match self.0.iter().find(names) {
-                Some(one) if finding.family != Family::Limit => {
-                    one.used.fetch_add(1, Ordering::Relaxed);
-                    false
-                }
-                _ => true,
+            let stays = finding.family == Family::Limit || !self.0.iter().any(names);
+            if !stays {
+                left_out.push(Arc::clone(&finding.rule));
             }
+            stays
         });
-    }
-
-    /// Every entry and how many findings it left out.
-    pub fn used(&self) -> impl Iterator<Item = (&Suppression, u64)> {
-        self.0.iter().map(|one| (&one.entry, one.used.load(Ordering::Relaxed)))
+        left_out
     }
 }
 
@@ -113,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_named_rule_at_the_named_place_before_its_end_is_left_out_and_counted() {
+    fn only_the_named_rule_at_the_named_place_before_its_end_is_left_out_and_told() {
         let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1000);
         let entry = |rule: &str, expires| Suppression { rule: rule.to_owned(), path: "/v1/".to_owned(), expires };
         let ended = Some(now - Duration::from_secs(1));
@@ -121,11 +108,11 @@ mod tests {
         let found = || vec![finding("A", Family::Dlp), finding("B", Family::Dlp), finding("Limit", Family::Limit)];
         let left = |target| {
             let mut findings = found();
-            all.retain(&mut findings, target, now);
-            findings.iter().map(|f| f.rule.to_string()).collect::<Vec<_>>()
+            let left_out = all.retain(&mut findings, target, now);
+            let left: Vec<_> = findings.iter().map(|f| f.rule.to_string()).collect();
+            (left.join(" "), left_out.join(" "))
         };
-        assert_eq!(left("https://a.example.com/v1/x"), ["B", "Limit"]);
-        assert_eq!(left("https://a.example.com/v2/x"), ["A", "B", "Limit"]);
-        assert_eq!(all.used().map(|(_, used)| used).collect::<Vec<_>>(), [1, 0, 0]);
+        assert_eq!(left("https://a.example.com/v1/x"), ("B Limit".to_owned(), "A".to_owned()));
+        assert_eq!(left("https://a.example.com/v2/x"), ("A B Limit".to_owned(), String::new()));
     }
 }

@@ -10,6 +10,7 @@ mod redaction;
 mod reload;
 mod rig;
 mod scan_api;
+mod settings;
 mod taint;
 mod unopened;
 mod workloads;

@@ -51,6 +51,11 @@ impl PrivateRoot {
         Self(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
     }
 
+    #[allow(dead_code, reason = "the rig is also that of `reload_load`")]
+    pub(crate) fn pem(&self) -> String {
+        self.0.pem()
+    }
+
     pub(crate) fn der(&self) -> CertificateDer<'static> {
         self.0.der().clone()
     }
@@ -268,7 +273,7 @@ impl Rig {
         let report = self.report.clone();
         tokio::task::spawn_blocking(move || report.close(DEADLINE).unwrap()).await.unwrap();
         let text = std::fs::read_to_string(&self.audit).unwrap();
-        let wanted = |line: &&str| kind != "request" || line.contains("\"method\"");
+        let wanted = |line: &&str| kind != "request" || line.contains("\"request_bytes\"");
         text.lines().filter(wanted).map(str::to_owned).collect()
     }
 

@@ -43,6 +43,53 @@ async fn ended(rig: &Rig) -> Vec<String> {
     rig.records("connection").await
 }
 
+/// What a workload's own variable says, in a configuration, and whether the connection was relayed unopened.
+async fn relayed(own: &str, yaml: &str) -> bool {
+    let rig = Rig::new(yaml).await;
+    rig.datapath.set_environ(&["PATH=/bin", own]);
+    let relayed = rig.connect_with(pinned(&rig)).await.is_ok();
+    let records = ended(&rig).await;
+    assert_eq!(records.iter().any(|line| line.contains("no_proxy_workload")), relayed, "{records:#?}");
+    relayed
+}
+
+#[tokio::test]
+async fn a_workloads_own_no_proxy_is_honoured_where_the_operator_says_so_and_only_for_what_may_pass() {
+    let bound = format!("names: {{hosts: {{{NAME}: [\"127.0.0.1\"]}}}}\n");
+    let elsewhere = format!("names: {{hosts: {{{NAME}: [\"203.0.113.10\"]}}}}\n");
+    let honoured = "no_proxy: {from_workload: true}\n";
+    let by_name = format!("NO_PROXY=localhost,{NAME}");
+    let by_name = by_name.as_str();
+    let strict = |hosts: &str| format!("mode: strict\napi_allowlist: [{hosts}]\n");
+    for (own, yaml, expected) in [
+        (by_name, format!("{bound}{honoured}"), true),
+        (by_name, bound.clone(), false),
+        (by_name, format!("{elsewhere}{honoured}"), false),
+        ("no_proxy=127.0.0.0/8", format!("{elsewhere}{honoured}"), true),
+        ("NO_PROXY=*", format!("{bound}{honoured}"), false),
+        ("NO_PROXY=other.test", format!("{bound}{honoured}"), false),
+        (by_name, format!("{}{bound}{honoured}", strict(NAME)), true),
+        (by_name, format!("{}{bound}{honoured}", strict("other.test")), false),
+        ("NO_PROXY=127.0.0.0/8", format!("{}{elsewhere}{honoured}", strict(NAME)), false),
+        (by_name, format!("{bound}{honoured}fetch_proxy: {{monitoring: {{blocklist: [{NAME}]}}}}\n"), false),
+        // Whether values of the environment are looked for is another question.
+        (by_name, format!("{bound}{honoured}dlp: {{scan_env: false}}\n"), true),
+    ] {
+        assert_eq!(relayed(own, &yaml).await, expected, "{own}: {yaml}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_relayed_by_a_workloads_own_word_is_cut_when_that_is_not_honoured_any_more() {
+    let bound = format!("names: {{hosts: {{{NAME}: [\"127.0.0.1\"]}}}}\n");
+    let rig = Rig::new(&format!("{bound}no_proxy: {{from_workload: true}}\n")).await;
+    rig.datapath.set_environ(&[&format!("NO_PROXY={NAME}")]);
+    let mut stream = rig.connect_with(pinned(&rig)).await.unwrap();
+    assert!(ask(&mut stream, &get(NAME)).await.unwrap().contains("200 OK"));
+    assert_eq!(rig.reconfigure(&bound), 1);
+    assert!(ask(&mut stream, &get(NAME)).await.is_none(), "cut");
+}
+
 /// In front of an upstream that asks for client certificates of its root; whoever has none is turned away if `needed`.
 async fn before_mutual_tls(yaml: &str, needed: bool) -> Rig {
     let root = PrivateRoot::new();

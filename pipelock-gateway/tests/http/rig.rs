@@ -80,7 +80,13 @@ impl Inspect for Judge {
         Box::new(BodyJudge { audit: self.audit, seen, hit: None, pushed, events: None })
     }
 
-    fn response_body(&self, _: &Exchange, _: RequestId, head: &http::response::Parts) -> Option<Box<dyn BodyInspect>> {
+    fn response_body(
+        &self,
+        _: &Exchange,
+        _: RequestId,
+        _: &str,
+        head: &http::response::Parts,
+    ) -> Option<Box<dyn BodyInspect>> {
         // As a judge does that knows which types a model reads.
         let is_message = head.status == http::StatusCode::SWITCHING_PROTOCOLS;
         let is_text = |kind: &http::HeaderValue| kind.as_bytes().starts_with(b"text/");
@@ -209,6 +215,7 @@ impl Setup {
             exchange: Arc::new(Exchange {
                 front_door: FrontDoor::Captured,
                 workload: None,
+                client: None,
                 original_dst: Some(OriginalDst::new("203.0.113.10:443".parse().unwrap())),
                 name: self.name.map(|name| PeerName::Dns(ServerName::parse(name).unwrap())),
                 scheme: "https",

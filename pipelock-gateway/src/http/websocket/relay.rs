@@ -165,7 +165,9 @@ impl Context {
     fn open_judge(&self, from: From) -> Option<Box<dyn BodyInspect>> {
         self.log.timed(|| match from {
             From::Client => Some(self.inspect.request_body(&self.exchange, self.id, &self.request)),
-            From::Server => self.inspect.response_body(&self.exchange, self.id, &self.response),
+            From::Server => {
+                self.inspect.response_body(&self.exchange, self.id, self.request.uri.path(), &self.response)
+            }
         })
     }
 

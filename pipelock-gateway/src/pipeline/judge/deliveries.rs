@@ -7,7 +7,7 @@ use http::{Request, Version};
 
 use super::*;
 use crate::capture::testing::FakeDatapath;
-use crate::model::{BoundRules, FrontDoor, HttpVersion, KNOWN_SECRET_RULE, ServerName, Severity};
+use crate::model::{BoundRules, FrontDoor, HttpVersion, KNOWN_SECRET_RULE, SecretVariables, ServerName, Severity};
 use crate::pipeline::workloads::{Known, Workloads};
 use crate::scan::{Literal, environment_secrets};
 
@@ -28,7 +28,7 @@ fn snapshot(yaml: &str) -> Snapshot {
 
 /// A workload that has this environment, and sent nothing yet.
 fn sender(environ: &[&str]) -> Sender {
-    let secrets = environment_secrets((environ.join("\0") + "\0").as_bytes(), 8);
+    let secrets = environment_secrets((environ.join("\0") + "\0").as_bytes(), &SecretVariables::default());
     let literals: Vec<Literal<'_>> = secrets.iter().map(crate::scan::EnvironmentSecret::literal).collect();
     Sender {
         workloads: Arc::new(Workloads::new(Arc::new(FakeDatapath::new()))),
@@ -62,6 +62,7 @@ fn exchange(host: &str) -> Exchange {
     Exchange {
         front_door: FrontDoor::Captured,
         workload: None,
+        client: None,
         original_dst: None,
         name: Some(PeerName::Dns(ServerName::parse(host).unwrap())),
         scheme: "https",

@@ -27,6 +27,8 @@ const SENTENCE: (u64, Duration) = (2048, Duration::from_millis(400));
 /// Judges one stream of events.
 pub(super) struct EventJudge {
     scanner: Scanner,
+    /// What was asked for, for what is suppressed there.
+    target: String,
     settings: SseStreaming,
     parser: Parser,
     /// The stream as it is.
@@ -48,9 +50,10 @@ pub(super) struct EventJudge {
 }
 
 impl EventJudge {
-    pub(super) fn new(scanner: Scanner, settings: SseStreaming, whole: StreamScan) -> Self {
+    pub(super) fn new(scanner: Scanner, target: String, settings: SseStreaming, whole: StreamScan) -> Self {
         Self {
             scanner,
+            target,
             settings,
             parser: Parser::new(settings.max_event_bytes.get()),
             whole: Some(whole),
@@ -124,7 +127,7 @@ impl EventJudge {
     }
 
     fn verdict(&self) -> Verdict {
-        let mut verdict = self.scanner.fold_answer(self.findings.clone());
+        let mut verdict = self.scanner.fold_answer(self.findings.clone(), &self.target);
         if self.too_large {
             verdict.join(self.scanner.cannot_show_answer(BlockReason::ScanLimit));
         }
@@ -195,6 +198,7 @@ impl BodyInspect for EventJudge {
         if let Some(whole) = self.whole.take() {
             self.add(whole.finish());
         }
+        self.scanner.note_suppressed(&self.findings, &self.target);
         self.verdict()
     }
 }
@@ -209,7 +213,7 @@ mod tests {
     fn judge(settings: SseStreaming) -> EventJudge {
         let scanner = scanner();
         let stream = scanner.0.engine.stream(Surface::Response, crate::scan::StreamOptions::default());
-        EventJudge::new(scanner, settings, stream)
+        EventJudge::new(scanner, String::new(), settings, stream)
     }
 
     /// The order, cut into tokens and written as each provider writes them.

@@ -57,12 +57,13 @@ impl Scanner {
     }
 
     /// The same for an answer.
-    pub(super) fn fold_strippable(&self, findings: Vec<Finding>) -> Verdict {
+    pub(super) fn fold_strippable(&self, findings: Vec<Finding>, target: &str) -> Verdict {
+        let findings = self.without_suppressed(findings, target);
         let strip = |finding: &Finding| {
             self.strips() && finding.family == Family::Injection && self.0.verdict.action(finding) == Action::Block
         };
         let (stripped, left): (Vec<_>, Vec<_>) = findings.into_iter().partition(strip);
-        let mut verdict = self.fold_answer(left);
+        let mut verdict = self.fold_answer(left, target);
         if !stripped.is_empty() {
             verdict.join(Verdict { action: Action::Redact, reason: None, findings: stripped, ..Verdict::default() });
         }
@@ -92,7 +93,7 @@ impl Scanner {
         judge.push(seen);
         let mut replaced = judge.found();
         replaced.retain(|finding| self.is_replaced(finding));
-        let replaced = self.without_suppressed(replaced, &peer.target(exchange, head));
+        let replaced = self.without_suppressed(replaced, &peer.target(exchange, head.uri.path()));
         if !replaced.is_empty() {
             let form = head.headers.get_all(http::header::CONTENT_TYPE).iter().any(is_form);
             let shape = if form { Shape::Form } else { Shape::Text };
@@ -109,24 +110,25 @@ impl Scanner {
     }
 
     /// What an answer's body becomes.
-    pub(super) fn rewrite_answer(&self, body: &[u8]) -> Rewritten {
+    pub(super) fn rewrite_answer(&self, target: &str, body: &[u8]) -> Rewritten {
         let judge = || {
             let stream =
                 self.0.engine.stream(Surface::Response, StreamOptions { encoding: crate::scan::Encoding::Json });
-            let mut judge = AnswerJudge { scanner: self.clone(), stream, found: 0, rewritable: false };
+            let mut judge =
+                AnswerJudge { scanner: self.clone(), target: target.to_owned(), stream, found: 0, rewritable: false };
             move |body: &[u8]| {
                 judge.push(body);
                 judge
             }
         };
         let found = judge()(body).stream.finish();
-        let stripped = self.fold_strippable(found).findings;
+        let stripped = self.fold_strippable(found, target).findings;
         let stripped: Vec<Finding> = stripped
             .into_iter()
             .filter(|finding| finding.family == Family::Injection && self.0.verdict.action(finding) == Action::Block)
             .collect();
         let mut placeholders = Placeholders::default();
-        let marks = self.narrowed(body, marks(&stripped, Some("injection")));
+        let marks = self.narrowed(target, body, marks(&stripped, Some("injection")));
         let new = redact::replace(body, Shape::Text, Reach::Whole, marks, &mut placeholders);
         let mut verdict = Box::new(judge()(&new)).finish();
         verdict.join(Verdict { action: Action::Redact, reason: None, findings: stripped, ..Verdict::default() });
@@ -137,7 +139,7 @@ impl Scanner {
 impl Scanner {
     /// Of the lines that marks reach over, those that are orders by themselves; a finding names the sentences around as well. All
     /// of them where none is. What is left out here and was needed is found when the rest is judged.
-    fn narrowed(&self, body: &[u8], marks: Vec<Mark>) -> Vec<Mark> {
+    fn narrowed(&self, target: &str, body: &[u8], marks: Vec<Mark>) -> Vec<Mark> {
         if serde_json::from_slice::<serde::de::IgnoredAny>(body).is_ok() {
             return marks;
         }
@@ -153,7 +155,7 @@ impl Scanner {
                     continue;
                 }
                 let found = self.0.engine.scan(Surface::Response, line);
-                if self.fold_strippable(found).action >= Action::Redact {
+                if self.fold_strippable(found, target).action >= Action::Redact {
                     lines.push(Mark { span: span.start..span.start + text, class: mark.class.clone() });
                 }
             }

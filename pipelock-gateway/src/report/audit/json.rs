@@ -3,7 +3,7 @@
 //! A field is renamed or dropped only with a CHANGELOG entry: log pipelines depend on it.
 
 use std::fmt::Display;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -14,6 +14,7 @@ use crate::model::{
     ConnectionRecord, EventRecord, Finding, HttpVersion, McpRecord, OriginalDst, Principal, Protocol, RequestRecord,
     Side, WebSocketRecord, Workload,
 };
+use crate::report::reference;
 use crate::report::text::clean;
 
 /// The value of `component` in every line.
@@ -40,6 +41,12 @@ struct ConnectionLine<'a> {
     protocol: Option<&'static str>,
     decision: &'static str,
     reason: &'static str,
+    /// The key of the configuration that would let it pass.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    setting: Option<&'static str>,
+    /// What bound the name to the address, where a rule hung on it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    binding: Option<&'static str>,
     requests: u32,
     bytes_up: u64,
     bytes_down: u64,
@@ -80,6 +87,17 @@ struct RequestLine<'a> {
     response_bytes: u64,
     duration_ms: u64,
     scan_us: u64,
+    // The reference's names for what pipelines made for it look at.
+    message: String,
+    client_ip: Option<IpAddr>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    agent: Option<String>,
+    status_code: Option<u16>,
+    size_bytes: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scanner: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mitre_technique: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     websocket: Option<WebSocketObject>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -131,6 +149,14 @@ struct WorkloadObject<'a> {
     /// What it was captured as: the name of a container or a pod, and its labels.
     #[serde(skip_serializing_if = "Option::is_none")]
     target: Option<std::borrow::Cow<'a, str>>,
+    /// Of a pod.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    namespace: Option<std::borrow::Cow<'a, str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pod: Option<std::borrow::Cow<'a, str>>,
+    /// Of a container that is no pod's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    container: Option<std::borrow::Cow<'a, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     labels: Option<std::collections::BTreeMap<std::borrow::Cow<'a, str>, std::borrow::Cow<'a, str>>>,
 }
@@ -179,6 +205,8 @@ pub(super) fn connection(out: &mut Vec<u8>, time: Timestamp, record: &Connection
             protocol: record.protocol.map(Protocol::as_str),
             decision: record.decision_words().0,
             reason: record.decision_words().1,
+            setting: record.setting(),
+            binding: record.binding,
             requests: record.requests,
             bytes_up: record.bytes_up,
             bytes_down: record.bytes_down,
@@ -222,6 +250,13 @@ pub(super) fn request(out: &mut Vec<u8>, time: Timestamp, record: &RequestRecord
             response_bytes: record.response_bytes,
             duration_ms: milliseconds(record.duration),
             scan_us: u64::try_from(record.scan_duration.as_micros()).unwrap_or(u64::MAX),
+            message: reference::message(record),
+            client_ip: record.client,
+            agent: reference::agent(record.workload.as_ref()),
+            status_code: record.status,
+            size_bytes: record.response_bytes,
+            scanner: reference::scanner(&record.verdict),
+            mitre_technique: reference::mitre_technique(&record.verdict),
             websocket: record.websocket.map(websocket),
             mcp: record.mcp.as_ref().map(mcp),
         },
@@ -263,6 +298,8 @@ pub(super) fn event(out: &mut Vec<u8>, time: Timestamp, record: &EventRecord) {
 }
 
 fn workload(workload: &Workload) -> WorkloadObject<'_> {
+    let place = reference::place(workload);
+    let shown = |text| clean(text, MAX_LABEL_BYTES);
     WorkloadObject {
         pid: workload.pid,
         uid: workload.uid,
@@ -271,8 +308,10 @@ fn workload(workload: &Workload) -> WorkloadObject<'_> {
         cgroup: workload.cgroup.0,
         netns: workload.netns.0,
         target: workload.target.as_ref().map(|target| clean(&target.name, MAX_LABEL_BYTES)),
+        namespace: place.namespace.map(shown),
+        pod: place.pod.map(shown),
+        container: place.container.map(shown),
         labels: workload.target.as_ref().filter(|target| !target.labels.is_empty()).map(|target| {
-            let shown = |text| clean(text, MAX_LABEL_BYTES);
             target.labels.iter().take(MAX_LABELS).map(|(name, value)| (shown(name), shown(value))).collect()
         }),
     }

@@ -39,6 +39,11 @@ pub(super) fn connection(out: &mut Vec<u8>, time: Timestamp, record: &Connection
         record.duration.as_millis(),
         connection_end(&record.end),
     );
+    for (name, value) in [("setting", record.setting()), ("binding", record.binding)] {
+        if let Some(value) = value {
+            let _ = write!(out, " {name}={value}");
+        }
+    }
     if let Some(side) = side {
         let _ = write!(out, " side={}", side.as_str());
     }
@@ -60,6 +65,9 @@ pub(super) fn request(out: &mut Vec<u8>, time: Timestamp, record: &RequestRecord
     let _ = write!(out, " action={}", verdict.action.as_str());
     if let Some(reason) = verdict.reason {
         let _ = write!(out, " reason={}", reason.as_str());
+        if let Some(setting) = reason.setting().filter(|_| verdict.is_block()) {
+            let _ = write!(out, " setting={setting}");
+        }
     }
     for finding in &verdict.findings {
         let _ = write!(
@@ -105,5 +113,8 @@ pub(super) fn event(out: &mut Vec<u8>, time: Timestamp, record: &EventRecord) {
 fn workload(out: &mut Vec<u8>, workload: Option<&Workload>) {
     if let Some(workload) = workload {
         let _ = write!(out, " workload={:?} uid={}", clean(&workload.to_string(), MAX_WORKLOAD_BYTES), workload.uid);
+        if let Some(target) = &workload.target {
+            let _ = write!(out, " target={:?}", clean(&target.name, MAX_WORKLOAD_BYTES));
+        }
     }
 }

@@ -86,6 +86,7 @@ pub(super) struct Families {
     pub(super) session_anomalies: IntCounterVec,
     pub(super) session_taints: IntCounterVec,
     pub(super) pieces_matched: IntCounter,
+    pub(super) suppressed: IntCounterVec,
     pub(super) rules_seen: Mutex<HashSet<Arc<str>>>,
 }
 
@@ -378,6 +379,12 @@ impl Families {
                 "pipelock_session_taints_total",
                 "Sessions that were given untrusted text.",
                 &["taint"],
+            )?,
+            suppressed: counters(
+                &r,
+                "pipelock_suppressed_findings_total",
+                "Findings that `suppress` left out, by rule.",
+                &["rule"],
             )?,
             pieces_matched: counter(
                 &r,

@@ -34,6 +34,8 @@ pub struct Stats {
     pub sessions: Sessions,
     /// Secrets that left in pieces.
     pub cross_request_detection: CrossRequests,
+    /// Findings that `suppress` left out, by rule.
+    pub suppressed: Vec<Counted>,
 }
 
 /// Requests by what became of them.
@@ -138,6 +140,7 @@ impl Metrics {
                 top_anomalies: top(by_label(&f.session_anomalies, "type")),
             },
             cross_request_detection: CrossRequests { dlp_matches: f.pieces_matched.get() },
+            suppressed: top(by_label(&f.suppressed, "rule")),
         }
     }
 }

@@ -58,6 +58,7 @@ fn touch_all(metrics: &Metrics) {
     metrics.session_anomaly("domain_burst");
     metrics.session_tainted("hostile");
     metrics.pieces_matched();
+    metrics.suppressed("GitHub Token");
     metrics.scan_api_answered("dlp", "deny", "200", Duration::from_millis(2));
     metrics.scan_api_found("dlp", "dlp", "critical");
     metrics.scan_api_failed("unknown", "unauthorized");
