@@ -15,6 +15,7 @@ use crate::model::{CgroupId, NetnsCookie, OriginalDst, Workload};
 
 mod armed;
 mod belt;
+mod bundles;
 pub mod cgroup;
 mod classifier;
 mod denials;
@@ -44,6 +45,7 @@ pub mod testing;
 mod uncaptured;
 mod wires;
 
+pub use bundles::{ShownBundle, shown_bundles};
 pub use denials::{Denial, Denials};
 pub use environment::{Environment, Process};
 pub use handover::{Inherited, Offer, Sockets};

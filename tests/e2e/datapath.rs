@@ -27,7 +27,7 @@ use pipelock_tests::need::Need;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 /// Far beyond what any machine needs, software emulation included: only a failure waits for it.
-pub(crate) const DEADLINE: Duration = Duration::from_mins(1);
+pub(crate) const DEADLINE: Duration = Duration::from_mins(3);
 
 /// First argument of the binary when it is to be a gateway that will be killed.
 const CHILD_FLAG: &str = "--datapath-gateway";
@@ -270,7 +270,7 @@ pub(crate) struct Workload {
 /// What every script starts with.
 const PRELUDE: &str = r#"
 import ctypes, errno, os, select, socket, struct, sys
-socket.setdefaulttimeout(60)
+socket.setdefaulttimeout(180)
 def name(a):
     return f"[{a[0]}]:{a[1]}" if ":" in a[0] else f"{a[0]}:{a[1]}"
 def errno_of(f, *args):

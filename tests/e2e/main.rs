@@ -4,6 +4,7 @@
 //! `cargo xtask e2e`; arguments are those of any Rust test, so `-- leak` runs the cases with "leak" in their name.
 
 mod bodies;
+mod bundles;
 mod clients;
 mod control;
 mod credentials;
@@ -45,6 +46,7 @@ fn main() -> ExitCode {
         daemon::cases(),
         dns::cases(),
         privileges::cases(),
+        bundles::cases(),
         docker::cases(),
         pods::cases(),
         clients::cases(),

@@ -7,13 +7,14 @@
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use aya::maps::{MapData, RingBuf};
 use pipelock_common::{LAYOUT_VERSION, Policy, UNLISTED_TARGET};
 use socket2::{Domain, Type};
 
 use super::armed::{self, Target, Targets};
+use super::bundles::Bundles;
 use super::cgroup::{self, Cgroup};
 use super::denials::Denials;
 use super::flow::Sweep;
@@ -47,6 +48,7 @@ pub struct LocalDatapath {
     targets: Mutex<Targets>,
     sweep: Mutex<Sweep>,
     events: Mutex<Option<RingBuf<MapData>>>,
+    bundles: OnceLock<Bundles>,
 }
 
 impl std::fmt::Debug for LocalDatapath {
@@ -98,6 +100,7 @@ impl LocalDatapath {
             targets: Mutex::new(targets),
             sweep: Mutex::default(),
             events: Mutex::new(Some(events)),
+            bundles: OnceLock::new(),
         })
     }
 
@@ -108,6 +111,18 @@ impl LocalDatapath {
     pub fn denials(&self) -> Result<Option<Denials>, Error> {
         let events = self.events.lock().unwrap_or_else(PoisonError::into_inner).take();
         events.map(Denials::new).transpose()
+    }
+
+    /// From now on, bundles of certificates are shown to the containers of targets that ask for it; copies and a report of it are kept
+    /// in this directory. Called once.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when no thread can be started.
+    pub fn keep_bundles_in(&self, directory: &Path) -> Result<(), Error> {
+        if self.bundles.get().is_none() {
+            let _ = self.bundles.set(Bundles::begin(directory)?);
+        }
+        Ok(())
     }
 
     /// Takes over listeners of a predecessor that still lives: a target that is armed with the same namespace and ports gets
@@ -381,6 +396,11 @@ impl Datapath for LocalDatapath {
         if ended > 0 {
             tracing::info!(target_name = spec.name, ended, "connections from before the capture were ended");
         }
+        if let (Some(bundles), Some(source), Some(cgroup)) =
+            (self.bundles.get(), &spec.policy.mount_bundle, &target.cgroup)
+        {
+            bundles.show(group, &spec.name, cgroup.path(), source);
+        }
         let listeners_tcp = std::iter::once(listeners.v4).chain(listeners.v6).collect();
         Ok(Armed { id: u64::from(group), listeners: listeners_tcp, resolvers, netns, weaknesses, ended })
     }
@@ -389,6 +409,7 @@ impl Datapath for LocalDatapath {
         let mut targets = self.targets();
         let found = u32::try_from(id).ok().and_then(|group| targets.armed.remove(&group));
         let target = found.ok_or(Error::UnknownTarget { id })?;
+        self.bundles.get().into_iter().for_each(|bundles| bundles.forget(target.policy.group));
         // Links first: a program without its policy would refuse everything.
         if let Err(error) = self.detach(&targets, &target) {
             targets.armed.insert(target.policy.group, target);

@@ -368,6 +368,34 @@ pub(super) fn leave_network() -> io::Result<()> {
     unsafe { rustix::thread::unshare_unsafe(rustix::thread::UnshareFlags::NEWNET) }.map_err(Into::into)
 }
 
+/// Gives the calling thread a root and working directory of its own, without which it cannot enter another mount namespace. For a
+/// thread made for that.
+pub(super) fn leave_file_system() -> io::Result<()> {
+    // SAFETY: the thread only stops sharing; what others see stays as it is.
+    unsafe { rustix::thread::unshare_unsafe(rustix::thread::UnshareFlags::FS) }.map_err(Into::into)
+}
+
+/// Makes a mount that is attached nowhere yet read-only, without programs and devices (5.12).
+///
+/// Source: `struct mount_attr` in include/uapi/linux/mount.h.
+pub(super) fn make_read_only(mount: BorrowedFd<'_>) -> io::Result<()> {
+    /// `MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC`.
+    const ATTRIBUTES: u64 = 0xf;
+    let attributes: [u64; 4] = [ATTRIBUTES, 0, 0, 0];
+    // SAFETY: an empty path that ends, and a structure of 32 bytes that is only read.
+    let failed = unsafe {
+        libc::syscall(
+            libc::SYS_mount_setattr,
+            mount.as_raw_fd(),
+            c"".as_ptr(),
+            libc::AT_EMPTY_PATH,
+            attributes.as_ptr(),
+            size_of_val(&attributes),
+        )
+    };
+    if failed == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
 /// Whether programs can be attached to interfaces by links (tcx, 6.6): tried at an interface that nobody has.
 pub(super) fn has_tcx() -> io::Result<()> {
     const NO_INTERFACE: u32 = 0x7fff_ffff;

@@ -66,6 +66,8 @@ pub struct TargetPolicy {
     pub observe: bool,
     /// Drop new flows that leave its interfaces beside the gateway, whoever in its namespace sends them.
     pub seatbelt: bool,
+    /// A bundle of certificates that is mounted into its containers, over the file of their distribution. Needs a cgroup.
+    pub mount_bundle: Option<PathBuf>,
 }
 
 impl Default for TargetPolicy {
@@ -80,6 +82,7 @@ impl Default for TargetPolicy {
             when_dead: WhenDead::Refuse,
             observe: false,
             seatbelt: true,
+            mount_bundle: None,
         }
     }
 }

@@ -21,8 +21,8 @@ use super::startup::{self, say};
 use crate::capture::helper::{Files, Helped, Service};
 use crate::capture::probe::{self, ThisKernel};
 use crate::capture::{
-    self as kernel, Attachment, Datapath, Inherited, Layout, LocalDatapath, Netns, Node, Scope, Sockets, TargetPolicy,
-    TargetSpec, WhenDead,
+    self as kernel, Attachment, Datapath, Inherited, Layout, LocalDatapath, Netns, Node, Scope, ShownBundle, Sockets,
+    TargetPolicy, TargetSpec, WhenDead,
 };
 use crate::config::{Capture, CaptureTarget, Treatment};
 use crate::connection::Targets;
@@ -104,6 +104,7 @@ pub(super) fn load(capture: &Capture, inherited: &mut Option<Inherited>) -> anyh
     let attachment = if capture.at_root { Attachment::Root } else { Attachment::PerTarget };
     let datapath = LocalDatapath::open(node.pins(), &report, attachment).context("loading the kernel programs")?;
     datapath.inherit(listeners, resolvers);
+    datapath.keep_bundles_in(&node_directory(&layout)).context("mount_bundle")?;
     let specs = specs(capture, &layout);
     let discoveries = Discovery::all(capture, &layout);
     let list = status_file(&layout);
@@ -135,6 +136,7 @@ pub(super) fn policy(capture: &Capture, treatment: &Treatment) -> TargetPolicy {
         when_dead: treatment.fail_open_after.map_or(WhenDead::Refuse, |after| WhenDead::Direct { after }),
         observe: treatment.observe,
         seatbelt: treatment.seatbelt,
+        mount_bundle: treatment.mount_bundle.clone(),
     }
 }
 
@@ -315,6 +317,9 @@ struct Told {
     dropped: u64,
     #[serde(default)]
     ended: u64,
+    /// What its containers were shown of the bundle; written by whoever has the privileges, so not part of the list.
+    #[serde(default)]
+    bundles: Vec<ShownBundle>,
 }
 
 impl Told {
@@ -350,12 +355,17 @@ impl Told {
             dns: status.counters.dns,
             dropped: status.counters.dropped,
             ended: status.ended,
+            bundles: Vec::new(),
         }
     }
 }
 
+fn node_directory(layout: &Layout) -> PathBuf {
+    layout.state.join("node")
+}
+
 fn status_file(layout: &Layout) -> PathBuf {
-    layout.state.join("node").join("targets.json")
+    node_directory(layout).join("targets.json")
 }
 
 /// A reader sees the old file or the new one, never half of one.
@@ -376,9 +386,13 @@ pub(super) fn show(json: bool, out: &mut impl Write) -> anyhow::Result<bool> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => "[]".to_owned(),
         Err(error) => return Err(error).with_context(|| format!("reading {}", path.display())),
     };
-    let targets: Vec<Told> = serde_json::from_str(&text).with_context(|| format!("reading {}", path.display()))?;
+    let mut targets: Vec<Told> = serde_json::from_str(&text).with_context(|| format!("reading {}", path.display()))?;
+    let bundles = kernel::shown_bundles(&node_directory(&layout))?;
+    for target in &mut targets {
+        target.bundles = bundles.iter().filter(|shown| shown.target == target.name).cloned().collect();
+    }
     if json {
-        writeln!(out, "{text}")?;
+        writeln!(out, "{}", serde_json::to_string_pretty(&targets)?)?;
     } else {
         write!(out, "{}", table(&targets, SystemTime::now()))?;
     }
@@ -412,6 +426,14 @@ fn table(targets: &[Told], now: SystemTime) -> String {
             target.failed_open,
             target.why
         );
+    }
+    for shown in targets.iter().flat_map(|target| &target.bundles) {
+        let places = if shown.places.is_empty() { "nowhere".to_owned() } else { shown.places.join(", ") };
+        let _ = write!(text, "bundle in {} (process {}): {places}", shown.target, shown.pid);
+        for refused in &shown.refused {
+            let _ = write!(text, "; not {refused}");
+        }
+        text.push('\n');
     }
     text
 }

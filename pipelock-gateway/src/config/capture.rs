@@ -66,6 +66,7 @@ const TARGET: &[Key] = &[
     DENY_UDP,
     DNS,
     SEATBELT,
+    MOUNT_BUNDLE,
     OBSERVE,
     WHEN_DEAD,
     FAIL_OPEN_AFTER,
@@ -89,6 +90,12 @@ pub(super) const SEATBELT: Key = Key::new(
     Kind::Bool,
     "true",
     "Drop new connections and refused datagrams that leave the interfaces of its namespace beside the gateway, whoever in there sends them. Turn it off where others share the namespace and are no targets.",
+);
+pub(super) const MOUNT_BUNDLE: Key = Key::new(
+    "mount_bundle",
+    Kind::Path,
+    "",
+    "A bundle of certificates in PEM, such as `pipelock trust render` makes, that is mounted read-only into its containers over the file of their distribution: when they are captured, when they start again, and renewed when the file changes. Without one nothing is mounted.",
 );
 pub(super) const OBSERVE: Key = Key::new("observe", Kind::Bool, "false", "Count only: steer and refuse nothing.");
 pub(super) const WHEN_DEAD: Key = Key::new(
@@ -168,6 +175,8 @@ pub struct Treatment {
     pub dns: bool,
     /// Drop new flows that leave its namespace beside the gateway.
     pub seatbelt: bool,
+    /// A bundle of certificates for its containers.
+    pub mount_bundle: Option<PathBuf>,
     /// Count only.
     pub observe: bool,
     /// Age of the last sign of life from which connections go direct; `None` to refuse them.
@@ -222,6 +231,9 @@ impl CaptureTarget {
             }
             _ => {}
         }
+        if let (None, Some(bundle)) = (&cgroup, section.field("mount_bundle")) {
+            return Err(bundle.refuse("needs a cgroup, by which containers are found; add it"));
+        }
         let labels = section.read("labels", BTreeMap::new(), super::workloads::labels)?;
         Ok(Self { name: name.text()?.trim().to_owned(), cgroup, netns, labels, treatment: Treatment::read(&section)? })
     }
@@ -240,6 +252,7 @@ impl Treatment {
             deny_udp: section.read("deny_udp", false, Value::boolean)?,
             dns: section.read("dns", true, Value::boolean)?,
             seatbelt: section.read("seatbelt", true, Value::boolean)?,
+            mount_bundle: section.read("mount_bundle", None, |v| v.path().map(Some))?,
             observe: section.read("observe", false, Value::boolean)?,
             fail_open_after: open.then_some(after),
         })

@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
-use super::capture::{CIDR_BYPASS, DENY_QUIC, DENY_UDP, DNS, FAIL_OPEN_AFTER, OBSERVE, SEATBELT, Treatment, WHEN_DEAD};
+use super::capture::{
+    CIDR_BYPASS, DENY_QUIC, DENY_UDP, DNS, FAIL_OPEN_AFTER, MOUNT_BUNDLE, OBSERVE, SEATBELT, Treatment, WHEN_DEAD,
+};
 use super::error::Error;
 use super::reader::{Section, Value};
 use super::schema::{Key, Kind, TEXTS};
@@ -47,6 +49,7 @@ pub(super) const KEYS: &[Key] = &[
     DENY_UDP,
     DNS,
     SEATBELT,
+    MOUNT_BUNDLE,
     OBSERVE,
     WHEN_DEAD,
     FAIL_OPEN_AFTER,
