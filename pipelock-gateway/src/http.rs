@@ -53,7 +53,7 @@ pub use server::serve;
 pub use upstream::{Io, Redial};
 pub use websocket::WebSocketLimits;
 
-use crate::model::{ConnId, RequestId, Side};
+use crate::model::{BlockReason, ConnId, RequestId, Side};
 
 /// What [`serve`] needs to know beside the two streams.
 pub struct Session {
@@ -70,6 +70,9 @@ pub struct Session {
     /// Reaches the same upstream again when it closed an idle connection under a request that was still being held.
     /// Without it such a request is not answered, which clients take as a closed connection.
     pub redial: Option<Redial>,
+    /// Tells from an error of the upstream's stream that it refuses to be spoken with, and why: then requests are answered with
+    /// that instead of ending as it did.
+    pub refusal: Option<fn(&io::Error) -> Option<BlockReason>>,
     /// When cancelled: finish what is open, accept nothing new (GOAWAY on HTTP/2). Dropping the future is the hard stop.
     pub shutdown: CancellationToken,
     /// When cancelled: the rules in force forbid the connection. What is under way ends where it is; a connection on which

@@ -99,7 +99,7 @@ impl Gateway {
     pub fn new(datapath: Arc<dyn Datapath>, snapshot: Snapshot, report: Report, instance: u32) -> Arc<Self> {
         let killed = snapshot.kill_switch.enabled;
         let budget = BodyBudget::new(snapshot.bounds.held_bytes);
-        report.metrics().snapshot_replaced(1, 0);
+        report.metrics().snapshot_replaced(1);
         if let Some(opener) = &snapshot.tls {
             report.metrics().ca_in_force(opener.ca.not_after(), true);
         }
@@ -247,7 +247,7 @@ impl Gateway {
             gate.set(snapshot.bounds.connections, snapshot.bounds.connections_per_workload);
         }
         let (epoch, cut) = self.live.replace(snapshot, &self.own_listeners());
-        self.metrics().snapshot_replaced(epoch, cut);
+        self.metrics().snapshot_replaced(epoch);
         cut
     }
 
@@ -487,7 +487,7 @@ impl Gateway {
     }
 
     /// For a connection that names nobody: a name under which the workload was told this address, if it is one that is relayed
-    /// unopened. Databases and mail speak no name, and a list by name would never hold for them.
+    /// unopened. Databases and mail speak no name, some TLS clients send none, and a list by name would never hold for them.
     fn told_name(
         &self,
         snapshot: &Snapshot,
@@ -498,7 +498,12 @@ impl Gateway {
         names.into_iter().map(PeerName::Dns).find_map(|name| {
             let decision = snapshot.rules.name(&NameInput { name: Some(&name), binding: Binding::Bound, ..input });
             let Decision::Passthrough(reason) = decision else { return None };
-            let listed = matches!(reason, PassthroughReason::NoProxyName | PassthroughReason::NoProxyWorkload);
+            let listed = matches!(
+                reason,
+                PassthroughReason::NoProxyName
+                    | PassthroughReason::NoProxyWorkload
+                    | PassthroughReason::PassthroughDomain
+            );
             listed.then_some((decision, name))
         })
     }
@@ -545,12 +550,13 @@ impl Gateway {
             Some(Ok(())) => ConnectionEnd::Closed,
             Some(Err((side, error))) => failed(side, &error),
             None => {
-                reset(downstream.into_parts().1.into_inner());
-                let why = if self.control.kill.is_active() {
-                    "the kill switch was turned on"
-                } else {
+                let why = if watched.is_cut() {
+                    self.report.metrics().policy_cut();
                     "the configuration now in force does not relay it unopened"
+                } else {
+                    "the kill switch was turned on"
                 };
+                reset(downstream.into_parts().1.into_inner());
                 failed(Side::Gateway, &io::Error::other(why))
             }
         }

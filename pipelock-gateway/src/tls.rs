@@ -24,7 +24,7 @@ use std::time::Duration;
 
 pub use ca::{CertificateAuthority, Fingerprint, Profile};
 pub use downstream::{Downstream, DownstreamTls};
-pub use error::{CaProblem, Error, UpstreamFailure};
+pub use error::{CaProblem, Error, UpstreamFailure, refuses_for_certificate};
 pub use leaf::{KeyKind, LeafSettings, Leaves};
 pub use prefixed::Prefixed;
 pub use roots::{RootLocations, RootSource, Roots};

@@ -21,6 +21,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::log::Tally;
 use super::rest::{Restful, Unsettled};
+use super::upstream::Refusal;
 
 /// How long an unread body is drained after the answer; nginx's `lingering_timeout` and `lingering_time` bracket it.
 const LINGER: Duration = Duration::from_secs(10);
@@ -172,15 +173,16 @@ impl<I: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Downstream<I> {
     }
 }
 
-/// The upstream's leg: says when something moves on it.
+/// The upstream's leg: says when something moves on it, and when it is refused.
 pub(super) struct Moving<I> {
     io: I,
     tally: Arc<Tally>,
+    refusal: Option<Arc<Refusal>>,
 }
 
 impl<I> Moving<I> {
-    pub(super) fn new(io: I, tally: Arc<Tally>) -> Self {
-        Self { io, tally }
+    pub(super) fn new(io: I, tally: Arc<Tally>, refusal: Option<Arc<Refusal>>) -> Self {
+        Self { io, tally, refusal }
     }
 
     fn note<T>(&self, polled: Poll<T>) -> Poll<T> {
@@ -194,6 +196,9 @@ impl<I> Moving<I> {
 impl<I: AsyncRead + Unpin> AsyncRead for Moving<I> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let read = Pin::new(&mut self.io).poll_read(cx, buf);
+        if let (Poll::Ready(Err(error)), Some(refusal)) = (&read, &self.refusal) {
+            refusal.note(error);
+        }
         self.note(read)
     }
 }

@@ -179,6 +179,13 @@ impl Running {
             // The judge's stop surfaces as a failure of the body it refused.
             Err(_) if stopped.as_ref().is_some_and(CancellationToken::is_cancelled) => Ok(self.refuse(true)),
             Err(Error::Upstream(error)) if error.is_parse() => Ok(self.unusable_upstream()),
+            Err(Error::Upstream(error)) => match self.connection.upstream.refused() {
+                Some(reason) => {
+                    self.log.judged(Verdict::block(reason));
+                    Ok(self.refuse(true))
+                }
+                None => Err(Error::Upstream(error)),
+            },
             Err(error) => Err(error),
         }
     }

@@ -45,13 +45,13 @@ pub async fn serve(
     upstream: impl Io + 'static,
     session: Session,
 ) -> Result<Served, Error> {
-    let Session { exchange, inspect, limits, budget, ids, redial, shutdown, forbidden } = session;
+    let Session { exchange, inspect, limits, budget, ids, redial, refusal, shutdown, forbidden } = session;
     let version = exchange.version;
     let tally = Arc::new(Tally { awaiting_head: AtomicBool::new(true), ..Tally::default() });
     let unread = Arc::new(Unread::default());
     let (tasks, _end_with_this_future) = Tasks::new();
     let connection = Arc::new(Connection {
-        upstream: Upstream::open(upstream, version, redial, (limits, Arc::clone(&tally))).await?,
+        upstream: Upstream::open(upstream, version, (redial, refusal), (limits, Arc::clone(&tally))).await?,
         broken: OnceLock::new(),
         exchange,
         inspect,
@@ -161,7 +161,8 @@ where
         if let Poll::Ready(ended) = Pin::new(&mut *server).poll(cx) {
             return Poll::Ready(Pause::Ended(ended));
         }
-        let gone = connection.upstream.poll_drive(cx).is_ready();
+        // One that refuses is gone, and the workload is told so at its next request.
+        let gone = connection.upstream.poll_drive(cx).is_ready() && connection.upstream.refused().is_none();
         if draining {
             while tick.poll_tick(cx).is_ready() {
                 if let Some(error) = still.broken(unsettled) {
@@ -182,7 +183,7 @@ where
                 && tally.awaiting_head.load(Relaxed)
                 && !tally.in_head.load(Relaxed)
                 && !unsettled.is_set();
-            if idle && connection.upstream.rest() {
+            if idle && (connection.upstream.rest() || connection.upstream.refused().is_some()) {
                 return Poll::Ready(Pause::Idle);
             }
             if let Some(error) = still.broken(unsettled) {

@@ -11,7 +11,7 @@ use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::sync::{Arc, Mutex as StdMutex, PoisonError};
+use std::sync::{Arc, Mutex as StdMutex, OnceLock, PoisonError};
 use std::task::{Context, Poll};
 
 use http::{Request, Response};
@@ -27,7 +27,7 @@ use super::downstream::Moving;
 use super::log::Tally;
 use super::rest::{Restful, Unsettled};
 use super::{Error, Limits, settings};
-use crate::model::HttpVersion;
+use crate::model::{BlockReason, HttpVersion};
 
 /// A stream of either kind, TCP or TLS.
 pub trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -44,12 +44,28 @@ pub(super) struct Upstream {
     /// The HTTP/1 connection behind the leg's sender. Locked for no longer than it is polled, and by nothing that it polls.
     line: StdMutex<Line>,
     redial: Option<Redial>,
+    refusal: Option<Arc<Refusal>>,
     /// A protocol switch is being asked for: hyper's part ends with the `101`, the connection does not.
     switching: AtomicBool,
     /// Rung when an HTTP/2 connection has ended.
     ended: Arc<Notify>,
     limits: Limits,
     tally: Arc<Tally>,
+}
+
+/// An upstream that may refuse to be spoken with after its leg was opened.
+pub(super) struct Refusal {
+    tell: fn(&io::Error) -> Option<BlockReason>,
+    told: OnceLock<BlockReason>,
+}
+
+impl Refusal {
+    /// Takes note of an error of its stream.
+    pub(super) fn note(&self, error: &io::Error) {
+        if let Some(reason) = (self.tell)(error) {
+            let _ = self.told.set(reason);
+        }
+    }
 }
 
 type Stream = TokioIo<Restful<Box<dyn Io>>>;
@@ -85,13 +101,15 @@ impl Upstream {
     pub(super) async fn open(
         io: impl Io + 'static,
         version: HttpVersion,
-        redial: Option<Redial>,
+        (redial, refusal): (Option<Redial>, Option<fn(&io::Error) -> Option<BlockReason>>),
         (limits, tally): (Limits, Arc<Tally>),
     ) -> Result<Self, Error> {
         let ended = Arc::new(Notify::new());
-        let (leg, line) = open(Box::new(Moving::new(io, Arc::clone(&tally))), version, &ended, &limits).await?;
+        let refusal = refusal.map(|tell| Arc::new(Refusal { tell, told: OnceLock::new() }));
+        let io = Moving::new(io, Arc::clone(&tally), refusal.clone());
+        let (leg, line) = open(Box::new(io), version, &ended, &limits).await?;
         let (leg, line) = (Mutex::new(leg), StdMutex::new(line));
-        Ok(Self { version, leg, line, redial, switching: AtomicBool::new(false), ended, limits, tally })
+        Ok(Self { version, leg, line, redial, refusal, switching: AtomicBool::new(false), ended, limits, tally })
     }
 
     /// Drives an HTTP/1 connection; ready when it has ended, so that the workload's can follow.
@@ -117,9 +135,17 @@ impl Upstream {
         if self.switching.load(Relaxed) { Poll::Pending } else { Poll::Ready(()) }
     }
 
-    /// Completes when an HTTP/2 connection has ended.
+    /// Completes when an HTTP/2 connection has ended, unless it has because the upstream refuses.
     pub(super) async fn gone(&self) {
         self.ended.notified().await;
+        if self.refused().is_some() {
+            std::future::pending().await
+        }
+    }
+
+    /// Why the upstream refuses to be spoken with, if it does.
+    pub(super) fn refused(&self) -> Option<BlockReason> {
+        self.refusal.as_ref().and_then(|refusal| refusal.told.get()).copied()
     }
 
     /// Says whether the request being sent asks to switch protocols, and later that the answer was not to.
@@ -152,6 +178,8 @@ impl Upstream {
     pub(super) fn poll_stir(&self, cx: &mut Context<'_>) -> Poll<()> {
         match &mut *self.line() {
             Line::Resting(io) => io.poll_stir(cx),
+            // It has said its last word.
+            Line::Ended if self.refused().is_some() => Poll::Pending,
             _ => Poll::Ready(()),
         }
     }
@@ -183,9 +211,9 @@ impl Upstream {
         };
         // Handed back: not a byte of it was written.
         match (returned.take_message(), &self.redial) {
-            (Some(request), Some(redial)) => {
+            (Some(request), Some(redial)) if self.refused().is_none() => {
                 let io = redial().await.map_err(Error::Redial)?;
-                let io = Box::new(Moving::new(io, Arc::clone(&self.tally)));
+                let io = Box::new(Moving::new(io, Arc::clone(&self.tally), self.refusal.clone()));
                 let (leg, line) = open(io, self.version, &self.ended, &self.limits).await?;
                 *self.leg.lock().await = leg;
                 *self.line() = line;

@@ -156,7 +156,8 @@ impl Gateway {
         match (leg, upstream_error) {
             (Some(leg), _) => {
                 let redial = self.redial_tls(Arc::clone(snapshot), requester, name.clone(), dst, leg.alpn);
-                let session = self.session(draft, version, Scheme::Https, Some(name), Some(redial));
+                let mut session = self.session(draft, version, Scheme::Https, Some(name), Some(redial));
+                session.refusal = wants_certificate.then_some(refused as _);
                 let end = self.serve_http((snapshot, question), draft, session, downstream, leg.stream).await;
                 if wants_certificate { labelled(end) } else { end }
             }
@@ -300,8 +301,10 @@ impl Gateway {
         match served {
             Some(Ok(_)) => ConnectionEnd::Closed,
             Some(Err(error)) => {
-                if matches!(error, http::Error::Flood(_) | http::Error::Cancelled) {
-                    self.report.metrics().http2_flood();
+                match error {
+                    http::Error::Flood(_) | http::Error::Cancelled => self.report.metrics().http2_flood(),
+                    http::Error::Forbidden => self.report.metrics().policy_cut(),
+                    _ => {}
                 }
                 failed(error.side(), &error)
             }
@@ -371,7 +374,7 @@ impl Gateway {
     ) -> Opened {
         let exchange = Arc::new(draft.exchange(version, scheme.as_str(), name));
         let ids = RequestIds::new(self.instance, draft.id());
-        Opened { exchange, budget: self.budget.clone(), ids, redial, shutdown: self.drain.clone() }
+        Opened { exchange, budget: self.budget.clone(), ids, redial, refusal: None, shutdown: self.drain.clone() }
     }
 
     /// Another cleartext connection to the same address.
@@ -433,7 +436,12 @@ fn unopenable(error: &tls::Error) -> Option<(Fallback, BlockReason)> {
     }
 }
 
-/// With TLS 1.3 a server says that it will not go on without a certificate only after the handshake, by breaking off.
+/// What requests are answered with by an upstream that had asked for a client certificate and breaks off for want of it.
+fn refused(error: &io::Error) -> Option<BlockReason> {
+    tls::refuses_for_certificate(error).then_some(BlockReason::UpstreamClientCertificate)
+}
+
+/// The same of one that breaks off without saying why.
 fn labelled(end: ConnectionEnd) -> ConnectionEnd {
     match end {
         ConnectionEnd::Failed { side: Side::Upstream, detail } => {
@@ -451,12 +459,13 @@ struct Opened {
     budget: BodyBudget,
     ids: RequestIds,
     redial: Option<Redial>,
+    refusal: Option<fn(&io::Error) -> Option<BlockReason>>,
     shutdown: CancellationToken,
 }
 
 impl Opened {
     fn before(self, inspect: Arc<dyn Inspect>, limits: http::Limits, forbidden: CancellationToken) -> HttpSession {
-        let Self { exchange, budget, ids, redial, shutdown } = self;
-        HttpSession { exchange, inspect, limits, budget, ids, redial, shutdown, forbidden }
+        let Self { exchange, budget, ids, redial, refusal, shutdown } = self;
+        HttpSession { exchange, inspect, limits, budget, ids, redial, refusal, shutdown, forbidden }
     }
 }

@@ -78,7 +78,8 @@ impl Live {
         self.epoch.load(Ordering::Acquire)
     }
 
-    /// Puts a snapshot in force and cuts relayed connections that it would not relay. Returns its number and how many were cut.
+    /// Puts a snapshot in force and tells connections that it forbids. Returns its number, and how many of these are relayed:
+    /// they are cut for certain, an opened one only when something is under way on it.
     pub(super) fn replace(&self, snapshot: Snapshot, own_listeners: &[SocketAddr]) -> (u64, usize) {
         // Under the lock, so that a connection which registers meanwhile is asked about by somebody: by us, or by itself
         // against what we have stored.
@@ -87,7 +88,7 @@ impl Live {
         self.current.store(Arc::clone(&snapshot));
         let epoch = self.epoch.fetch_add(1, Ordering::AcqRel) + 1;
         let forbidden = relays.values().filter(|relay| !relay.goes_on(&snapshot, own_listeners));
-        (epoch, forbidden.inspect(|relay| relay.cut.cancel()).count())
+        (epoch, forbidden.inspect(|relay| relay.cut.cancel()).filter(|relay| !relay.opened).count())
     }
 
     /// Registers a connection that is about to be relayed unopened.
@@ -117,6 +118,11 @@ impl Watched<'_> {
     /// Cancelled when the connection must end.
     pub(super) fn token(&self) -> CancellationToken {
         self.cut.clone()
+    }
+
+    /// Whether the connection must end.
+    pub(super) fn is_cut(&self) -> bool {
+        self.cut.is_cancelled()
     }
 
     /// Completes when the connection must end.

@@ -354,10 +354,14 @@ impl Metrics {
         self.0.config_stale.get() != 0
     }
 
-    /// Sets which configuration is in force, and counts the relayed connections that it ended.
-    pub fn snapshot_replaced(&self, epoch: u64, cut: usize) {
+    /// Sets which configuration is in force.
+    pub fn snapshot_replaced(&self, epoch: u64) {
         self.0.snapshot_epoch.set(i64::try_from(epoch).unwrap_or(i64::MAX));
-        self.0.policy_cut.inc_by(cut as u64);
+    }
+
+    /// Counts a connection that was cut because the configuration in force forbids it.
+    pub fn policy_cut(&self) {
+        self.0.policy_cut.inc();
     }
 
     /// Counts a DNS query of a workload.

@@ -6,6 +6,8 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use rustls::AlertDescription;
+
 use crate::model::{PeerName, Side};
 
 /// A failure of one TLS leg, of the certificate authority, or of the trust files.
@@ -105,6 +107,24 @@ pub enum Error {
         /// The limit.
         after: Duration,
     },
+}
+
+/// Whether an upstream, asked on after its handshake, broke off for want of a client certificate: with TLS 1.3 it says so only
+/// then, by an alert (RFC 8446 §4.4.2.4 and §6.2). Only to be asked of an upstream that had asked for one.
+#[must_use]
+pub fn refuses_for_certificate(error: &io::Error) -> bool {
+    let tls = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    matches!(
+        tls,
+        Some(rustls::Error::AlertReceived(
+            AlertDescription::CertificateRequired
+                | AlertDescription::BadCertificate
+                | AlertDescription::CertificateUnknown
+                | AlertDescription::UnknownCA
+                | AlertDescription::AccessDenied
+                | AlertDescription::HandshakeFailure
+        ))
+    )
 }
 
 impl Error {

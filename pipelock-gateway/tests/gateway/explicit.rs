@@ -190,3 +190,28 @@ async fn a_tunnel_longer_than_allowed_ends() {
     assert!(ask(&mut client, &inside).await.unwrap().starts_with("HTTP/1.1 200"));
     assert_eq!(within(message(&mut client)).await, None);
 }
+
+#[tokio::test]
+async fn one_tunnel_more_than_is_configured_is_refused_and_told_until_another_has_ended() {
+    let rig = cleartext("limits: {proxy_tunnels: 1}\n").await;
+    let door = rig.door().await;
+    let target = format!("{NAME}:{}", rig.upstream.address.port());
+    let connect = format!("CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n\r\n");
+    let mut first = TcpStream::connect(door).await.unwrap();
+    assert!(ask(&mut first, &connect).await.unwrap().starts_with("HTTP/1.1 200"));
+    let refused = ask(&mut TcpStream::connect(door).await.unwrap(), &connect).await.unwrap();
+    assert!(refused.starts_with("HTTP/1.1 503") && refused.contains("too_many_connections"), "{refused}");
+    assert_eq!(rig.metric("pipelock_limit_reached_total{limit=\"proxy_tunnels\"}").as_deref(), Some("1"));
+    let inside = format!("GET / HTTP/1.1\r\nHost: {target}\r\n\r\n");
+    assert!(ask(&mut first, &inside).await.unwrap().starts_with("HTTP/1.1 200"), "the first goes on");
+    drop(first);
+    let given_back = async {
+        loop {
+            let mut next = TcpStream::connect(door).await.unwrap();
+            if ask(&mut next, &connect).await.unwrap().starts_with("HTTP/1.1 200") {
+                return;
+            }
+        }
+    };
+    within(given_back).await;
+}

@@ -135,6 +135,27 @@ async fn a_trusted_name_on_another_address_is_opened_unless_the_workload_was_tol
 }
 
 #[tokio::test]
+async fn a_client_that_sends_no_name_is_known_by_what_its_workload_was_told_of_the_address() {
+    let rig = Rig::new(&format!("tls_interception: {{passthrough_domains: [{NAME}]}}\n")).await;
+    let nameless = || {
+        let mut config = pinned(&rig);
+        config.enable_sni = false;
+        config
+    };
+    rig.connect_with(nameless()).await.expect_err("opened with our leaf, which this client does not believe");
+    let name = pipelock_gateway::model::ServerName::parse(NAME).unwrap();
+    let here = [std::net::Ipv4Addr::LOCALHOST.into()];
+    rig.gateway.names().record(CgroupId(2), &name, &here, std::time::Duration::from_mins(1));
+    rig.connect_with(nameless()).await.expect_err("another workload was told");
+    rig.gateway.names().record(WORKLOAD, &name, &here, std::time::Duration::from_mins(1));
+    let mut stream = rig.connect_with(nameless()).await.expect("relayed");
+    assert!(ask(&mut stream, &get(NAME)).await.unwrap().contains("200 OK"));
+    drop(stream);
+    let records = ended(&rig).await;
+    assert!(records.iter().any(|line| line.contains("\"passthrough_domain\"")), "{records:#?}");
+}
+
+#[tokio::test]
 async fn an_upstream_that_needs_a_client_certificate_gets_the_workloads_own_where_its_host_is_listed() {
     let yaml = format!(
         "names: {{hosts: {{{NAME}: [\"127.0.0.1\"]}}}}\ntls_interception: {{client_certificate_domains: [{NAME}]}}\n"
@@ -165,15 +186,30 @@ async fn an_upstream_that_only_asks_for_a_certificate_is_opened_without_one() {
     assert_eq!(rig.metric("pipelock_upstream_client_cert_requested_total").as_deref(), Some("1"));
 }
 
+/// With TLS 1.3 the upstream says so after its handshake, at any time: before the request, in the middle of it, or behind it.
 #[tokio::test]
-async fn an_upstream_that_ends_for_want_of_a_certificate_is_told_of_by_its_name() {
+async fn an_upstream_that_ends_for_want_of_a_certificate_is_told_of_in_the_answer() {
+    let rig = before_mutual_tls("mode: balanced\n", true).await;
+    for _ in 0..8 {
+        let mut stream = rig.connect().await;
+        let answer = ask(&mut stream, &get(NAME)).await.expect("an answer");
+        assert!(answer.starts_with("HTTP/1.1 502"), "{answer}");
+        assert!(answer.contains("x-pipelock-blocked: upstream_client_certificate"), "{answer}");
+        assert!(answer.contains("tls_interception.client_certificate_domains"), "the key that would help: {answer}");
+    }
+    let records = rig.records("request").await;
+    let told = records.iter().filter(|line| line.contains("upstream_client_certificate")).count();
+    assert_eq!(told, 8, "{records:#?}");
+}
+
+#[tokio::test]
+async fn a_workload_that_asks_long_after_such_an_end_is_told_as_well() {
     let rig = before_mutual_tls("mode: balanced\n", true).await;
     let mut stream = rig.connect().await;
-    assert!(ask(&mut stream, &get(NAME)).await.is_none_or(|answer| !answer.contains("200 OK")));
-    drop(stream);
-    let records = ended(&rig).await;
-    let told = records.iter().any(|line| line.contains("tls_interception.client_certificate_domains"));
-    assert!(told, "{records:#?}");
+    // Longer than it takes for both legs to come to rest.
+    assert!(tokio::time::timeout(std::time::Duration::from_millis(700), stream.read_u8()).await.is_err());
+    let answer = ask(&mut stream, &get(NAME)).await.expect("an answer");
+    assert!(answer.contains("x-pipelock-blocked: upstream_client_certificate"), "{answer}");
 }
 
 /// Answers every hello with the alert of a server that knows only TLS 1.1, and closes.

@@ -266,24 +266,43 @@ async fn an_http2_connection_without_requests_ends_with_goaway() {
 }
 
 #[tokio::test]
-async fn an_http2_request_that_nobody_answers_ends_with_its_connection() {
-    let mut rig = Setup::http2()
-        .limits(|limits| {
-            still(limits);
-            limits.response_head = 3 * SHORT;
-        })
-        .start()
-        .await;
+async fn an_http2_request_that_nobody_answers_is_reset_and_its_connection_goes_on() {
+    // Silence on the connection is allowed for much longer: which of the two bounds comes first must not be the machine's choice.
+    let mut rig = Setup::http2().limits(|limits| limits.response_head = SHORT).start().await;
     let mut arrivals = silent_upstream(&mut rig, pair().await.0);
+    let (mut requests, _driver) = http2_client(&mut rig).await;
+    for _ in 0..2 {
+        within(poll_fn(|cx| requests.poll_ready(cx))).await.unwrap();
+        let (answer, _stream) = requests.send_request(get(), true).unwrap();
+        within(arrivals.recv()).await.expect("the connection serves");
+        assert!(within(answer).await.unwrap_err().is_reset());
+        assert_eq!(rig.limit().await, Limit::ResponseTimeout);
+    }
+}
+
+#[tokio::test]
+async fn an_http2_answer_that_falls_silent_ends_with_its_connection() {
+    let mut rig = Setup::http2().limits(still).start().await;
+    let socket = std::mem::replace(&mut rig.upstream, pair().await.0);
+    let answering = tokio::spawn(async move {
+        let mut connection = h2::server::handshake(socket).await.unwrap();
+        let (_request, mut respond) = connection.accept().await.unwrap().unwrap();
+        let mut body = respond.send_response(http::Response::new(()), false).unwrap();
+        body.send_data(Bytes::from_static(b"first"), false).unwrap();
+        // Driven until the gateway ends it.
+        while let Some(Ok(_)) = connection.accept().await {}
+        drop(body);
+    });
     let (mut requests, driver) = http2_client(&mut rig).await;
     let (answer, _stream) = requests.send_request(get(), true).unwrap();
-    within(arrivals.recv()).await.unwrap();
-    within(answer).await.unwrap_err();
-    // Both are looked at together; on a busy machine both have passed by then.
-    let limit = rig.limit().await;
-    assert!(matches!(limit, Limit::ResponseTimeout | Limit::StreamIdleTimeout), "{limit:?}");
-    drop(requests);
+    let mut body = within(answer).await.unwrap().into_body();
+    assert_eq!(within(body.data()).await.unwrap().unwrap(), "first");
+    assert_eq!(rig.limit().await, Limit::StreamIdleTimeout);
+    within(body.data()).await.unwrap().expect_err("not taken for complete");
+    let ended = within(rig.served).await.unwrap().unwrap_err();
+    assert!(matches!(ended, Error::Stalled { .. }), "{ended:?}");
     let _ = within(driver).await;
+    within(answering).await.unwrap();
 }
 
 #[tokio::test]

@@ -226,6 +226,7 @@ impl Setup {
             budget: self.budget,
             ids: RequestIds::new(0xbeef, ConnId(7)),
             redial: self.redial,
+            refusal: None,
             shutdown: shutdown.clone(),
             forbidden: forbidden.clone(),
         };

@@ -311,7 +311,7 @@ impl Families {
             policy_cut: counter(
                 &r,
                 "pipelock_policy_cut_total",
-                "Relayed connections that were cut because a changed configuration does not relay them.",
+                "Connections that were cut, relayed or in the middle of a request, because a changed configuration forbids them.",
             )?,
             dns_queries: counters(
                 &r,
