@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
@@ -22,13 +23,18 @@ const BUSY: usize = 16;
 const TIME_MS: u64 = 1000;
 /// Connections opened in each round to see what one costs in memory that streams, or is idle: 5,000 of each in the end.
 const KEPT: usize = 1000;
+/// How long they are left alone before memory is read: buffers of what is idle are given back after a moment.
+const SETTLED: Duration = Duration::from_secs(2);
+/// Requests over which memory must not grow, and how long each leg of them takes, in milliseconds.
+const MANY: f64 = 1e6;
+const LEG_MS: u64 = 5000;
 /// Time between two events of such a stream, in microseconds.
 const SLOW_EVENTS: u64 = 5_000_000;
 /// Event streams read at the same time, events of each, and the time between them.
 const STREAMS: Order = Order::Events { streams: 4, count: 250, micros: 4000 };
 
 /// What is measured, with the heading of its table.
-const MEASURES: [(&str, Measure); 9] = [
+const MEASURES: [(&str, Measure); 10] = [
     ("HTTP/1.1, 1 KiB each way", Measure::Load { h2: false, up: 1 << 10, down: 1 << 10, busy: BUSY }),
     ("HTTP/1.1, 64 KiB each way", Measure::Load { h2: false, up: 1 << 16, down: 1 << 16, busy: BUSY }),
     ("HTTP/1.1, uploads of 10 MiB", Measure::Load { h2: false, up: 10 << 20, down: 1 << 10, busy: 2 }),
@@ -38,6 +44,7 @@ const MEASURES: [(&str, Measure); 9] = [
     ("Server-sent events", Measure::Events),
     ("Streaming connections", Measure::Kept(Order::Stream { count: KEPT, micros: SLOW_EVENTS })),
     ("Idle connections", Measure::Kept(Order::Keep { count: KEPT })),
+    ("A million requests", Measure::Growth),
 ];
 
 #[derive(Clone, Copy)]
@@ -52,6 +59,15 @@ enum Measure {
     Events,
     /// Connections that are opened and stay.
     Kept(Order),
+    /// Memory over very many requests, of ours alone: the slow ones would take hours.
+    Growth,
+}
+
+impl Measure {
+    /// Rounds in which contenders take turns.
+    const fn rounds(self) -> usize {
+        if matches!(self, Self::Growth) { 1 } else { ROUNDS }
+    }
 }
 
 /// One contender, set up on a node of its own, so that two gateways do not meet in one network namespace.
@@ -83,9 +99,11 @@ impl Load {
 /// What one contender did in one round; which numbers depends on the measure.
 #[derive(Clone, Copy, Default)]
 struct Sample {
-    /// Requests or connections a second; for events the median delay in µs; for kept connections KiB each.
+    /// Requests or connections a second; for events the median delay in µs; for kept connections KiB each, for
+    /// very many requests KiB after the first of them.
     main: f64,
-    /// Processor time of the contender for one of them, in µs; for events the 99th percentile of the delay in µs.
+    /// Processor time of the contender for one of them, in µs; for events the 99th percentile of the delay in µs; for very many
+    /// requests KiB more at their end.
     second: f64,
 }
 
@@ -166,10 +184,13 @@ impl Lane {
             Measure::Kept(order) => {
                 let before = self.memory()?;
                 self.ask(order)?;
+                std::thread::sleep(SETTLED);
                 #[expect(clippy::cast_precision_loss, reason = "a thousand")]
                 let each = (self.memory()? - before) / KEPT as f64;
                 return Ok(Some(Sample { main: each, second: 0.0 }));
             }
+            Measure::Growth if self.contender != Contender::InterceptScan => return Ok(None),
+            Measure::Growth => return self.growth().map(Some),
         };
         let before = self.cpu()?;
         let answer = self.ask(order)?;
@@ -177,6 +198,23 @@ impl Lane {
         let count = answer["count"].as_f64().context("count")?;
         let rate = count / answer["seconds"].as_f64().context("seconds")?;
         Ok(Some(Sample { main: rate, second: used / count * 1e6 }))
+    }
+}
+
+impl Lane {
+    /// Memory after the first leg, and how much more it is after all requests, in KiB. Each leg opens connections of its own.
+    fn growth(&mut self) -> Result<Sample> {
+        let order = Order::Requests { h2: false, up: 1 << 10, down: 1 << 10, connections: BUSY, ms: LEG_MS };
+        let (mut requests, mut first) = (0.0, None);
+        loop {
+            requests += self.ask(order)?["count"].as_f64().context("count")?;
+            std::thread::sleep(SETTLED);
+            let memory = self.memory()?;
+            let first = *first.get_or_insert(memory);
+            if requests >= MANY {
+                return Ok(Sample { main: first, second: memory - first });
+            }
+        }
     }
 }
 
@@ -203,7 +241,7 @@ pub fn run(only: &[String], progress: impl Fn(&str)) -> Result<String> {
         .collect();
     let headings = MEASURES.map(|(title, _)| title);
     for (title, measure) in MEASURES.into_iter().filter(|(title, _)| wanted(title, &headings)) {
-        if lanes.is_empty() || matches!(measure, Measure::Kept(_)) {
+        if lanes.is_empty() || matches!(measure, Measure::Kept(_) | Measure::Growth) {
             // What is kept is measured in processes that have given nothing back yet, and takes most of their descriptors.
             lanes.clear();
             for &contender in &contenders {
@@ -213,8 +251,8 @@ pub fn run(only: &[String], progress: impl Fn(&str)) -> Result<String> {
         }
         progress(title);
         let mut samples = vec![Vec::new(); lanes.len()];
-        for round in 0..ROUNDS {
-            progress(&format!("  round {} of {ROUNDS}", round + 1));
+        for round in 0..measure.rounds() {
+            progress(&format!("  round {} of {}", round + 1, measure.rounds()));
             for (lane, samples) in lanes.iter_mut().zip(&mut samples) {
                 match lane.measure(measure) {
                     Ok(sample) => samples.extend(sample),
@@ -246,6 +284,7 @@ fn table(
             )?;
         }
         Measure::Kept(_) => writeln!(text, "| | KiB each |\n|---|---:|")?,
+        Measure::Growth => writeln!(text, "| | KiB after the first 5 s | KiB more at the end |\n|---|---:|---:|")?,
         _ => writeln!(
             text,
             "| | a second | ÷ direct | ÷ haproxy | CPU µs each | CPU ÷ haproxy |\n|---|---:|---:|---:|---:|---:|"
@@ -263,6 +302,8 @@ fn table(
             spread(own.iter().zip(direct).map(|(own, other)| of(own) - of(other)).collect(), 0)
         };
         match measure {
+            Measure::Growth if own.is_empty() => {}
+            Measure::Growth => writeln!(text, "| {title} | {} | {} |", column(main, 0), column(second, 0))?,
             _ if own.is_empty() => writeln!(text, "| {title} | cannot |")?,
             Measure::Events => writeln!(
                 text,
