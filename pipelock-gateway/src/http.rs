@@ -47,7 +47,7 @@ pub(crate) use accept::{Accepted, Acceptor, Port};
 pub use budget::BodyBudget;
 pub(crate) use budget::Lease;
 pub(crate) use coding::Decoder;
-pub use inspect::{BodyInspect, Exchange, Inspect, Release, Step};
+pub use inspect::{BodyInspect, Exchange, Inspect, Release, Step, WebSocketMeter};
 pub(crate) use measured::Measured;
 pub use server::serve;
 pub use upstream::{Io, Redial};

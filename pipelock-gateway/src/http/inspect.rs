@@ -31,6 +31,22 @@ pub struct Exchange {
     pub version: HttpVersion,
 }
 
+/// Counts what passes on one WebSocket connection, as it passes: some stay open for days.
+pub trait WebSocketMeter: Send + Sync {
+    /// A frame has come, of a kind by the names of [`crate::model::WebSocketRecord::frames`].
+    fn frame(&self, kind: &'static str);
+
+    /// Bytes of frames have gone on, towards the upstream or towards the workload.
+    fn passed(&self, up: bool, bytes: usize);
+}
+
+/// Counts nothing.
+impl WebSocketMeter for () {
+    fn frame(&self, _: &'static str) {}
+
+    fn passed(&self, _: bool, _: usize) {}
+}
+
 /// A judge of messages. Called on a runtime thread: what it does must be bounded by the bytes it is given.
 pub trait Inspect: Send + Sync + 'static {
     /// Judges method, target and header fields, before anything leaves.
@@ -78,7 +94,7 @@ pub trait Inspect: Send + Sync + 'static {
     }
 
     /// A WebSocket connection has been opened; it counts as open until what is returned is dropped.
-    fn websocket_opened(&self) -> Box<dyn Send> {
+    fn websocket_opened(&self) -> Box<dyn WebSocketMeter> {
         Box::new(())
     }
 
@@ -191,7 +207,7 @@ impl<T: Inspect + ?Sized> Inspect for Arc<T> {
         (**self).uninspectable_answer(exchange, id, reason)
     }
 
-    fn websocket_opened(&self) -> Box<dyn Send> {
+    fn websocket_opened(&self) -> Box<dyn WebSocketMeter> {
         (**self).websocket_opened()
     }
 

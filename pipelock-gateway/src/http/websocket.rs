@@ -78,12 +78,11 @@ impl Running {
     ) -> Response<()> {
         let upstream = hyper::upgrade::on(&mut response);
         let (answer, _) = response.into_parts();
-        let conversation = Conversation::new(self, request, &answer);
-        let active = self.connection.inspect.websocket_opened();
+        let meter = self.connection.inspect.websocket_opened();
+        let conversation = Conversation::new(self, meter, request, &answer);
         let ends = (self.connection.shutdown.clone(), self.connection.forbidden.clone());
         let log = Arc::clone(&self.log);
         self.connection.tasks.start(async move {
-            let _active = active;
             let _until_the_end = log;
             // An error is one side being gone before the switch; the other is closed by dropping it.
             if let (Ok(downstream), Ok(upstream)) = tokio::join!(downstream, upstream) {

@@ -21,11 +21,12 @@ use super::workloads::Sender;
 use crate::config::{OnOrders, OnSecret};
 use crate::control::{Refused, Session};
 use crate::http::multipart::Fault;
-use crate::http::{BodyInspect, Exchange, Inspect, Step};
+use crate::http::{BodyInspect, Exchange, Inspect, Step, WebSocketMeter};
 use crate::model::{
     Action, BlockReason, EventRecord, Finding, Limit, PeerName, RequestId, RequestRecord, SessionPolicy, Surface,
     Verdict,
 };
+use crate::report::metrics::OpenWebSocket;
 use crate::report::{Metrics, Report};
 use crate::scan::{Encoding, Fields, LiteralScan, Literals, Piece, Pieces, StreamOptions, StreamScan, Syntax};
 use crate::verdict::{self, Place};
@@ -334,8 +335,8 @@ impl Inspect for Judge {
         self.scanner.cannot_show_answer(reason)
     }
 
-    fn websocket_opened(&self) -> Box<dyn Send> {
-        Box::new(self.report.metrics().websocket_opened())
+    fn websocket_opened(&self) -> Box<dyn WebSocketMeter> {
+        Box::new(Meter(self.report.metrics().websocket_opened()))
     }
 
     fn limit_reached(&self, limit: Limit) {
@@ -354,6 +355,19 @@ impl Inspect for Judge {
             }
         }
         self.report.request(record);
+    }
+}
+
+/// Counts an open WebSocket in the metrics.
+struct Meter(OpenWebSocket);
+
+impl WebSocketMeter for Meter {
+    fn frame(&self, kind: &'static str) {
+        self.0.frame(kind);
+    }
+
+    fn passed(&self, up: bool, bytes: usize) {
+        self.0.passed(up, bytes);
     }
 }
 

@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use super::judge::Judge;
 use super::snapshot::Snapshot;
 use super::workloads::Sender;
-use crate::http::{BodyInspect, Exchange, Inspect};
+use crate::http::{BodyInspect, Exchange, Inspect, WebSocketMeter};
 use crate::model::{
     BlockReason, Decision, DenyReason, FrontDoor, InterceptReason, Limit, NoProxyList, OriginalDst, PeerName, Protocol,
     RequestId, RequestRecord, Target, Verdict,
@@ -312,7 +312,7 @@ impl Inspect for LiveJudge {
         self.with(|judge| judge.uninspectable_answer(exchange, id, reason))
     }
 
-    fn websocket_opened(&self) -> Box<dyn Send> {
+    fn websocket_opened(&self) -> Box<dyn WebSocketMeter> {
         self.first.websocket_opened()
     }
 

@@ -16,11 +16,11 @@ use std::sync::{Arc, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use prometheus::core::Collector;
-use prometheus::{IntGauge, TextEncoder};
+use prometheus::{IntCounter, IntCounterVec, IntGauge, TextEncoder};
 
 use crate::model::{
     BlockReason, BoundBy, ConnectionEnd, ConnectionRecord, Decision, DenyReason, Family, Finding, FrontDoor, Limit,
-    RequestRecord, Side, Surface, Verdict, WebSocketRecord,
+    RequestRecord, Side, Surface, Verdict,
 };
 
 pub use kernel::KernelSource;
@@ -59,6 +59,27 @@ impl OpenGauge {
     fn enter(gauge: IntGauge) -> Self {
         gauge.inc();
         Self(gauge)
+    }
+}
+
+/// One open WebSocket connection, whose frames are counted as they come.
+#[must_use = "the connection counts as open only while this lives"]
+pub struct OpenWebSocket {
+    frames: IntCounterVec,
+    up: IntCounter,
+    down: IntCounter,
+    _open: OpenGauge,
+}
+
+impl OpenWebSocket {
+    /// Counts a frame of this kind.
+    pub fn frame(&self, kind: &'static str) {
+        self.frames.with_label_values(&[kind]).inc();
+    }
+
+    /// Counts bytes of frames that have gone on.
+    pub fn passed(&self, up: bool, bytes: usize) {
+        if up { &self.up } else { &self.down }.inc_by(bytes as u64);
     }
 }
 
@@ -137,29 +158,26 @@ impl Metrics {
             }
         }
         self.findings(&record.verdict);
-        if let Some(counts) = &record.websocket {
-            self.websocket(record, counts);
+        if record.websocket.is_some() {
+            self.websocket(record);
         }
     }
 
-    fn websocket(&self, record: &RequestRecord, counts: &WebSocketRecord) {
+    fn websocket(&self, record: &RequestRecord) {
         let f = &*self.0;
         let result = if record.verdict.is_block() { "blocked" } else { "allowed" };
         f.ws_connections.with_label_values(&[result]).inc();
         f.ws_duration.observe(record.duration.as_secs_f64());
-        f.ws_bytes.with_label_values(&["up"]).inc_by(record.request_bytes);
-        f.ws_bytes.with_label_values(&["down"]).inc_by(record.response_bytes);
-        for (kind, frames) in counts.frames() {
-            f.ws_frames.with_label_values(&[kind]).inc_by(frames);
-        }
         for scanner in scanners(&record.verdict) {
             f.ws_scan_hits.with_label_values(&[scanner]).inc();
         }
     }
 
     /// Counts a WebSocket connection as open until the guard is dropped.
-    pub fn websocket_opened(&self) -> OpenGauge {
-        OpenGauge::enter(self.0.ws_active.clone())
+    pub fn websocket_opened(&self) -> OpenWebSocket {
+        let f = &*self.0;
+        let [up, down] = ["up", "down"].map(|direction| f.ws_bytes.with_label_values(&[direction]));
+        OpenWebSocket { frames: f.ws_frames.clone(), up, down, _open: OpenGauge::enter(f.ws_active.clone()) }
     }
 
     fn findings(&self, verdict: &Verdict) {

@@ -13,4 +13,5 @@ mod scan_api;
 mod settings;
 mod taint;
 mod unopened;
+mod websocket;
 mod workloads;

@@ -23,7 +23,7 @@ use super::frame::{self, From, Kind, Part, Reader};
 use crate::http::BodyBudget;
 use crate::http::budget::Lease;
 use crate::http::exchange::Running;
-use crate::http::inspect::{BodyInspect, Exchange, Inspect, Step};
+use crate::http::inspect::{BodyInspect, Exchange, Inspect, Step, WebSocketMeter};
 use crate::http::log::ExchangeLog;
 use crate::http::upstream::Io;
 use crate::model::{Action, BlockReason, RequestId, Verdict, WebSocketRecord};
@@ -39,6 +39,7 @@ struct Context {
     exchange: Arc<Exchange>,
     id: RequestId,
     log: Arc<ExchangeLog>,
+    meter: Box<dyn WebSocketMeter>,
     limits: WebSocketLimits,
     budget: BodyBudget,
     budget_patience: Duration,
@@ -65,7 +66,12 @@ enum Ended {
 }
 
 impl Conversation {
-    pub(in crate::http) fn new(running: &Running, mut request: Parts, answer: &response::Parts) -> Self {
+    pub(in crate::http) fn new(
+        running: &Running,
+        meter: Box<dyn WebSocketMeter>,
+        mut request: Parts,
+        answer: &response::Parts,
+    ) -> Self {
         let connection = &running.connection;
         request.headers.remove(header::CONTENT_TYPE);
         let mut response = http::Response::new(()).into_parts().0;
@@ -75,6 +81,7 @@ impl Conversation {
             exchange: Arc::clone(&connection.exchange),
             id: running.id,
             log: Arc::clone(&running.log),
+            meter,
             limits: connection.limits.websocket,
             budget: connection.budget.clone(),
             budget_patience: connection.limits.budget_patience,
@@ -292,6 +299,7 @@ impl<'a, R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Way<'a, R, W> {
                 From::Client => context.log.request_body(written),
                 From::Server => context.log.response_body(written),
             }
+            context.meter.passed(*from == From::Client, written);
         }
         self.write.flush().await
     }
@@ -351,6 +359,7 @@ impl Messages<'_> {
     fn header(&mut self, raw: &[u8], frame: frame::Frame) -> Result<(), Ended> {
         let (context, from) = (self.context, self.from);
         context.log.websocket(|record| count(record, frame.kind));
+        context.meter.frame(name(frame.kind));
         if frame.kind.is_control() {
             raw.clone_into(&mut self.control.0);
             self.control.1.clear();
@@ -463,6 +472,18 @@ fn count(record: &mut WebSocketRecord, kind: Kind) {
         Kind::Close => &mut record.close,
     };
     *place += 1;
+}
+
+/// As [`WebSocketRecord::frames`] calls it.
+fn name(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Text => "text",
+        Kind::Binary => "binary",
+        Kind::Continuation => "continuation",
+        Kind::Ping => "ping",
+        Kind::Pong => "pong",
+        Kind::Close => "close",
+    }
 }
 
 /// Unpredictable, so that no upstream behind a careless proxy can be made to see bytes of our choosing (RFC 6455 §10.3).

@@ -247,13 +247,13 @@ impl Families {
             ws_bytes: counters(
                 &r,
                 "pipelock_ws_bytes_total",
-                "Bytes of WebSocket frames, counted when the connection ends.",
+                "Bytes of WebSocket frames that went on.",
                 &["direction"],
             )?,
             ws_frames: counters(
                 &r,
                 "pipelock_ws_frames_total",
-                "WebSocket frames, counted when the connection ends.",
+                "WebSocket frames that came.",
                 &["type"],
             )?,
             ws_scan_hits: counters(

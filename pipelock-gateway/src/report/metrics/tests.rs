@@ -63,7 +63,10 @@ fn touch_all(metrics: &Metrics) {
     metrics.scan_api_found("dlp", "dlp", "critical");
     metrics.scan_api_failed("unknown", "unauthorized");
     metrics.request(&conversation(1, 3));
-    drop(metrics.websocket_opened());
+    let websocket = metrics.websocket_opened();
+    (0..7).for_each(|_| websocket.frame("text"));
+    websocket.passed(true, 512);
+    drop(websocket);
     metrics.upstream_connected(Duration::from_micros(400));
     metrics.upstream_error(UpstreamError::Refused);
     metrics.tls_intercept(TlsIntercept::Intercepted);
