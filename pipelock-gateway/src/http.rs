@@ -50,10 +50,10 @@ pub(crate) use coding::Decoder;
 pub use inspect::{BodyInspect, Exchange, Inspect, Release, Step, WebSocketMeter};
 pub(crate) use measured::Measured;
 pub use server::serve;
-pub use upstream::{Io, Redial};
+pub use upstream::{Io, Redial, TellRefusal};
 pub use websocket::WebSocketLimits;
 
-use crate::model::{BlockReason, ConnId, RequestId, Side};
+use crate::model::{ConnId, RequestId, Side};
 
 /// What [`serve`] needs to know beside the two streams.
 pub struct Session {
@@ -72,7 +72,7 @@ pub struct Session {
     pub redial: Option<Redial>,
     /// Tells from an error of the upstream's stream that it refuses to be spoken with, and why: then requests are answered with
     /// that instead of ending as it did.
-    pub refusal: Option<fn(&io::Error) -> Option<BlockReason>>,
+    pub refusal: Option<TellRefusal>,
     /// When cancelled: finish what is open, accept nothing new (GOAWAY on HTTP/2). Dropping the future is the hard stop.
     pub shutdown: CancellationToken,
     /// When cancelled: the rules in force forbid the connection. What is under way ends where it is; a connection on which

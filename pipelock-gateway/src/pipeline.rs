@@ -68,6 +68,9 @@ use workloads::Workloads;
 /// The workload's side: always a socket, whichever door it came through.
 type Downstream = Counted<TcpStream>;
 
+/// Most bytes that the task of a connection keeps for as long as it lives. Measured at 4.2 KiB; it had been 13.
+const TASK_BYTES: usize = 6 << 10;
+
 /// Everything connections share.
 pub struct Gateway {
     dialer: Dialer,
@@ -290,7 +293,7 @@ impl Gateway {
         draft.steered(original_dst, workload);
         let downstream = Counted::new(stream, draft.counts());
         if original_dst.port() == DNS_PORT {
-            let end = self.answer_stream(&mut draft, original_dst, downstream).await;
+            let end = Box::pin(self.answer_stream(&mut draft, original_dst, downstream)).await;
             draft.finish(end);
             return;
         }
@@ -586,10 +589,13 @@ impl Accepted for Arc<Gateway> {
     fn serve(&self, connection: Connection) {
         let gateway = Arc::clone(self);
         let open = self.report.metrics().connection_opened(FrontDoor::Captured);
-        self.tasks.spawn(async move {
+        let task = async move {
             gateway.captured(connection).await;
             drop(open);
-        });
+        };
+        // What grows this grows each connection, idle ones too: box what is needed for a moment, or seldom.
+        debug_assert!(size_of_val(&task) <= TASK_BYTES, "a connection's task has {} bytes", size_of_val(&task));
+        self.tasks.spawn(task);
     }
 
     fn limit_reached(&self, limit: Limit) {

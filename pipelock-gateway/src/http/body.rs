@@ -168,12 +168,19 @@ impl Held {
 pub(super) enum ToUpstream {
     /// The request ends with its head.
     Empty,
-    /// Judged in full.
-    Held(Held),
-    /// Not judged in full and let through all the same: what was read so far, then the rest.
-    Open { held: Held, rest: Incoming, log: Arc<ExchangeLog> },
+    /// Judged in full. Boxed like the others: hyper makes room for 32 requests on each connection.
+    Held(Box<Held>),
+    /// Not judged in full and let through all the same.
+    Open(Box<Open>),
     /// Judged while it passes.
     Judged(Box<JudgedStream>),
+}
+
+/// What was read of a body so far, then the rest.
+pub(super) struct Open {
+    pub(super) held: Held,
+    pub(super) rest: Incoming,
+    pub(super) log: Arc<ExchangeLog>,
 }
 
 impl ToUpstream {
@@ -191,7 +198,8 @@ impl Body for ToUpstream {
         match &mut *self {
             Self::Empty => Poll::Ready(None),
             Self::Held(held) => Poll::Ready(held.next_frame().map(Ok)),
-            Self::Open { held, rest, log } => {
+            Self::Open(open) => {
+                let Open { held, rest, log } = &mut **open;
                 if let Some(frame) = held.next_frame() {
                     return Poll::Ready(Some(Ok(frame)));
                 }
@@ -209,7 +217,7 @@ impl Body for ToUpstream {
         match self {
             Self::Empty => true,
             Self::Held(held) => held.is_end(),
-            Self::Open { .. } | Self::Judged(_) => false,
+            Self::Open(_) | Self::Judged(_) => false,
         }
     }
 

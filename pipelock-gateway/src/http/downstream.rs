@@ -15,7 +15,6 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
 
@@ -74,7 +73,7 @@ impl<I> Downstream<I> {
     }
 
     /// Puts back what was read of it.
-    pub(super) fn put_back(&mut self, bytes: Bytes) {
+    pub(super) fn put_back(&mut self, bytes: &[u8]) {
         self.io.unread(bytes);
     }
 

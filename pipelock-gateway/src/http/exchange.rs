@@ -114,7 +114,6 @@ struct Switching {
 }
 
 /// What became of a request body.
-#[expect(clippy::large_enum_variant, reason = "lives for one statement; a box would cost each request an allocation")]
 pub(super) enum Upload {
     /// It may go.
     Forward {

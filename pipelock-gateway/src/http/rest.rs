@@ -36,12 +36,11 @@ impl<I> Restful<I> {
         Self { io, unread: Bytes::new(), unsettled: Unsettled::default() }
     }
 
-    /// Puts back what was read of it.
-    pub(super) fn unread(&mut self, bytes: Bytes) {
-        if self.unread.is_empty() {
-            self.unread = bytes;
-        } else {
-            self.unread = [bytes, std::mem::take(&mut self.unread)].concat().into();
+    /// Puts back what was read of it. Copied: `bytes` is the end of a read buffer, which it would keep in memory, nearly always
+    /// for nothing.
+    pub(super) fn unread(&mut self, bytes: &[u8]) {
+        if !bytes.is_empty() {
+            self.unread = [bytes, &self.unread].concat().into();
         }
     }
 
@@ -127,7 +126,7 @@ mod tests {
         far.write_all(b"hello").await.unwrap();
         poll_fn(|cx| near.poll_stir(cx)).await;
         poll_fn(|cx| near.poll_stir(cx)).await;
-        near.unread(Bytes::from_static(b"say "));
+        near.unread(b"say ");
         drop(far);
         let mut all = String::new();
         near.read_to_string(&mut all).await.unwrap();

@@ -40,11 +40,16 @@ const PARTING: Duration = Duration::from_secs(1);
 ///
 /// # Errors
 /// [`Error`] says how the connection broke and whose side it was; refused requests and orderly closes are no errors.
-pub async fn serve(
+pub fn serve(
     downstream: impl Io + 'static,
     upstream: impl Io + 'static,
     session: Session,
-) -> Result<Served, Error> {
+) -> impl Future<Output = Result<Served, Error>> + Send {
+    // Boxed before anything else: a TLS stream is more than a KiB, and each function it is handed on to would keep a place for it.
+    serve_boxed(Box::new(downstream), Box::new(upstream), session)
+}
+
+async fn serve_boxed(downstream: Box<dyn Io>, upstream: Box<dyn Io>, session: Session) -> Result<Served, Error> {
     let Session { exchange, inspect, limits, budget, ids, redial, refusal, shutdown, forbidden } = session;
     let version = exchange.version;
     let tally = Arc::new(Tally { awaiting_head: AtomicBool::new(true), ..Tally::default() });
@@ -93,8 +98,8 @@ enum Pause {
 }
 
 /// HTTP/1: both legs are driven here, in turns with times in which hyper has neither.
-async fn serve_http1<I: Io + 'static>(
-    mut io: Downstream<I>,
+async fn serve_http1(
+    mut io: Downstream<Box<dyn Io>>,
     connection: &Arc<Connection>,
     shutdown: &CancellationToken,
 ) -> Result<hyper::Result<()>, Error> {
@@ -120,9 +125,15 @@ async fn serve_http1<I: Io + 'static>(
             Pause::Broken(error) => return Err(error),
             Pause::Idle => {}
         }
-        let Some(parts) = server.into_parts() else { return Ok(Ok(())) };
-        io = parts.io.into_inner();
-        io.put_back(parts.read_buf);
+        // In a block of its own, or its box would live to the end of the turn.
+        let parts = {
+            let server = server;
+            server.into_parts()
+        };
+        let Some(http1::Parts { io: stream, read_buf, .. }) = parts else { return Ok(Ok(())) };
+        io = stream.into_inner();
+        io.put_back(&read_buf);
+        drop(read_buf);
         if !rest(&mut io, connection, shutdown).await {
             // Whatever the workload says to that: the connection is over.
             let _ = io.shutdown().await;
@@ -220,7 +231,7 @@ impl<'a> Still<'a> {
 }
 
 /// Waits until one of two legs that hyper does not have says something; `false` when the connection is to end instead.
-async fn rest<I: Io>(io: &mut Downstream<I>, connection: &Connection, shutdown: &CancellationToken) -> bool {
+async fn rest(io: &mut Downstream<Box<dyn Io>>, connection: &Connection, shutdown: &CancellationToken) -> bool {
     let stirred = poll_fn(|cx| {
         // Both are asked, so that both wake this task.
         let downstream = io.poll_stir(cx).is_ready();
@@ -260,8 +271,8 @@ where
     }
 }
 
-async fn serve_http2<I: Io + 'static>(
-    io: TokioIo<Downstream<I>>,
+async fn serve_http2(
+    io: TokioIo<Downstream<Box<dyn Io>>>,
     connection: &Arc<Connection>,
     shutdown: &CancellationToken,
 ) -> Result<hyper::Result<()>, Error> {

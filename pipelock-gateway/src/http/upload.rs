@@ -19,7 +19,7 @@ use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::Error;
-use super::body::{Held, ToUpstream};
+use super::body::{Held, Open, ToUpstream};
 use super::coding::Decoder;
 use super::envelopes::Envelopes;
 use super::exchange::{Running, Upload};
@@ -144,7 +144,7 @@ impl Running {
         if self.log.judged(verdict).is_block() {
             return Upload::Refused { unread: false };
         }
-        Upload::Forward { body: ToUpstream::Held(held), stopped: None }
+        Upload::Forward { body: ToUpstream::Held(Box::new(held)), stopped: None }
     }
 
     /// Has what must not leave replaced, and what is left judged as it goes.
@@ -171,7 +171,7 @@ impl Running {
         if let Some(new) = new {
             held.replace(new);
         }
-        Upload::Forward { body: ToUpstream::Held(held), stopped: None }
+        Upload::Forward { body: ToUpstream::Held(Box::new(held)), stopped: None }
     }
 
     fn halt(&self, halt: Halt, reading: Reading, rest: Incoming) -> Upload {
@@ -224,8 +224,8 @@ impl Running {
     /// Lets the rest through as it comes.
     fn open(&self, held: Held, rest: Option<Incoming>) -> Upload {
         let body = match rest {
-            Some(rest) => ToUpstream::Open { held, rest, log: Arc::clone(&self.log) },
-            None => ToUpstream::Held(held),
+            Some(rest) => ToUpstream::Open(Box::new(Open { held, rest, log: Arc::clone(&self.log) })),
+            None => ToUpstream::Held(Box::new(held)),
         };
         Upload::Forward { body, stopped: None }
     }

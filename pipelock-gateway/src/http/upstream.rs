@@ -37,6 +37,9 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
 /// Dials the same upstream again, TLS and verification included; the ALPN must come out as before.
 pub type Redial = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = io::Result<Box<dyn Io>>> + Send>> + Send + Sync>;
 
+/// Tells from an error of the upstream's stream whether it refuses to be spoken with, and why.
+pub type TellRefusal = fn(&io::Error) -> Option<BlockReason>;
+
 /// The leg, shared by the requests of one connection.
 pub(super) struct Upstream {
     version: HttpVersion,
@@ -55,7 +58,7 @@ pub(super) struct Upstream {
 
 /// An upstream that may refuse to be spoken with after its leg was opened.
 pub(super) struct Refusal {
-    tell: fn(&io::Error) -> Option<BlockReason>,
+    tell: TellRefusal,
     told: OnceLock<BlockReason>,
 }
 
@@ -68,16 +71,16 @@ impl Refusal {
     }
 }
 
-type Stream = TokioIo<Restful<Box<dyn Io>>>;
+type Stream = Moving<Box<dyn Io>>;
 
 /// An HTTP/1 connection and what drives it.
 enum Line {
     /// hyper speaks.
-    Open(Box<http1::Connection<Stream, ToUpstream>>, Unsettled),
+    Open(Box<http1::Connection<TokioIo<Restful<Stream>>, ToUpstream>>, Unsettled),
     /// hyper speaks, and gives the stream away when the upstream agrees to switch.
     Switching(Pin<Box<dyn Future<Output = hyper::Result<()>> + Send>>),
     /// Nobody speaks.
-    Resting(Restful<Box<dyn Io>>),
+    Resting(Restful<Stream>),
     /// It is over, or there is none: HTTP/2.
     Ended,
 }
@@ -90,6 +93,8 @@ struct Leg {
 }
 
 enum Sender {
+    /// None while an HTTP/1 connection rests: its queue alone has room for 32 requests.
+    Resting,
     Http1(http1::SendRequest<ToUpstream>),
     Http2(http2::SendRequest<ToUpstream>),
 }
@@ -99,15 +104,15 @@ type Sent = Result<Response<Incoming>, Box<TrySendError<Request<ToUpstream>>>>;
 impl Upstream {
     /// Speaks the first bytes on a connected stream.
     pub(super) async fn open(
-        io: impl Io + 'static,
+        io: Box<dyn Io>,
         version: HttpVersion,
-        (redial, refusal): (Option<Redial>, Option<fn(&io::Error) -> Option<BlockReason>>),
+        (redial, refusal): (Option<Redial>, Option<TellRefusal>),
         (limits, tally): (Limits, Arc<Tally>),
     ) -> Result<Self, Error> {
         let ended = Arc::new(Notify::new());
         let refusal = refusal.map(|tell| Arc::new(Refusal { tell, told: OnceLock::new() }));
         let io = Moving::new(io, Arc::clone(&tally), refusal.clone());
-        let (leg, line) = open(Box::new(io), version, &ended, &limits).await?;
+        let (leg, line) = open(io, version, &ended, &limits).await?;
         let (leg, line) = (Mutex::new(leg), StdMutex::new(line));
         Ok(Self { version, leg, line, redial, refusal, switching: AtomicBool::new(false), ended, limits, tally })
     }
@@ -139,7 +144,7 @@ impl Upstream {
     pub(super) async fn gone(&self) {
         self.ended.notified().await;
         if self.refused().is_some() {
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     }
 
@@ -160,7 +165,7 @@ impl Upstream {
 
     /// Puts an HTTP/1 connection to rest, if nothing is under way on it; whether that was so.
     pub(super) fn rest(&self) -> bool {
-        let Ok(leg) = self.leg.try_lock() else { return false };
+        let Ok(mut leg) = self.leg.try_lock() else { return false };
         let mut line = self.line();
         let idle = matches!(&leg.sender, Sender::Http1(sender) if sender.is_ready());
         if !idle || !matches!(&*line, Line::Open(_, unsettled) if !unsettled.is_set()) {
@@ -169,7 +174,8 @@ impl Upstream {
         let Line::Open(connection, _) = std::mem::replace(&mut *line, Line::Ended) else { return false };
         let http1::Parts { io, read_buf, .. } = connection.into_parts();
         let mut io = io.into_inner();
-        io.unread(read_buf);
+        io.unread(&read_buf);
+        leg.sender = Sender::Resting;
         *line = Line::Resting(io);
         true
     }
@@ -205,7 +211,7 @@ impl Upstream {
 
     /// Sends a request and waits for the response head. Dropping the future cancels the request upstream.
     pub(super) async fn send(&self, request: Request<ToUpstream>) -> Result<Response<Incoming>, Error> {
-        let mut returned = match self.try_send(request).await {
+        let mut returned = match self.try_send(request).await? {
             Ok(response) => return Ok(response),
             Err(error) => error,
         };
@@ -213,19 +219,21 @@ impl Upstream {
         match (returned.take_message(), &self.redial) {
             (Some(request), Some(redial)) if self.refused().is_none() => {
                 let io = redial().await.map_err(Error::Redial)?;
-                let io = Box::new(Moving::new(io, Arc::clone(&self.tally), self.refusal.clone()));
+                let io = Moving::new(io, Arc::clone(&self.tally), self.refusal.clone());
                 let (leg, line) = open(io, self.version, &self.ended, &self.limits).await?;
                 *self.leg.lock().await = leg;
                 *self.line() = line;
-                self.try_send(request).await.map_err(|error| Error::upstream(error.into_error()))
+                self.try_send(request).await?.map_err(|error| Error::upstream(error.into_error()))
             }
             _ => Err(Error::upstream(returned.into_error())),
         }
     }
 
-    async fn try_send(&self, request: Request<ToUpstream>) -> Sent {
+    async fn try_send(&self, request: Request<ToUpstream>) -> Result<Sent, Error> {
         let mut leg = self.leg.lock().await;
-        match &mut leg.sender {
+        Ok(match &mut leg.sender {
+            // Whoever serves requests has woken it before.
+            Sender::Resting => return Err(Error::Redial(io::ErrorKind::NotConnected.into())),
             // The lock is held until the head is there: requests come one after the other anyway. `ready` also waits for
             // the end of the last response; its error says the same as the one sending gives, with the request lost.
             Sender::Http1(sender) => {
@@ -237,7 +245,7 @@ impl Upstream {
                 drop(leg);
                 sender.try_send_request(request).await.map_err(Box::new)
             }
-        }
+        })
     }
 
     fn line(&self) -> std::sync::MutexGuard<'_, Line> {
@@ -245,12 +253,7 @@ impl Upstream {
     }
 }
 
-async fn open(
-    io: Box<dyn Io>,
-    version: HttpVersion,
-    ended: &Arc<Notify>,
-    limits: &Limits,
-) -> Result<(Leg, Line), Error> {
+async fn open(io: Stream, version: HttpVersion, ended: &Arc<Notify>, limits: &Limits) -> Result<(Leg, Line), Error> {
     match version {
         HttpVersion::Http1 => {
             let (sender, line) = open_http1(Restful::new(io), limits).await?;
@@ -260,10 +263,7 @@ async fn open(
     }
 }
 
-async fn open_http1(
-    io: Restful<Box<dyn Io>>,
-    limits: &Limits,
-) -> Result<(http1::SendRequest<ToUpstream>, Line), Error> {
+async fn open_http1(io: Restful<Stream>, limits: &Limits) -> Result<(http1::SendRequest<ToUpstream>, Line), Error> {
     let unsettled = io.unsettled();
     let (sender, connection) = http1::Builder::new()
         .preserve_header_case(true)
@@ -275,7 +275,7 @@ async fn open_http1(
     Ok((sender, Line::Open(Box::new(connection), unsettled)))
 }
 
-async fn open_http2(io: Box<dyn Io>, ended: Arc<Notify>, limits: &Limits) -> Result<Leg, Error> {
+async fn open_http2(io: Stream, ended: Arc<Notify>, limits: &Limits) -> Result<Leg, Error> {
     let (sender, connection) = http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())
         .initial_stream_window_size(settings::STREAM_WINDOW_BYTES)

@@ -15,7 +15,7 @@ use super::workloads::Sender;
 use super::{Downstream, Gateway, Snapshot, failed};
 use crate::connection::{Counted, reset};
 use crate::control::Session;
-use crate::http::{self, BodyBudget, Exchange, Inspect, Io, Redial, RequestIds, Session as HttpSession};
+use crate::http::{self, BodyBudget, Exchange, Inspect, Io, Redial, RequestIds, Session as HttpSession, TellRefusal};
 use crate::model::{
     Alpn, BlockReason, ConnectionEnd, Decision, HttpVersion, Limit, OriginalDst, PassthroughReason, PeerName,
     SessionKey, Side,
@@ -24,6 +24,33 @@ use crate::policy::{Binding, Fallback};
 use crate::report::metrics::{TlsIntercept, UpstreamError};
 use crate::sniff::ClientHello;
 use crate::tls::{self, Prefixed};
+
+/// Both legs of a connection that is opened.
+struct Legs {
+    downstream: Box<dyn Io>,
+    /// Or why there is none: without an error nothing was tried.
+    upstream: Result<Upstream, Option<tls::Error>>,
+    /// What is spoken with the workload.
+    alpn: Option<Alpn>,
+    /// The kill switch was on.
+    killed: bool,
+}
+
+/// The leg towards the upstream.
+struct Upstream {
+    stream: Box<dyn Io>,
+    alpn: Option<Alpn>,
+    /// It had asked for a client certificate.
+    wants_certificate: bool,
+}
+
+/// Why there are no legs.
+enum Unopened {
+    /// It is to be relayed, by the answer to this question.
+    Relay(Box<(Question, Prefixed<Downstream>)>),
+    /// It is over.
+    Ended(ConnectionEnd),
+}
 
 /// How long a connection lives on which every request is refused.
 const REFUSAL_LIFETIME: Duration = Duration::from_secs(30);
@@ -60,108 +87,27 @@ impl Gateway {
     /// Upstream TLS first, so that its choice of ALPN can be given to the workload, then downstream TLS, then HTTP.
     pub(super) async fn intercept_tls(&self, opening: Opening<'_>, hello: &ClientHello) -> ConnectionEnd {
         let Opening { snapshot, draft, question, name, dst, downstream, upstream } = opening;
-        let metrics = self.report.metrics();
         let name = name.unwrap_or(PeerName::Ip(dst.ip()));
-        let Some(opener) = &snapshot.tls else {
-            reset(downstream.into_parts().1.into_inner());
-            return failed(
-                Side::Gateway,
-                &io::Error::other("interception was decided without a certificate authority"),
-            );
+        // Boxed, because handshakes take much room for a short time, and their connection lives on without it.
+        let shaking = Box::pin(self.open_legs((snapshot, draft), &question, (&name, hello), downstream, upstream));
+        let Legs { downstream, upstream, alpn, killed } = match shaking.await {
+            Ok(legs) => legs,
+            Err(Unopened::Relay(relay)) => {
+                let (instead, downstream) = *relay;
+                return self.relay_instead(draft, instead, downstream).await;
+            }
+            Err(Unopened::Ended(end)) => return end,
         };
-        let Some(handshaking) = self.handshaking(snapshot.bounds.tls_handshakes) else {
-            reset(downstream.into_parts().1.into_inner());
-            return failed(Side::Gateway, &io::Error::other("more TLS handshakes than limits.tls_handshakes allows"));
-        };
-        let (offer, requester) = (hello.http_alpn(), draft.requester());
-        let key_kind = tls::KeyKind::for_client(hello.accepts_ecdsa());
-        let begun = Instant::now();
-        // Nothing more goes out while everything is refused, not even a handshake.
-        let killed = self.control.kill.is_active();
-        let connector = opener.upstream.for_requester(requester);
-        let connected = if killed { None } else { Some(connector.connect(upstream, &name, &offer).await) };
-        let (leg, upstream_error) = match connected {
-            None => (None, None),
-            Some(Ok(leg)) => {
-                metrics.tls_handshake(Side::Upstream, begun.elapsed());
-                if leg.client_certificate_requested {
-                    metrics.client_certificate_requested();
-                    let wish = Fallback::ClientCertificate;
-                    if let Some(question) = self.falls_back(snapshot, draft, &question, wish).await {
-                        drop(leg);
-                        return self.relay_instead(draft, question, downstream).await;
-                    }
-                }
-                (Some(leg), None)
-            }
-            Some(Err(error @ tls::Error::UpstreamCertificate { .. })) => {
-                metrics.upstream_error(UpstreamError::Certificate);
-                (None, Some(error))
-            }
-            Some(Err(error)) => {
-                self.note_timeout(&error);
-                metrics.upstream_error(UpstreamError::Tls);
-                if error.wants_client_certificate() {
-                    metrics.client_certificate_requested();
-                }
-                let Some((wish, _)) = unopenable(&error) else {
-                    reset(downstream.into_parts().1.into_inner());
-                    return failed(Side::Upstream, &error);
-                };
-                if let Some(question) = self.falls_back(snapshot, draft, &question, wish).await {
-                    return self.relay_instead(draft, question, downstream).await;
-                }
-                (None, Some(error))
-            }
-        };
-        let wants_certificate = leg.as_ref().is_some_and(|leg| leg.client_certificate_requested);
-        // Without an upstream there is nothing to mirror; the workload's own first choice carries the 502.
-        let alpn = leg.as_ref().map_or_else(|| offer.first().copied(), |leg| leg.alpn);
-        let (begun, minted) = (Instant::now(), opener.leaves.minted());
-        let leaf = match opener.leaves.leaf_for(requester, &name, key_kind).await {
-            Ok(leaf) => {
-                if opener.leaves.minted() > minted {
-                    metrics.leaf_minted(begun.elapsed());
-                    metrics.tls_cert_cache_size(opener.leaves.cached());
-                }
-                leaf
-            }
-            Err(error) => {
-                if matches!(error, tls::Error::MintRate { .. }) {
-                    metrics.limit_reached(Limit::NewCertificates);
-                }
-                reset(downstream.into_parts().1.into_inner());
-                return failed(error.side(), &error);
-            }
-        };
-        let begun = Instant::now();
-        let downstream = match opener.downstream.accept(downstream, leaf, alpn).await {
-            Ok(stream) => {
-                metrics.tls_handshake(Side::Downstream, begun.elapsed());
-                stream
-            }
-            Err(tls::Error::ClientRejected { detail }) => {
-                metrics.tls_intercept(TlsIntercept::HandshakeError);
-                return ConnectionEnd::DownstreamRejectedCertificate { detail };
-            }
-            Err(error) => {
-                self.note_timeout(&error);
-                metrics.tls_intercept(TlsIntercept::HandshakeError);
-                return failed(Side::Downstream, &error);
-            }
-        };
-        drop(handshaking);
         let version = if alpn == Some(Alpn::H2) { HttpVersion::Http2 } else { HttpVersion::Http1 };
-        metrics.tls_intercept(TlsIntercept::Intercepted);
-        match (leg, upstream_error) {
-            (Some(leg), _) => {
-                let redial = self.redial_tls(Arc::clone(snapshot), requester, name.clone(), dst, leg.alpn);
+        match upstream {
+            Ok(Upstream { stream, wants_certificate, alpn }) => {
+                let redial = self.redial_tls(Arc::clone(snapshot), draft.requester(), name.clone(), dst, alpn);
                 let mut session = self.session(draft, version, Scheme::Https, Some(name), Some(redial));
                 session.refusal = wants_certificate.then_some(refused as _);
-                let end = self.serve_http((snapshot, question), draft, session, downstream, leg.stream).await;
+                let end = self.serve_http((snapshot, question), draft, session, downstream, stream).await;
                 if wants_certificate { labelled(end) } else { end }
             }
-            (None, error) => {
+            Err(error) => {
                 let session = self.session(draft, version, Scheme::Https, Some(name), None);
                 let unopenable = error.as_ref().and_then(unopenable);
                 let reason = match unopenable {
@@ -173,6 +119,109 @@ impl Gateway {
                 error.map_or(ConnectionEnd::Closed, |error| failed(Side::Upstream, &error))
             }
         }
+    }
+
+    /// Both handshakes.
+    async fn open_legs(
+        &self,
+        (snapshot, draft): (&Arc<Snapshot>, &Draft),
+        question: &Question,
+        (name, hello): (&PeerName, &ClientHello),
+        downstream: Prefixed<Downstream>,
+        upstream: Prefixed<TcpStream>,
+    ) -> Result<Legs, Unopened> {
+        let metrics = self.report.metrics();
+        let ended = |downstream: Prefixed<Downstream>, side, error: &dyn std::error::Error| {
+            reset(downstream.into_parts().1.into_inner());
+            Err(Unopened::Ended(failed(side, error)))
+        };
+        let Some(opener) = &snapshot.tls else {
+            let error = io::Error::other("interception was decided without a certificate authority");
+            return ended(downstream, Side::Gateway, &error);
+        };
+        let Some(handshaking) = self.handshaking(snapshot.bounds.tls_handshakes) else {
+            let error = io::Error::other("more TLS handshakes than limits.tls_handshakes allows");
+            return ended(downstream, Side::Gateway, &error);
+        };
+        let (offer, requester) = (hello.http_alpn(), draft.requester());
+        let key_kind = tls::KeyKind::for_client(hello.accepts_ecdsa());
+        let begun = Instant::now();
+        // Nothing more goes out while everything is refused, not even a handshake.
+        let killed = self.control.kill.is_active();
+        let connector = opener.upstream.for_requester(requester);
+        let connected = if killed { None } else { Some(connector.connect(upstream, name, &offer).await) };
+        let leg = match connected {
+            None => Err(None),
+            Some(Ok(leg)) => {
+                metrics.tls_handshake(Side::Upstream, begun.elapsed());
+                if leg.client_certificate_requested {
+                    metrics.client_certificate_requested();
+                    let wish = Fallback::ClientCertificate;
+                    if let Some(question) = self.falls_back(snapshot, draft, question, wish).await {
+                        return Err(Unopened::Relay(Box::new((question, downstream))));
+                    }
+                }
+                Ok(leg)
+            }
+            Some(Err(error @ tls::Error::UpstreamCertificate { .. })) => {
+                metrics.upstream_error(UpstreamError::Certificate);
+                Err(Some(error))
+            }
+            Some(Err(error)) => {
+                self.note_timeout(&error);
+                metrics.upstream_error(UpstreamError::Tls);
+                if error.wants_client_certificate() {
+                    metrics.client_certificate_requested();
+                }
+                let Some((wish, _)) = unopenable(&error) else { return ended(downstream, Side::Upstream, &error) };
+                if let Some(question) = self.falls_back(snapshot, draft, question, wish).await {
+                    return Err(Unopened::Relay(Box::new((question, downstream))));
+                }
+                Err(Some(error))
+            }
+        };
+        // Without an upstream there is nothing to mirror; the workload's own first choice carries the 502.
+        let alpn = leg.as_ref().map_or_else(|_| offer.first().copied(), |leg| leg.alpn);
+        let (begun, minted) = (Instant::now(), opener.leaves.minted());
+        let leaf = match opener.leaves.leaf_for(requester, name, key_kind).await {
+            Ok(leaf) => {
+                if opener.leaves.minted() > minted {
+                    metrics.leaf_minted(begun.elapsed());
+                    metrics.tls_cert_cache_size(opener.leaves.cached());
+                }
+                leaf
+            }
+            Err(error) => {
+                if matches!(error, tls::Error::MintRate { .. }) {
+                    metrics.limit_reached(Limit::NewCertificates);
+                }
+                return ended(downstream, error.side(), &error);
+            }
+        };
+        let begun = Instant::now();
+        let downstream: Box<dyn Io> = match opener.downstream.accept(downstream, leaf, alpn).await {
+            Ok(stream) => {
+                metrics.tls_handshake(Side::Downstream, begun.elapsed());
+                Box::new(stream)
+            }
+            Err(tls::Error::ClientRejected { detail }) => {
+                metrics.tls_intercept(TlsIntercept::HandshakeError);
+                return Err(Unopened::Ended(ConnectionEnd::DownstreamRejectedCertificate { detail }));
+            }
+            Err(error) => {
+                self.note_timeout(&error);
+                metrics.tls_intercept(TlsIntercept::HandshakeError);
+                return Err(Unopened::Ended(failed(Side::Downstream, &error)));
+            }
+        };
+        drop(handshaking);
+        metrics.tls_intercept(TlsIntercept::Intercepted);
+        let upstream = leg.map(|tls::UpstreamTls { stream, alpn, client_certificate_requested }| Upstream {
+            stream: Box::new(stream),
+            alpn,
+            wants_certificate: client_certificate_requested,
+        });
+        Ok(Legs { downstream, upstream, alpn, killed })
     }
 
     /// A place among the TLS handshakes under way; `None` when there is none.
@@ -459,7 +508,7 @@ struct Opened {
     budget: BodyBudget,
     ids: RequestIds,
     redial: Option<Redial>,
-    refusal: Option<fn(&io::Error) -> Option<BlockReason>>,
+    refusal: Option<TellRefusal>,
     shutdown: CancellationToken,
 }
 

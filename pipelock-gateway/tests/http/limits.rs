@@ -196,7 +196,7 @@ async fn the_future_of_a_connection_stays_small() {
     // One of these exists for every intercepted connection; growth here is memory times ten thousand.
     for setup in [Setup::http1(), Setup::http2()] {
         let rig = setup.start().await;
-        assert!(rig.future_bytes <= 16 * 1024, "{} bytes", rig.future_bytes);
+        assert!(rig.future_bytes <= 4 * 1024, "{} bytes", rig.future_bytes);
     }
 }
 

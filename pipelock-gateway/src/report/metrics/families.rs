@@ -250,12 +250,7 @@ impl Families {
                 "Bytes of WebSocket frames that went on.",
                 &["direction"],
             )?,
-            ws_frames: counters(
-                &r,
-                "pipelock_ws_frames_total",
-                "WebSocket frames that came.",
-                &["type"],
-            )?,
+            ws_frames: counters(&r, "pipelock_ws_frames_total", "WebSocket frames that came.", &["type"])?,
             ws_scan_hits: counters(
                 &r,
                 "pipelock_ws_scan_hits_total",

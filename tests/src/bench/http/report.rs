@@ -96,6 +96,12 @@ impl Load {
     }
 }
 
+/// Leaves a contender alone for a while.
+#[expect(clippy::disallowed_methods, reason = "nothing tells from outside when another program has given memory back")]
+fn settle() {
+    std::thread::sleep(SETTLED);
+}
+
 /// What one contender did in one round; which numbers depends on the measure.
 #[derive(Clone, Copy, Default)]
 struct Sample {
@@ -184,7 +190,7 @@ impl Lane {
             Measure::Kept(order) => {
                 let before = self.memory()?;
                 self.ask(order)?;
-                std::thread::sleep(SETTLED);
+                settle();
                 #[expect(clippy::cast_precision_loss, reason = "a thousand")]
                 let each = (self.memory()? - before) / KEPT as f64;
                 return Ok(Some(Sample { main: each, second: 0.0 }));
@@ -208,7 +214,7 @@ impl Lane {
         let (mut requests, mut first) = (0.0, None);
         loop {
             requests += self.ask(order)?["count"].as_f64().context("count")?;
-            std::thread::sleep(SETTLED);
+            settle();
             let memory = self.memory()?;
             let first = *first.get_or_insert(memory);
             if requests >= MANY {
