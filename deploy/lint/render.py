@@ -71,6 +71,24 @@ def render(chart, ask):
     }
 
 
+def install(path, chart):
+    """What `helm install --dry-run=client` complains of, or installs otherwise than it is rendered. Needs no cluster."""
+    values = {"ca": {"existingSecret": "pipelock-ca"}}
+    try:
+        config = helm_python.Config(storage_driver="memory", namespace="finance")
+        release = config.install(path, "gateway", values, namespace="finance", dry_run="client")
+    except helm_python.HelmError as error:
+        return [f"helm install --dry-run=client: {error}"]
+    # Whole objects, so that neither the order nor comments matter; hooks are not of the manifest.
+    told = {json.dumps(thing, sort_keys=True) for thing in yaml.safe_load_all(release["manifest"]) if thing}
+    files = chart.render(values, name="gateway", namespace="finance")
+    texts = (text for name, text in files.items() if name.endswith(".yaml"))
+    things = [thing for text in texts for thing in yaml.safe_load_all(text) if thing]
+    hook = lambda thing: "helm.sh/hook" in (thing["metadata"].get("annotations") or {})
+    rendered = {json.dumps(thing, sort_keys=True) for thing in things if not hook(thing)}
+    return [] if told == rendered and told else ["helm install --dry-run=client installs other objects than are rendered"]
+
+
 class Strict(yaml.SafeLoader):
     """Refuses a mapping that has a key twice."""
 
@@ -90,7 +108,7 @@ def main():
     path = sys.argv[1]
     chart = helm_python.Chart.load(path)
     lint = helm_python.lint(path, strict=True)
-    complaints = [m["error"] for m in lint["messages"] if m["severity"] > 1] + lint["errors"]
+    complaints = [m["error"] for m in lint["messages"] if m["severity"] > 1] + lint["errors"] + install(path, chart)
     hello = {"helm": helm_python.helm_sdk_version(), "values": chart.values, "lint": complaints, "versions": VERSIONS}
     print(json.dumps(hello), flush=True)
     for line in sys.stdin:

@@ -4,7 +4,7 @@
 //! an event was lost. [`Watch`] turns lists into what appeared and what went. Decides nothing about policy and touches no
 //! kernel program: the command line arms what it is told here.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::io;
 use std::path::PathBuf;
@@ -73,6 +73,10 @@ pub trait Source: Send {
 
     /// Returns when something may have changed since the last call. Dropping the future loses nothing: the next list is whole.
     fn changed(&mut self) -> Answer<'_, ()>;
+
+    /// Told the names of all that is captured, after each list was acted upon: a source that holds somebody back until then
+    /// answers now.
+    fn settled(&mut self, _captured: &BTreeSet<String>) {}
 }
 
 /// What went wrong with a runtime.
@@ -168,6 +172,11 @@ impl Watch {
         let appeared = now.values().filter(|found| !stayed(&found.name)).cloned().collect();
         self.known = now;
         Ok(Changes { appeared, gone })
+    }
+
+    /// Tells the source the names of all that is captured now.
+    pub fn settled(&mut self, captured: &BTreeSet<String>) {
+        self.source.settled(captured);
     }
 
     /// What was found last under a name.

@@ -16,6 +16,7 @@ mod interop;
 mod lifecycle;
 mod mcp;
 mod musl;
+mod nri;
 mod pods;
 mod policy;
 mod privileges;
@@ -49,6 +50,7 @@ fn main() -> ExitCode {
         bundles::cases(),
         docker::cases(),
         pods::cases(),
+        nri::cases(),
         clients::cases(),
         sockets::cases(),
         bodies::cases(),

@@ -42,7 +42,7 @@ pub(crate) fn cases() -> Vec<Case> {
 }
 
 /// A node: containerd, a bridge for its pods, and whoever they talk to.
-struct Machine {
+pub(crate) struct Machine {
     directory: TempDir,
     netns: String,
     cri: CriClient,
@@ -50,21 +50,30 @@ struct Machine {
     containerd: Option<Running>,
     gateway: Option<Running>,
     made: std::cell::Cell<usize>,
+    /// Where a containerd with a Node Resource Interface is, which is then turned on.
+    with_nri: Option<PathBuf>,
 }
 
 impl Machine {
-    fn new() -> Result<Self> {
+    /// With this machine's containerd, or the one in the directory `with_nri`.
+    pub(crate) fn new(with_nri: Option<PathBuf>) -> Result<Self> {
         let directory = tempfile::tempdir()?;
         let netns = format!("plcri-{}", std::process::id());
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let cri = CriClient::new(directory.path().join("cri.sock"));
         run("ip", &["netns", "add", &netns])?;
         let (containerd, gateway) = (None, None);
-        let mut machine = Self { directory, netns, cri, runtime, containerd, gateway, made: std::cell::Cell::new(0) };
+        let mut machine =
+            Self { directory, netns, cri, runtime, containerd, gateway, made: std::cell::Cell::new(0), with_nri };
         run("ip", &["-n", &machine.netns, "link", "set", "lo", "up"])?;
         run("ip", &["-n", &machine.netns, "addr", "add", "203.0.113.10/32", "dev", "lo"])?;
         machine.configure()?;
         let mut command = machine.command("containerd");
+        if let Some(directory) = &machine.with_nri {
+            // Its shim is of the same version.
+            let path = std::env::var("PATH").unwrap_or_default();
+            command.env("PATH", format!("{}:{path}", directory.display()));
+        }
         command.arg("--config").arg(machine.at("config.toml"));
         machine.containerd = Some(Running::start(command)?);
         eventually(LONG, || machine.call("Version", &Message::new()).map(drop).map_err(|error| format!("{error:#}")))?;
@@ -76,7 +85,7 @@ impl Machine {
         self.directory.path().join(name)
     }
 
-    fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
+    pub(crate) fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
         let mut command = Command::new("nsenter");
         command.arg(format!("--net=/run/netns/{}", self.netns)).arg(program);
         command
@@ -95,6 +104,18 @@ impl Machine {
             at("cri.sock"),
             at("net.d"),
         );
+        let (containerd, nri) = match self.with_nri {
+            None => (containerd, String::new()),
+            Some(_) => (
+                format!(
+                    "{containerd}[plugins.\"io.containerd.nri.v1.nri\"]\ndisable = false\nsocket_path = {:?}\nplugin_path = {:?}\nplugin_config_path = {:?}\n",
+                    at("nri.sock"),
+                    at("plugins"),
+                    at("plugins.d"),
+                ),
+                format!("      nri: {}\n", at("nri.sock")),
+            ),
+        };
         std::fs::write(self.at("config.toml"), containerd)?;
         let network = serde_json::json!({
             "cniVersion": "0.4.0", "name": "pods",
@@ -107,7 +128,7 @@ impl Machine {
         let config = format!(
             "version: 1\nfetch_proxy: {{listen: '127.0.0.1:8888'}}\nlogging: {{output: file, file: {}}}\ncapture:\n  discover:\n    - source: cri\n      \
              socket: {}\n      namespaces: [finance]\n      labels: [app.kubernetes.io/name=sure, app.kubernetes.io/instance=prod]\n      \
-             exclude: [app.kubernetes.io/component=redis]\n",
+             exclude: [app.kubernetes.io/component=redis]\n{nri}",
             at("audit.jsonl"),
             at("cri.sock"),
         );
@@ -170,7 +191,13 @@ impl Machine {
         Ok(value.text()?)
     }
 
-    fn start_gateway(&mut self) -> Result<()> {
+    /// Waits until containerd has taken the gateway for a plugin.
+    pub(crate) fn wait_for_plugin(&self) -> Result<()> {
+        let containerd = self.containerd.as_ref().context("it runs")?;
+        containerd.wait_for_complaint("00-pipelock")
+    }
+
+    pub(crate) fn start_gateway(&mut self) -> Result<()> {
         let mut command = self.command(binary());
         command.arg("run").arg("--config").arg(self.at("pipelock.yaml"));
         let gateway = Running::start(command)?;
@@ -179,9 +206,19 @@ impl Machine {
         Ok(())
     }
 
-    fn pod(&self, name: &str, component: &str) -> Result<Pod<'_>> {
+    pub(crate) fn pod(&self, name: &str, component: &str) -> Result<Pod<'_>> {
         let number = self.made.replace(self.made.get() + 1);
         let uid = format!("{:08x}-0000-4000-8000-{number:012x}", std::process::id());
+        let parent = format!("/kubepods/burstable/pod{uid}");
+        self.sandbox(name, component, uid, &Message::new().text(1, &parent))
+    }
+
+    /// One whose containers are in cgroups beside each other, and those of other pods; none carries its uid.
+    fn pod_without_cgroup(&self, name: &str, component: &str) -> Result<Pod<'_>> {
+        self.sandbox(name, component, "0000-none".to_owned(), &Message::new())
+    }
+
+    fn sandbox(&self, name: &str, component: &str, uid: String, linux: &Message) -> Result<Pod<'_>> {
         let pair = |key: &str, value: &str| Message::new().text(1, key).text(2, value);
         let config = Message::new()
             .message(1, &Message::new().text(1, name).text(2, &uid).text(3, "finance"))
@@ -189,17 +226,17 @@ impl Machine {
             .message(6, &pair("app.kubernetes.io/name", "sure"))
             .message(6, &pair("app.kubernetes.io/instance", "prod"))
             .message(6, &pair("app.kubernetes.io/component", component))
-            .message(8, &Message::new().text(1, &format!("/kubepods/burstable/pod{uid}")));
+            .message(8, linux);
         let id = self.id("RunPodSandbox", &Message::new().message(1, &config))?;
         Ok(Pod { machine: self, name: name.to_owned(), id, uid, config })
     }
 
     /// What a pod's program wrote down.
-    fn out(&self, name: &str) -> String {
+    pub(crate) fn out(&self, name: &str) -> String {
         std::fs::read_to_string(self.at("out").join(name)).unwrap_or_default()
     }
 
-    fn pipelock(&self, argument: &str) -> Result<String> {
+    pub(crate) fn pipelock(&self, argument: &str) -> Result<String> {
         let mut command = self.command(binary());
         command.arg(argument);
         Ok(finish(command, LONG)?.stdout)
@@ -222,7 +259,9 @@ impl Drop for Machine {
         drop(self.containerd.take());
         let _ = run("ip", &["netns", "delete", &self.netns]);
         for hierarchy in std::fs::read_dir("/sys/fs/cgroup").into_iter().flatten().filter_map(Result::ok) {
-            remove_tree(&hierarchy.path().join("kubepods"));
+            for parent in ["kubepods", "k8s.io"] {
+                remove_tree(&hierarchy.path().join(parent));
+            }
         }
     }
 }
@@ -238,7 +277,7 @@ fn remove_tree(cgroup: &Path) {
 }
 
 /// A pod whose sandbox is ready.
-struct Pod<'a> {
+pub(crate) struct Pod<'a> {
     machine: &'a Machine,
     name: String,
     id: String,
@@ -265,7 +304,7 @@ impl Pod<'_> {
     }
 
     /// Starts the program and waits for its end.
-    fn ask(&self) -> Result<()> {
+    pub(crate) fn ask(&self) -> Result<()> {
         let id = self.start("app", "app:test", &["/usr/bin/python3", "-c", APP, &self.name])?;
         self.ended(&id).map(drop)
     }
@@ -295,7 +334,7 @@ impl Pod<'_> {
         Ok(code)
     }
 
-    fn end(self) -> Result<()> {
+    pub(crate) fn end(self) -> Result<()> {
         let ask = Message::new().text(1, &self.id);
         self.machine.call("StopPodSandbox", &ask)?;
         self.machine.call("RemovePodSandbox", &ask)?;
@@ -312,12 +351,12 @@ fn pipelock() -> &'static str {
 }
 
 /// Connections that came from a pod's own address.
-fn direct(server: &mut Counting) -> Result<u64> {
+pub(crate) fn direct(server: &mut Counting) -> Result<u64> {
     (2..255).map(|last| format!("192.0.2.{last}")).map(|pod| server.count(&pod)).sum()
 }
 
 fn pods() -> Result<()> {
-    let mut machine = Machine::new()?;
+    let mut machine = Machine::new(None)?;
     let mut server = Counting::start(machine.command("python3"), SERVER)?;
     machine.start_gateway()?;
     let machine = &machine;
@@ -340,6 +379,11 @@ fn pods() -> Result<()> {
     let web = machine.pod("web-1", "web")?;
     web.wait()?;
     web.ask()?;
+
+    // The kubelet made no cgroup for it: its containers are captured one by one.
+    let bare = machine.pod_without_cgroup("bare-0", "web")?;
+    bare.wait()?;
+    bare.end()?;
 
     let many = std::env::var("PIPELOCK_PODS").ok().and_then(|many| many.parse().ok()).unwrap_or(CHURN);
     let began = Instant::now();

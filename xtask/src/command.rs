@@ -57,6 +57,12 @@ impl Cmd {
         self
     }
 
+    /// Runs in a directory of its own choice.
+    pub(crate) fn in_dir(mut self, dir: &Path) -> Self {
+        self.dir = Some(dir.to_owned());
+        self
+    }
+
     /// The same command under `sudo -E`. Variables are named on sudo's line too, because a `secure_path` or an
     /// `env_reset` in sudoers would drop them, and `PATH` with them.
     pub(crate) fn under_sudo(self) -> Self {

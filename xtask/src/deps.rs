@@ -3,6 +3,8 @@
 //! The only place that knows names of packages. Installs on Debian as root; elsewhere it says what to install and stops.
 //! Nothing is fetched but packages of a registry, through its ordinary client.
 
+use std::path::{Path, PathBuf};
+
 use anyhow::{Context as _, Result, bail};
 
 use crate::command::Cmd;
@@ -206,6 +208,51 @@ fn ensure(groups: &[&'static [Package]]) -> Result<()> {
         bail!("installed, yet not usable: {} (another {} earlier on PATH?)", still.join(", "), still[0]);
     }
     Ok(())
+}
+
+/// The release of Debian whose containerd has a Node Resource Interface (1.7; that of Debian 12 is 1.6).
+const NEXT_DEBIAN: &str = "trixie";
+
+/// Unpacks a newer containerd below `place`, beside what this machine has installed, and tells where its programs are. The machine's
+/// own list of packages is left alone.
+///
+/// # Errors
+/// When this is not Debian, or its mirror does not have the release.
+pub(crate) fn newer_containerd(place: &Path) -> Result<PathBuf> {
+    let programs = place.join("root/usr/bin");
+    if programs.join("containerd").exists() {
+        return Ok(programs);
+    }
+    let format =
+        ["indextargets", "--format", "$(REPO_URI)", "Created-By: Packages", "Origin: Debian", "Component: main"];
+    let mirrors = Cmd::new("apt-get").args(format).stdout()?;
+    let mirror = mirrors.lines().next().context("apt knows no mirror of Debian")?;
+    for directory in ["lists/partial", "cache/archives/partial", "state"] {
+        std::fs::create_dir_all(place.join(directory)).with_context(|| format!("making {}", place.display()))?;
+    }
+    let sources = place.join("sources.list");
+    let keys = "/usr/share/keyrings/debian-archive-keyring.gpg";
+    std::fs::write(&sources, format!("deb [signed-by={keys}] {mirror} {NEXT_DEBIAN} main\n")).context("writing")?;
+    let option = |name: &str, value: &Path| format!("{name}={}", value.display());
+    let apt = || {
+        let own = [
+            option("Dir::Etc::SourceList", &sources),
+            option("Dir::Etc::SourceParts", Path::new("-")),
+            option("Dir::State", &place.join("state")),
+            option("Dir::State::Lists", &place.join("lists")),
+            option("Dir::Cache", &place.join("cache")),
+        ];
+        own.into_iter()
+            .fold(Cmd::new("apt-get").args(["-q", "-o", "Acquire::Retries=3"]), |cmd, one| cmd.arg("-o").arg(one))
+    };
+    apt().arg("update").run()?;
+    // Downloads into the directory it stands in.
+    let packages = place.join("packages");
+    std::fs::create_dir_all(&packages)?;
+    apt().args(["download", "containerd"]).in_dir(&packages).run()?;
+    let package = std::fs::read_dir(&packages)?.next().context("nothing was downloaded")??.path();
+    Cmd::new("dpkg").arg("-x").arg(package).arg(place.join("root")).run()?;
+    Ok(programs)
 }
 
 /// Installs a cargo tool where `cargo install` does, unless one of that name is already found.

@@ -25,6 +25,9 @@ pub(crate) struct Args {
     /// core cases.
     #[arg(short, long, value_name = "VERSION")]
     kernel: Option<String>,
+    /// Also those of the Node Resource Interface: gets the containerd of the next Debian into the target directory.
+    #[arg(long)]
+    nri: bool,
 }
 
 /// Runs the end-to-end tests.
@@ -33,12 +36,13 @@ pub(crate) struct Args {
 /// When one fails, or none ran.
 pub(crate) fn e2e(args: &Args) -> Result<()> {
     deps::ensure_clients()?;
-    let count = match &args.kernel {
-        Some(version) => {
-            deps::ensure_guest()?;
-            guest::run(version, &args.filter, &runner()?)?
-        }
-        None => run(&args.filter)?,
+    let count = if let Some(version) = &args.kernel {
+        deps::ensure_guest()?;
+        guest::run(version, &args.filter, &runner()?)?
+    } else {
+        let place = workspace::target_dir().join("e2e/nri");
+        let containerd = if args.nri { Some(deps::newer_containerd(&place)?) } else { None };
+        run(&args.filter, containerd.as_deref())?
     };
     println!("\n{count}");
     if count.failed > 0 {
@@ -50,14 +54,17 @@ pub(crate) fn e2e(args: &Args) -> Result<()> {
     Ok(())
 }
 
-/// Builds, prepares and starts the runner.
+/// Builds, prepares and starts the runner; `containerd` is the directory of one with a Node Resource Interface.
 ///
 /// # Errors
 /// When something cannot be built or prepared; failed tests are in the count.
-pub(crate) fn run(filter: &str) -> Result<Count> {
+pub(crate) fn run(filter: &str, containerd: Option<&Path>) -> Result<Count> {
     let mut cmd = runner()?;
     if let Some(require) = std::env::var_os("PIPELOCK_REQUIRE") {
         cmd = cmd.env("PIPELOCK_REQUIRE", require);
+    }
+    if let Some(containerd) = containerd {
+        cmd = cmd.env("PIPELOCK_NRI_CONTAINERD", containerd);
     }
     if !filter.is_empty() {
         cmd = cmd.arg(filter);

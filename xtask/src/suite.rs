@@ -48,7 +48,7 @@ pub(crate) fn test() -> Result<()> {
     let mut count = run(&Cmd::cargo(unit))?;
     count += run(&Cmd::cargo("test --no-fail-fast --package pipelock-tests --lib --bins"))?;
     count += valgrind::run_or_skip()?;
-    count += match e2e::run("") {
+    count += match e2e::run("", None) {
         Ok(count) => count,
         Err(error) => {
             eprintln!("xtask: {error:#}");

@@ -46,9 +46,9 @@ impl Discovery {
             DiscoverFrom::Docker { socket, project, services } => {
                 Watch::new(Docker::new(socket, Compose { project, services }, labels, hierarchy))
             }
-            DiscoverFrom::Cri { socket, namespaces, annotations } => {
+            DiscoverFrom::Cri { socket, nri, namespaces, annotations } => {
                 let annotations = Labels { all: annotations, none: Vec::new() };
-                Watch::new(Cri::new(socket, Pods { namespaces, labels, annotations }, hierarchy))
+                Watch::new(Cri::new(socket, nri, Pods { namespaces, labels, annotations }, hierarchy))
             }
             DiscoverFrom::Cgroup { paths } => Watch::new(Groups::new(hierarchy, paths)),
         };
@@ -134,6 +134,7 @@ impl Discovery {
                 Err(error) => tracing::error!(%error, "capturing was cut short"),
             }
         }
+        self.watch.settled(&self.captured);
     }
 
     fn captured(&mut self, name: String, outcome: Result<(), targets::Error>) {

@@ -22,6 +22,12 @@ pub(super) const KEYS: &[Key] = &[
         "",
         "docker, cri: its unix socket. Without one /var/run/docker.sock, /run/containerd/containerd.sock.",
     ),
+    Key::new(
+        "nri",
+        Kind::Path,
+        "",
+        "cri: the socket of its Node Resource Interface, such as /var/run/nri/nri.sock. With it a pod that is meant waits until it is captured, and is not started when it cannot be.",
+    ),
     Key::new("project", Kind::Text, "", "docker: containers of this Compose project."),
     Key::new("services", TEXTS, "[]", "docker: only these Compose services. Empty: all of them."),
     Key::new(
@@ -89,6 +95,8 @@ pub enum DiscoverFrom {
     Cri {
         /// Its unix socket.
         socket: PathBuf,
+        /// The socket of its Node Resource Interface.
+        nri: Option<PathBuf>,
         /// Kubernetes namespaces; none is all.
         namespaces: Vec<String>,
         /// `key=value` or `key`; all must be there.
@@ -129,7 +137,7 @@ impl Discover {
     }
 
     fn docker(section: &Section<'_>) -> Result<DiscoverFrom, Error> {
-        only(section, "docker", &["paths", "namespaces", "annotations"])?;
+        only(section, "docker", &["paths", "namespaces", "annotations", "nri"])?;
         Ok(DiscoverFrom::Docker {
             socket: section.read("socket", PathBuf::from(DOCKER), Value::path)?,
             project: section.read("project", None, |v| Ok(Some(v.text()?.to_owned())))?,
@@ -141,13 +149,18 @@ impl Discover {
         only(section, "cri", &["paths", "project", "services"])?;
         Ok(DiscoverFrom::Cri {
             socket: section.read("socket", PathBuf::from(CONTAINERD), Value::path)?,
+            nri: section.read("nri", None, |v| v.path().map(Some))?,
             namespaces: texts(section, "namespaces")?,
             annotations: texts(section, "annotations")?,
         })
     }
 
     fn cgroup(section: &Section<'_>) -> Result<DiscoverFrom, Error> {
-        only(section, "cgroup", &["socket", "project", "services", "labels", "exclude", "namespaces", "annotations"])?;
+        only(
+            section,
+            "cgroup",
+            &["socket", "nri", "project", "services", "labels", "exclude", "namespaces", "annotations"],
+        )?;
         let list = section.field("paths").ok_or_else(|| section.value().incomplete("paths is missing; add one"))?;
         let path = |v: &Value<'_>| match v.text()?.trim_matches('/') {
             "" => Err(v.refuse("is the root of the hierarchy, which is everything; name cgroups below it")),
@@ -198,6 +211,7 @@ mod tests {
             ("{source: cri, labels: [a], project: sure}", "has no meaning with source: cri"),
             ("{project: sure}", "source is missing"),
             ("{source: podman, project: sure}", "podman"),
+            ("{source: docker, project: sure, nri: /run/nri.sock}", "has no meaning with source: docker"),
             ("{source: docker, project: sure, paths: [/a]}", "has no meaning with source: docker"),
             ("{source: cgroup, paths: [/a], labels: [b]}", "has no meaning with source: cgroup"),
             ("{source: cgroup}", "paths is missing"),

@@ -3,7 +3,8 @@
 //! Asks two things: the list of sandboxes that are ready, and the state of one. Needs no Kubernetes API and no token: labels
 //! and annotations of a pod are what the kubelet handed to the runtime. A pod is captured by its own cgroup, in which the kubelet
 //! starts its containers after the sandbox is ready: before there is a program in it. The interface had no events before 1.26,
-//! so news of cgroups stands for them.
+//! so news of cgroups stands for them; where the runtime offers the Node Resource Interface, it announces each pod and waits ([`nri`]).
+//! A pod whose cgroup does not carry its uid is captured container by container.
 //!
 //! Source: cri-api v1 (`k8s.io/cri-api/pkg/apis/runtime/v1/api.proto`), messages `ListPodSandbox*`, `PodSandboxStatus*`.
 
@@ -18,9 +19,11 @@ use super::hierarchy::News;
 use super::{Answer, Error, Found, Hierarchy, Labels, Source, cgroup};
 
 mod client;
+mod nri;
 pub mod wire;
 
 pub use client::CriClient;
+use nri::{Announced, Hook};
 use wire::Message;
 
 /// Where the kubelet makes pods' cgroups: its cgroupfs driver, and its systemd driver.
@@ -54,7 +57,12 @@ pub struct Cri {
     pods: Pods,
     hierarchy: Hierarchy,
     news: News,
-    /// The first process of each sandbox, by its id.
+    /// The hook of the runtime: where it is, and once it is wanted, what it says.
+    nri: Option<PathBuf>,
+    hook: Option<Hook>,
+    /// Pods that were announced, until the runtime lists them, by id.
+    announced: BTreeMap<String, Announced>,
+    /// A process of each sandbox and of each container that is captured by itself, by its id.
     seen: BTreeMap<String, u32>,
     /// Cgroups in which pods' cgroups were found.
     parents: BTreeSet<PathBuf>,
@@ -63,7 +71,7 @@ pub struct Cri {
 }
 
 /// A sandbox that is ready.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Sandbox {
     id: String,
     name: String,
@@ -81,57 +89,128 @@ struct Info {
 }
 
 impl Cri {
-    /// Nothing is asked yet.
+    /// Nothing is asked yet. `nri` is the socket of its Node Resource Interface; without one pods are not held back.
     #[must_use]
-    pub fn new(socket: PathBuf, pods: Pods, hierarchy: Hierarchy) -> Self {
+    pub fn new(socket: PathBuf, nri: Option<PathBuf>, pods: Pods, hierarchy: Hierarchy) -> Self {
         let news = News::of(hierarchy.root.clone());
         let parents = PARENTS.iter().map(PathBuf::from).collect();
-        Self { client: CriClient::new(socket), pods, hierarchy, news, seen: BTreeMap::new(), parents, told: None }
+        let (hook, announced, seen, told) = (None, BTreeMap::new(), BTreeMap::new(), None);
+        Self { client: CriClient::new(socket), pods, hierarchy, news, nri, hook, announced, seen, parents, told }
     }
 
     async fn look(&mut self) -> Result<Vec<Found>, Error> {
         let wanted = self.parents.iter().cloned().chain([PathBuf::new()]).collect();
         self.news.follow(&wanted);
         let mut sandboxes = self.sandboxes().await?;
-        sandboxes.retain(|one| {
-            (self.pods.namespaces.is_empty() || self.pods.namespaces.contains(&one.namespace))
-                && self.pods.labels.take(&one.labels)
-                && self.pods.annotations.take(&one.annotations)
+        sandboxes.retain(|one| self.pods.take(one));
+        // What is listed, or has ended, need not be remembered, unless somebody waits for word of it.
+        let hierarchy = &self.hierarchy;
+        self.announced.retain(|id, one| {
+            let listed = sandboxes.iter().any(|sandbox| sandbox.id == *id);
+            one.is_waiting() || (!listed && hierarchy.netns(one.pid).is_some())
         });
+        for (id, one) in &self.announced {
+            if !sandboxes.iter().any(|sandbox| sandbox.id == *id) {
+                self.seen.insert(id.clone(), one.pid);
+                sandboxes.push(one.sandbox.clone());
+            }
+        }
         // A pod that was started again may have two for a moment; the later one is it.
         sandboxes.sort_by_key(|one| one.created_at);
-        self.seen.retain(|id, _| sandboxes.iter().any(|one| one.id == *id));
         let mut found = BTreeMap::new();
+        let mut alive = BTreeSet::new();
         for sandbox in sandboxes {
-            if let Some(one) = self.find(sandbox).await? {
+            alive.insert(sandbox.id.clone());
+            for one in self.find(sandbox, &mut alive).await? {
                 found.insert(one.name.clone(), one);
             }
         }
+        self.seen.retain(|id, _| alive.contains(id));
         Ok(found.into_values().collect())
     }
 
-    async fn find(&mut self, sandbox: Sandbox) -> Result<Option<Found>, Error> {
+    /// The pod, or where it has no cgroup of its own its containers, whose ids are put into `alive`.
+    async fn find(&mut self, sandbox: Sandbox, alive: &mut BTreeSet<String>) -> Result<Vec<Found>, Error> {
         let known = self.seen.get(&sandbox.id).copied().filter(|pid| self.hierarchy.netns(*pid).is_some());
         let pid = match known {
-            Some(pid) => pid,
-            None => match self.first_process(&sandbox.id).await? {
-                Some(pid) => *self.seen.entry(sandbox.id.clone()).insert_entry(pid).get(),
-                None => return Ok(None),
+            Some(pid) => Some(pid),
+            None => self.first_process(&sandbox.id).await?,
+        };
+        let (pid, pod) = match pid {
+            // Otherwise it has ended since.
+            Some(pid) => match cgroup::of(&self.hierarchy.proc, pid) {
+                Ok(Some(own)) => {
+                    let Some(pod) = of_pod(&own, &sandbox.uid) else {
+                        self.seen.insert(sandbox.id.clone(), pid);
+                        return self.containers(&sandbox, &own, alive).await;
+                    };
+                    (pid, Some(pod))
+                }
+                // The root of the hierarchy, as where the runtime uses cgroup v1.
+                Ok(None) => (pid, None),
+                Err(_) => return Ok(Vec::new()),
+            },
+            // CRI-O keeps no process in a sandbox: the first one comes with the first container.
+            None => match self.started_in_pod(&sandbox.uid) {
+                Some((pid, pod)) => (pid, Some(pod)),
+                None => return Ok(Vec::new()),
             },
         };
-        let name = format!("{}/{}", sandbox.namespace, sandbox.name);
-        // Otherwise it has ended since.
-        let Ok(own) = cgroup::of(&self.hierarchy.proc, pid) else { return Ok(None) };
-        let pod = own.as_deref().and_then(|own| of_pod(own, &sandbox.uid));
+        self.seen.insert(sandbox.id.clone(), pid);
         if let Some(parent) = pod.as_deref().and_then(Path::parent) {
             self.parents.insert(parent.to_owned());
         }
-        let found = self.hierarchy.found_in(&name, pod, pid);
-        Ok(found.map(|mut found| {
-            found.labels = sandbox.labels;
-            found.labels.insert("pod_namespace".to_owned(), sandbox.namespace);
-            found
-        }))
+        let found = self.hierarchy.found_in(&sandbox.full_name(), pod, pid);
+        Ok(found.map(|found| sandbox.label(found)).into_iter().collect())
+    }
+
+    /// The cgroup that carries a pod's uid, and the first process of a container in it.
+    fn started_in_pod(&self, uid: &str) -> Option<(u32, PathBuf)> {
+        let places = self
+            .parents
+            .iter()
+            .flat_map(|parent| self.hierarchy.children(parent).into_iter().map(move |name| parent.join(name)));
+        let pod = places.into_iter().find(|path| carries(path, uid))?;
+        let pid = self.hierarchy.processes(&pod).into_iter().find(|pid| self.hierarchy.is_init(*pid))?;
+        Some((pid, pod))
+    }
+
+    /// The containers of a pod whose sandbox is in the cgroup `own`, which carries the sandbox's id: theirs carry theirs.
+    async fn containers(
+        &mut self,
+        sandbox: &Sandbox,
+        own: &Path,
+        alive: &mut BTreeSet<String>,
+    ) -> Result<Vec<Found>, Error> {
+        let name = own.file_name().and_then(std::ffi::OsStr::to_str).unwrap_or_default();
+        let (Some(parent), true) = (own.parent(), name.contains(&sandbox.id)) else {
+            tracing::error!(pod = sandbox.full_name(), cgroup = %own.display(), "neither its uid nor its id is there; NOT CAPTURED");
+            return Ok(Vec::new());
+        };
+        self.parents.insert(parent.to_owned());
+        // There is nothing to capture yet, and its containers are found as they come.
+        if let Some(announced) = self.announced.get_mut(&sandbox.id) {
+            announced.answer(true);
+        }
+        let of_sandbox = Message::new().message(1, &Message::new().text(3, &sandbox.id));
+        let answer = self.client.call("ListContainers", &of_sandbox).await?;
+        let listed = wire::messages(&answer, 1).and_then(|items| items.into_iter().map(Member::read).collect());
+        let listed: Vec<Member> = listed.map_err(|source| self.client.not_understood("ListContainers", source))?;
+        let mut found = Vec::new();
+        for member in listed.into_iter().filter(Member::may_run) {
+            let cgroup = parent.join(name.replace(&sandbox.id, &member.id));
+            alive.insert(member.id.clone());
+            let known = self.seen.get(&member.id).copied().filter(|pid| self.hierarchy.netns(*pid).is_some());
+            let processes = self.hierarchy.processes(&cgroup);
+            let first = processes.iter().find(|pid| self.hierarchy.is_init(**pid));
+            // In a pod that shares its pid namespace only the sandbox has the first process of one.
+            let first = first.or_else(|| processes.first().filter(|_| member.state == RUNNING)).copied();
+            let Some(pid) = known.or(first) else { continue };
+            self.seen.insert(member.id, pid);
+            let name = format!("{}/{}", sandbox.full_name(), member.name);
+            found.extend(self.hierarchy.found_in(&name, Some(cgroup), pid).map(|one| sandbox.clone().label(one)));
+        }
+        Ok(found)
     }
 
     /// All sandboxes that are ready, chosen or not.
@@ -161,7 +240,27 @@ impl Cri {
     }
 }
 
+impl Pods {
+    /// Whether a pod is meant.
+    fn take(&self, pod: &Sandbox) -> bool {
+        (self.namespaces.is_empty() || self.namespaces.contains(&pod.namespace))
+            && self.labels.take(&pod.labels)
+            && self.annotations.take(&pod.annotations)
+    }
+}
+
 impl Sandbox {
+    /// Unique on a node.
+    fn full_name(&self) -> String {
+        format!("{}/{}", self.namespace, self.name)
+    }
+
+    fn label(self, mut found: Found) -> Found {
+        found.labels = self.labels;
+        found.labels.insert("pod_namespace".to_owned(), self.namespace);
+        found
+    }
+
     fn read(bytes: &[u8]) -> Result<Self, wire::Malformed> {
         let mut sandbox =
             Self { labels: wire::texts(bytes, 5)?, annotations: wire::texts(bytes, 6)?, ..Self::default() };
@@ -186,17 +285,56 @@ impl Sandbox {
     }
 }
 
-/// The cgroup of the pod that a process of its sandbox is in: the ancestor that carries the pod's uid, written with dashes by
-/// the kubelet's cgroupfs driver and with underscores by its systemd driver. Any other ancestor may be many pods'.
+/// A container of a sandbox.
+#[derive(Debug, Default)]
+struct Member {
+    id: String,
+    name: String,
+    /// 0 created, 1 running, 2 exited, 3 unknown.
+    state: u64,
+}
+
+const RUNNING: u64 = 1;
+
+impl Member {
+    fn read(bytes: &[u8]) -> Result<Self, wire::Malformed> {
+        let mut member = Self::default();
+        for field in wire::fields(bytes) {
+            match field? {
+                (1, value) => member.id = value.text()?,
+                (3, value) => {
+                    for field in wire::fields(value.bytes()?) {
+                        if let (1, value) = field? {
+                            member.name = value.text()?;
+                        }
+                    }
+                }
+                (6, value) => member.state = value.number()?,
+                _ => {}
+            }
+        }
+        Ok(member)
+    }
+
+    fn may_run(&self) -> bool {
+        self.state <= RUNNING && !self.id.is_empty()
+    }
+}
+
+/// The cgroup of the pod that a process of its sandbox is in: the ancestor that carries the pod's uid. Any other ancestor may be
+/// many pods'.
 fn of_pod(own: &Path, uid: &str) -> Option<PathBuf> {
+    own.ancestors().skip(1).find(|path| carries(path, uid)).map(Path::to_owned)
+}
+
+/// Whether a cgroup is that of the pod with this uid, which the kubelet's cgroupfs driver writes with dashes and its systemd driver
+/// with underscores.
+fn carries(cgroup: &Path, uid: &str) -> bool {
+    let name = cgroup.file_name().and_then(std::ffi::OsStr::to_str).unwrap_or_default();
+    let name = name.strip_suffix(".slice").unwrap_or(name);
     let underscored = uid.replace('-', "_");
-    let carries = |path: &&Path| {
-        let name = path.file_name().and_then(std::ffi::OsStr::to_str).unwrap_or_default();
-        let name = name.strip_suffix(".slice").unwrap_or(name);
-        !uid.is_empty()
-            && [uid, &underscored].iter().any(|uid| name.strip_suffix(uid).is_some_and(|head| head.ends_with("pod")))
-    };
-    own.ancestors().skip(1).find(carries).map(Path::to_owned)
+    !uid.is_empty()
+        && [uid, &underscored].iter().any(|uid| name.strip_suffix(uid).is_some_and(|head| head.ends_with("pod")))
 }
 
 impl Source for Cri {
@@ -206,60 +344,31 @@ impl Source for Cri {
 
     fn changed(&mut self) -> Answer<'_, ()> {
         Box::pin(async {
+            if let (None, Some(socket)) = (&self.hook, &self.nri) {
+                self.hook = Some(Hook::start(socket.clone(), self.pods.clone()));
+            }
             let soon = self.told.is_some_and(|told| told.elapsed() < STARTS_WITHIN);
-            let news = self.news.next();
-            if !soon {
-                news.await;
-                self.told = Some(Instant::now());
-            } else if timeout(SOON, news).await.is_ok() {
-                self.told = Some(Instant::now());
+            tokio::select! {
+                announced = nri::next(&mut self.hook) => {
+                    self.announced.insert(announced.sandbox.id.clone(), announced);
+                }
+                told = async {
+                    let news = self.news.next();
+                    if soon { timeout(SOON, news).await.is_ok() } else { news.await; true }
+                } => if told {
+                    self.told = Some(Instant::now());
+                }
             }
             Ok(())
         })
     }
+
+    fn settled(&mut self, captured: &BTreeSet<String>) {
+        for one in self.announced.values_mut() {
+            one.answer(captured.contains(&one.sandbox.full_name()));
+        }
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_pod_is_told_by_the_cgroup_that_carries_its_uid() {
-        let uid = "0e2f1a54-7b1c-4d2e-9d3f-1234567890ab";
-        for (own, pod) in [
-            ("kubepods/burstable/pod0e2f1a54-7b1c-4d2e-9d3f-1234567890ab/abc", Some(1)),
-            (
-                "kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod0e2f1a54_7b1c_4d2e_9d3f_1234567890ab.slice/cri-containerd-abc.scope",
-                Some(1),
-            ),
-            ("kubepods/pod0e2f1a54-7b1c-4d2e-9d3f-1234567890ab/abc/inner", Some(2)),
-            ("k8s.io/abc", None),
-            ("kubepods/podffffffff-7b1c-4d2e-9d3f-1234567890ab/abc", None),
-        ] {
-            let own = Path::new(own);
-            let expected = pod.and_then(|above| own.ancestors().nth(above)).map(Path::to_owned);
-            assert_eq!(of_pod(own, uid), expected, "{}", own.display());
-        }
-        assert_eq!(of_pod(Path::new("kubepods/pod/abc"), ""), None, "no uid is no match");
-    }
-
-    #[test]
-    fn a_sandbox_is_read_with_its_labels_and_annotations() {
-        let metadata = Message::new().text(1, "web-1").text(2, "uid-1").text(3, "finance").number(4, 2);
-        let pair = |key: &str, value: &str| Message::new().text(1, key).text(2, value);
-        let bytes = Message::new()
-            .text(1, "abc")
-            .message(2, &metadata)
-            .number(4, 99)
-            .message(5, &pair("app", "sure"))
-            .message(5, &pair("tier", "web"))
-            .message(6, &pair("note", "x"))
-            .text(7, "runc");
-        let sandbox = Sandbox::read(bytes.as_bytes()).unwrap();
-        assert_eq!((sandbox.id.as_str(), sandbox.name.as_str(), sandbox.uid.as_str()), ("abc", "web-1", "uid-1"));
-        assert_eq!((sandbox.namespace.as_str(), sandbox.created_at), ("finance", 99));
-        assert_eq!(sandbox.labels["tier"], "web");
-        assert_eq!(sandbox.annotations["note"], "x");
-        assert!(Sandbox::read(&[0x0a, 0x05, b'a']).is_err(), "cut short");
-    }
-}
+mod tests;

@@ -36,6 +36,7 @@ fn everything() -> Value {
         "ca": {"mode": "certManager", "certManager": {"issuerRef": {"name": "roots", "kind": "ClusterIssuer"}}},
         "trust": {"caCert": "-----BEGIN CERTIFICATE-----\nours\n-----END CERTIFICATE-----\n", "publicRoots": "-----BEGIN CERTIFICATE-----\npublic\n-----END CERTIFICATE-----\n", "trustManager": {"enabled": true}},
         "mcp": {"autoscaling": {"enabled": true}},
+        "capture": {"hostPaths": {"nriSocket": "/var/run/nri/nri.sock"}},
         "networkPolicy": {
             "enabled": true,
             "mcpFrom": [{"namespaceSelector": {"matchLabels": {"team": "agents"}}}],

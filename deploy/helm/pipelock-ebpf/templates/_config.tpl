@@ -20,6 +20,9 @@ capture:
   discover:
     - source: cri
       socket: /run/pipelock-runtime/{{ base .Values.capture.hostPaths.runtimeSocket }}
+      {{- with .Values.capture.hostPaths.nriSocket }}
+      nri: /run/pipelock-nri/{{ base . }}
+      {{- end }}
       namespaces: [{{ include "pipelock-ebpf.app.namespace" . | quote }}]
       labels:
         {{- with .Values.capture.discover.labels }}

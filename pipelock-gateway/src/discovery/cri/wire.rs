@@ -170,6 +170,12 @@ impl Message {
         self.0.push(number.to_le_bytes()[0]);
     }
 
+    /// Adds a message that is written already.
+    #[must_use]
+    pub fn raw(self, field: u64, message: &[u8]) -> Self {
+        self.bytes(field, message)
+    }
+
     /// What it comes to.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
