@@ -36,6 +36,9 @@ pub(crate) struct Args {
     /// The archive. Default: target/image/pipelock-ebpf.tar, with pipelock-ebpf.cdx.json beside it.
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
+    /// Only fill this directory with what the image holds, the list of its parts included: what `deploy/Dockerfile` does.
+    #[arg(long, value_name = "DIR", conflicts_with = "output")]
+    rootfs: Option<PathBuf>,
 }
 
 /// Builds the image and says what it is and how to load it.
@@ -47,6 +50,11 @@ pub(crate) fn image(args: &Args) -> Result<()> {
         Some(binary) => binary.clone(),
         None => release_binary()?,
     };
+    if let Some(root) = &args.rootfs {
+        let sbom = furnish(root, &binary)?;
+        println!("{}: {} components", root.display(), components(&sbom));
+        return Ok(());
+    }
     let output = args.output.clone().unwrap_or_else(|| workspace::target_dir().join("image/pipelock-ebpf.tar"));
     let made = build(&binary, &args.name, &output)?;
     println!("{}: {} bytes, image {}", output.display(), fs::metadata(&output)?.len(), made.id);
@@ -81,15 +89,22 @@ pub(crate) fn build(binary: &Path, name: &str, output: &Path) -> Result<Made> {
     fs::create_dir_all(directory).with_context(|| format!("making {}", directory.display()))?;
     let work = tempfile::Builder::new().prefix("image-").tempdir_in(directory).context("a place to work in")?;
     let root = work.path().join("rootfs");
-    let libraries = fill(&root, binary)?;
-    let sbom = sbom::list(&libraries)?;
-    let components = sbom["components"].as_array().map_or(0, Vec::len);
-    let text = serde_json::to_vec_pretty(&sbom)?;
-    write(&root.join("usr/share/sbom/pipelock-ebpf.cdx.json"), &text, 0o644)?;
+    let sbom = furnish(&root, binary)?;
     let beside = output.with_extension("cdx.json");
-    write(&beside, &text, 0o644)?;
+    write(&beside, &serde_json::to_vec_pretty(&sbom)?, 0o644)?;
     let id = pack(work.path(), &root, name, output)?;
-    Ok(Made { id, sbom: beside, components })
+    Ok(Made { id, sbom: beside, components: components(&sbom) })
+}
+
+/// Fills the root of the image, the list of its parts included, and returns that.
+fn furnish(root: &Path, binary: &Path) -> Result<serde_json::Value> {
+    let sbom = sbom::list(&fill(root, binary)?)?;
+    write(&root.join("usr/share/sbom/pipelock-ebpf.cdx.json"), &serde_json::to_vec_pretty(&sbom)?, 0o644)?;
+    Ok(sbom)
+}
+
+fn components(sbom: &serde_json::Value) -> usize {
+    sbom["components"].as_array().map_or(0, Vec::len)
 }
 
 /// Fills the root of the image; the libraries that were taken, as this machine has them.
