@@ -8,6 +8,7 @@
 //! the rest is still judged. Memory is bounded: a line has a greatest length, and no more than `IN_FLIGHT` bytes are
 //! between reader and writer. Rules, mode and samples come from the same snapshot a gateway would run on.
 
+mod events;
 mod lines;
 mod record;
 
@@ -27,7 +28,7 @@ use super::{EXIT_CONFIG, ScanArgs};
 use crate::config::Config;
 use crate::model::{Finding, PeerName, ServerName, Surface, Verdict, error_chain};
 use crate::pipeline::{Snapshot, SnapshotOptions};
-use crate::scan::{Fields, Syntax};
+use crate::scan::{Fields, Message, Payload, Syntax};
 use crate::tls::RootLocations;
 use crate::verdict::{Place, in_fields, in_target};
 use lines::{Batch, LONGEST, Line, Lines};
@@ -87,11 +88,26 @@ pub(super) fn snapshot(path: Option<&std::path::Path>) -> Result<Arc<Snapshot>, 
 pub fn judge(snapshot: &Snapshot, record: &Record<'_>) -> Verdict {
     let mut findings = snapshot.engine.examine(&record.message());
     if let Content::Text(text) = &record.payload {
+        if record.surface == Surface::Response && events::is_stream(record.content_type.as_deref()) {
+            add_joined(snapshot, text, &mut findings);
+        }
         findings.extend(snapshot.known_secrets.scan(record.surface, text));
         let host = record.host.as_deref().and_then(peer);
         leave_leaks(snapshot, record, text, host.as_ref(), &mut findings);
     }
     snapshot.fold(findings)
+}
+
+/// What is found only where the pieces of a streamed answer are joined. Its place is all of the body.
+fn add_joined(snapshot: &Snapshot, body: &[u8], findings: &mut Vec<Finding>) {
+    for text in events::texts(body) {
+        let message = Message { surface: Surface::Response, payload: Payload::Bytes(&text), content_type: None };
+        for finding in snapshot.engine.examine(&message) {
+            if !findings.iter().any(|known| known.rule == finding.rule && known.severity >= finding.severity) {
+                findings.push(Finding { span: 0..body.len() as u64, ..finding });
+            }
+        }
+    }
 }
 
 fn peer(host: &str) -> Option<PeerName> {
