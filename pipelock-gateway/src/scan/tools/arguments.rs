@@ -94,7 +94,20 @@ impl Tool {
             "executes",
             "launch",
             "launcher",
-        ]);
+            "cli",
+            "python",
+            "python3",
+            "py",
+            "ruby",
+            "irb",
+            "rails",
+            "perl",
+            "php",
+            "node",
+            "nodejs",
+            "javascript",
+            "js",
+        ]) || words.iter().any(|word| is_executor(word));
         Self {
             executes: strong && (!data || has(&["shell", "bash", "terminal"])) || weak && !data,
             reads: has(&[
@@ -107,6 +120,13 @@ impl Tool {
             ]),
         }
     }
+}
+
+/// Whether a word without a seam in it ends like the name of what runs things: `pyexec`, `webshell`, `jsrepl`.
+fn is_executor(word: &str) -> bool {
+    ["exec", "shell", "bash", "repl", "eval", "sandbox", "terminal"]
+        .iter()
+        .any(|end| word.len() > end.len() && word.ends_with(end))
 }
 
 /// What an argument is, by the words of its key.
@@ -181,6 +201,17 @@ fn role(key: &str) -> Role {
         "stdin",
         "snippet",
         "task",
+        "src",
+        "ruby",
+        "python",
+        "py",
+        "js",
+        "javascript",
+        "perl",
+        "php",
+        "node",
+        "do",
+        "cli",
     ]) {
         Role::MaybeCommand
     } else if has(&[
@@ -265,6 +296,7 @@ pub(super) fn judge(call: &Call<'_>, report: &mut Report) {
         }
     }
     written_script(arguments, tool, report);
+    searched(call, report);
 }
 
 /// A command given in parts: `{"command": "rm", "args": ["-rf", "/"]}` or `["bash", "-c", "…"]`.
@@ -301,7 +333,13 @@ fn command_line(arguments: &Value, tool: Tool) -> Option<String> {
         }
         (None, Some((_, value))) if tool.executes => {
             let line = list(value)?;
-            Some(if line.starts_with(['-', '/']) { format!("sh {line}") } else { line })
+            // `{"recipe": "tar", "argv": […]}`
+            let named = members.values().filter_map(Value::as_str).find(|word| PROGRAMS.contains(word));
+            Some(match named {
+                Some(program) => format!("{program} {line}"),
+                None if line.starts_with(['-', '/']) => format!("sh {line}"),
+                None => line,
+            })
         }
         _ => None,
     }
@@ -476,6 +514,18 @@ fn looks_like_command(value: &str) -> bool {
             .any(|opening| value.get(..opening.len()).is_some_and(|front| front.eq_ignore_ascii_case(opening)))
 }
 
+/// Calls and imports that stand in programs and in no prose.
+static CODE: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(r"(?m)^\s*(?:import|from)\s+\w[\w.]*(?:\s*(?:,|;|$)|\s+(?:import|as)\s)|\brequire\(\s*['\x22`]|__import__\(|\b(?:eval|exec|system|spawn|Function|popen)\s*\(|\bProcess\.|\bnew\s+\w[\w:.]*\(|;\s*\w[\w.]*\(|=>\s*[{(]").ok()
+});
+
+/// Whether a text is source code of a scripting language.
+fn looks_like_code(value: &str) -> bool {
+    value.len() <= MAX_PARAMETER * 8
+        && value.contains(['(', '.'])
+        && CODE.as_ref().is_some_and(|expression| expression.is_match(value))
+}
+
 fn judge_command(line: &str, report: &mut Report) {
     commands::judge(line, report);
 }
@@ -497,7 +547,7 @@ fn argument(key: &str, value: &str, tool: Tool, language: &str, call: &Call<'_>,
         Role::Path | Role::Address => false,
     };
     if script {
-        let is_code = role != Role::Command || !language.is_empty();
+        let is_code = role != Role::Command || !language.is_empty() || looks_like_code(value);
         let foreign = !matches!(language, "" | "bash" | "sh" | "shell" | "zsh" | "powershell");
         if is_code {
             commands::judge_code(value, report);
@@ -515,8 +565,19 @@ fn argument(key: &str, value: &str, tool: Tool, language: &str, call: &Call<'_>,
         commands::judge_text(value, &mut inner);
         report.absorb(inner);
     }
+    if !passes_on(call, tool) && looks_like_code(value) {
+        let mut inner = Report::new(Surface::ToolCall, Family::ToolCall);
+        commands::judge_code(value, &mut inner);
+        report.absorb(inner);
+    }
     if commands::metadata_address(value) && !matches!(role, Role::Content) {
         report.add("Cloud Metadata Access", High, View::Text, value);
+    }
+    if role != Role::Query
+        && role != Role::Content
+        && JOINED_QUERY.as_ref().is_some_and(|expression| expression.is_match(value))
+    {
+        report.add("Command Injection", High, View::Text, value);
     }
     match role {
         Role::Path => path(value, tool, report),
@@ -525,7 +586,10 @@ fn argument(key: &str, value: &str, tool: Tool, language: &str, call: &Call<'_>,
         _ => {}
     }
     if role == Role::Other
-        && (value.starts_with(['/', '~']) || value.contains("../") || value.starts_with("file:"))
+        && (value.starts_with(['/', '~'])
+            || value.contains("../")
+            || value.starts_with("file:")
+            || tool.writes && is_like_a_path(value))
         && !value.contains(char::is_whitespace)
     {
         path(value, tool, report);
@@ -588,7 +652,9 @@ fn address(value: &str, tool: Tool, report: &mut Report) {
 
 /// Statements that destroy, or that leave the database.
 static SQL: LazyLock<Vec<(Severity, Regex)>> = LazyLock::new(|| {
+    let joined = format!(r"(?i)union\s+(?:all\s+)?select\s+[^;]{{0,160}}{SECRET_COLUMN}");
     let rules = [
+        (High, joined.as_str()),
         (
             High,
             r"(?i)xp_cmdshell|sp_oacreate|\binto\s+(?:out|dump)file\b|\bload_file\s*\(|copy\s+[^;]{1,200}\b(?:from|to)\s+program\b|pg_read_file|lo_import|utl_http|dbms_scheduler|sys_exec\s*\(",
@@ -605,6 +671,14 @@ static SQL: LazyLock<Vec<(Severity, Regex)>> = LazyLock::new(|| {
     rules.into_iter().filter_map(|(severity, source)| Some((severity, Regex::new(source).ok()?))).collect()
 });
 
+/// Columns that hold credentials.
+const SECRET_COLUMN: &str = r"\b(?:password\w*|passwd|pwd_hash|encrypted_password|otp_secret|api_key|access_token|refresh_token|secret_key|session_token|ssn|card_number)\b";
+
+/// A second query in a value that is to be a condition.
+static JOINED_QUERY: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(&format!(r"(?i)\bunion\s+(?:all\s+)?select\s+[^;]{{0,160}}{SECRET_COLUMN}[^;]{{0,160}}\bfrom\b")).ok()
+});
+
 fn query(value: &str, report: &mut Report) {
     for (severity, expression) in SQL.iter() {
         let Some(found) = expression.find(value) else { continue };
@@ -616,6 +690,37 @@ fn query(value: &str, report: &mut Report) {
     }
 }
 
+/// Whether a value under any key may name a file.
+fn is_like_a_path(value: &str) -> bool {
+    value.len() < 256 && value.contains('/') && !value.contains("://") && !value.contains(char::is_whitespace)
+}
+
+/// A search of a whole machine for what secrets are called.
+fn searched(call: &Call<'_>, report: &mut Report) {
+    const SEARCHES: [&str; 6] = ["grep", "search", "find", "rg", "ripgrep", "locate"];
+    let words = words::split(call.tool);
+    if !words.iter().any(|word| SEARCHES.iter().any(|search| word == search)) {
+        return;
+    }
+    let Some(members) = call.arguments.as_object() else { return };
+    let everywhere = members
+        .values()
+        .filter_map(Value::as_str)
+        .any(|value| value.starts_with(['/', '~']) && paths::is_system(value));
+    let wanted = members
+        .values()
+        .filter_map(Value::as_str)
+        .find(|value| SECRET_NAMES.as_ref().is_some_and(|expression| expression.is_match(value)));
+    if let (true, Some(wanted)) = (everywhere, wanted) {
+        report.add("Credential Dumping", Medium, View::Text, wanted);
+    }
+}
+
+/// What stands before secrets.
+static SECRET_NAMES: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(r"(?i)private key|passw(?:or)?d|secret|api[_-]?key|access[_-]?token|credential|aws_access|id_rsa|\.pem\b|\.kdbx\b").ok()
+});
+
 /// A file that is written to be run: what is in it counts, though less than a command.
 fn written_script(arguments: &Value, tool: Tool, report: &mut Report) {
     if !tool.writes {
@@ -625,6 +730,7 @@ fn written_script(arguments: &Value, tool: Tool, report: &mut Report) {
     let target = members
         .iter()
         .find(|(key, value)| role(key) == Role::Path && value.is_string())
+        .or_else(|| members.iter().find(|(_, value)| value.as_str().is_some_and(is_like_a_path)))
         .and_then(|(_, value)| value.as_str());
     let Some(target) = target else { return };
     let extension = target.rsplit('.').next().unwrap_or_default().to_lowercase();

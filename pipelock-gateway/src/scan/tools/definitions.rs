@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::report::Report;
 use super::text::{self, Channel};
-use super::{directives, known, words};
+use super::{commands, directives, known, words};
 use crate::model::Severity::{High, Low, Medium};
 use crate::model::View;
 use crate::scan::injection;
@@ -156,6 +156,10 @@ fn judge_leaf(leaf: &Leaf<'_>, report: &mut Report) {
             report.add(directive.rule, directive.severity, reading.view, &reading.text);
         }
     }
+    // A value that a schema offers is sent as it stands.
+    if matches!(leaf.key, "default" | "enum" | "examples" | "example" | "const") && commands::injects(leaf.text) {
+        report.add("Dangerous Capability", High, View::Text, leaf.text);
+    }
     // A list of letters that says a sentence only to a model: names are names, not prose.
     let names = matches!(leaf.key, "name" | "title") && leaf.text.len() > 200;
     if names {
@@ -198,7 +202,7 @@ fn judge_parameter(parameter: &str, about: &[String], report: &mut Report) {
         report.add("Exfiltration Parameter Name", High, View::Text, parameter);
         return;
     }
-    let strong = pair(&words, "ssh", "key")
+    let strong = has(&words, &["ssh"]) && has(&words, &["key", "keys"])
         || pair(&words, "id", "rsa")
         || pair(&words, "seed", "phrase")
         || has(&words, &["mnemonic", "idrsa", "sshkey", "keychain"])

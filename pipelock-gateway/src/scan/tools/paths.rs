@@ -164,6 +164,14 @@ pub(super) fn credential(raw: &str) -> Option<Severity> {
     if MEDIUM.iter().any(|part| inside(part)) || ssh_directory(&path) || dot_env(name) || is_history(&path) {
         return Some(Severity::Medium);
     }
+    // Keys in a directory that is for them: `config/credentials/production.key`, `ssl/private/a.pem`.
+    if matches!(extension(name), Some("key" | "pem"))
+        && ["credentials", "secrets", "private", "keys"]
+            .iter()
+            .any(|directory| path.rsplit('/').nth(1).is_some_and(|parent| parent == *directory))
+    {
+        return Some(Severity::High);
+    }
     if path.contains('/')
         && matches!(extension(name), Some("kdbx" | "p12" | "pfx" | "jks" | "keystore" | "ppk" | "tfstate"))
     {

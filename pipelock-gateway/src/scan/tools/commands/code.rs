@@ -40,6 +40,20 @@ static DESTROYS: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(r#"(?i)(?:rmtree|removeSync|rm_rf|remove_entry|rmSync|rmdirSync|unlinkSync|File\.delete|rimraf)\s*\(?\s*['"](/|~|C:)['"/]?"#).ok()
 });
 
+/// The same for a home directory that is not spelt out.
+static DESTROYS_HOME: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    let (deletes, home) = (
+        r"(?:rmtree|rm_rf|rmSync|rmdirSync|removeSync|remove_dir_all|rimraf|FileUtils\.rm\w*)\b",
+        r"(?:\bhome\(\)|expanduser|homedir\(|Dir\.home|\bHOME\b)",
+    );
+    Regex::new(&format!(r"(?is){deletes}.{{0,200}}{home}|{home}.{{0,200}}{deletes}")).ok()
+});
+
+/// Everything an application keeps to itself, printed or collected: its configuration, or a column of credentials.
+static DUMPS: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(r"(?i)\bRails\.application\.(?:credentials|secrets)(?:\.(?:to_h|config|inspect|read|secret_key_base)\b|\s*[;)\n]|\s*$)|\bcredentials\.(?:to_h|config|read)\b|\.(?:pluck|map|select|values_list|only)\s*\(\s*&?[:'\x22](?:access_token|refresh_token|api_key|password_digest|encrypted_password|password_hash|otp_secret|secret\w*|private_key)\b|\bsettings\.SECRET_KEY\b").ok()
+});
+
 static SETUID: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(r"(?i)\bset(?:res)?uid\s*\(\s*0|Process::Sys\.setuid|POSIX::setuid|posix_setuid|setuid\s*=\s*0").ok()
 });
@@ -61,6 +75,12 @@ pub(super) fn judge(text: &str, decoded: bool, depth: u8, report: &mut Report) {
     }
     if matches(&DESTROYS, text) {
         report.add("Destructive File Delete", High, view, text);
+    }
+    if matches(&DESTROYS_HOME, text) {
+        report.add("Destructive File Delete", High, view, text);
+    }
+    if matches(&DUMPS, text) {
+        report.add("Credential Dumping", High, view, text);
     }
     if matches(&SETUID, text) {
         report.add("Privilege Escalation", High, view, text);
@@ -161,7 +181,17 @@ mod tests {
 
     #[test]
     fn every_expression_compiles() {
-        for expression in [&RUNS, &ENCODED, &EXECUTES_TEXT, &SPAWNS_SHELL, &DESTROYS, &SETUID, &FETCHES_AND_RUNS] {
+        for expression in [
+            &RUNS,
+            &ENCODED,
+            &EXECUTES_TEXT,
+            &SPAWNS_SHELL,
+            &DESTROYS,
+            &DESTROYS_HOME,
+            &DUMPS,
+            &SETUID,
+            &FETCHES_AND_RUNS,
+        ] {
             assert!(expression.is_some());
         }
     }

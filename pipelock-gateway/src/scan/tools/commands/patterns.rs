@@ -24,7 +24,7 @@ fn compile(rules: &[(&'static str, Severity, &str)]) -> Vec<Pattern> {
     rules.iter().filter_map(pattern).collect()
 }
 
-const RULES: [(&str, Severity, &str); 39] = [
+const RULES: [(&str, Severity, &str); 45] = [
     ("Credential File Access", High, r"/proc/(?:\d+|self|\*|\$\w+)/(?:environ|maps|mem)\b"),
     (
         "Credential File Access",
@@ -71,6 +71,40 @@ const RULES: [(&str, Severity, &str); 39] = [
         "Reverse Shell",
         High,
         r"(?is)(?:new\s+net\.Socket|net\.connect|\.connect)\b.{0,240}(?:/bin/(?:ba)?sh|\.stdin|\.pipe\(sh)",
+    ),
+    // A connection and a program tied together, whichever is named first.
+    (
+        "Reverse Shell",
+        High,
+        r"(?is)require\(\s*.(?:node:)?(?:net|tls).\s*\).{0,300}\b(?:spawn|exec\w*|fork)\b.{0,200}(?:\.pipe\(|stdin|\.on\()",
+    ),
+    (
+        "Reverse Shell",
+        High,
+        r"(?is)\bIO::Socket(?:::\w+)?\b.{0,300}(?:fdopen|\bsystem\b|\bexec\b|\bqx\b|/bin/|`|\bopen\b\s*\(?\s*STD)",
+    ),
+    // Options of ordinary programs that run another one.
+    (
+        "Shell Escape",
+        High,
+        r"--checkpoint-action[= ]exec=|--to-command[= ]\S|--use-compress-program[= ].{0,40}\b(?:sh|bash|curl|nc)\b|--(?:upload|receive)-pack[= ].{0,60}[;|&$]|-oProxyCommand=.{0,60}[;|&$]",
+    ),
+    (
+        "Destructive Command",
+        Medium,
+        r"(?i)\bs3(?:api)?\s+(?:rb\s[^\n|;]*--force|delete-bucket\s)|\bgcloud\s+(?:projects|sql instances)\s+delete\b|\baz\s+group\s+delete\b",
+    ),
+    // Copies for a machine that nobody is to check.
+    (
+        "Network Exfiltration",
+        Medium,
+        r"(?i)\b(?:rsync|scp)\b[^\n|;]*StrictHostKeyChecking=no[^\n|;]*\s(?:/|~)\S*\s+(?:\w+@)?[\w.-]+:",
+    ),
+    // All of an environment, on its way.
+    (
+        "Network Exfiltration",
+        High,
+        r"(?is)(?:requests\.(?:post|put|get)|urlopen|fetch|axios(?:\.\w+)?|https?\.request|sendall|Net::HTTP\w*(?:\.\w+)?|HTTParty\.\w+|Faraday\.\w+|RestClient\.\w+|curl_exec|\.send)\s*\(.{0,200}(?:(?:dict|str|repr|dumps|list)\(\s*os\.environ|os\.environ(?:\.copy\(\)|\.items\(\))?\s*[),}]|(?:stringify|entries|assign)\([^)]{0,10}process\.env\s*[),]|process\.env\s*[),}]|\bENV\.(?:to_h|to_a|inspect|each|map|to_json)|getenv\(\))",
     ),
     ("Reverse Shell", High, r"(?is)socket\.tcp\(\).{0,200}(?:io\.popen|os\.execute)|Net\.Sockets\.TCPClient"),
     ("Fork Bomb", High, r"(?:^|[^\w])([:\w]{1,12})\s*\(\)\s*\{\s*[:\w]{1,12}\s*\|\s*[:\w]{1,12}\s*&\s*\}\s*;"),
