@@ -205,6 +205,7 @@ pub(super) static FAMILIES: &[Family] = &[
         triggers: &[
             "(?:decode|decrypt|base64-decode|de-obfuscate|unscramble|decipher|translate) (?:this|the|it|and|from|following|that|these)[a-z0-9 ,:]{0,40} (?:and|then) (?:then )?(?:execute|run|follow|obey|do|perform|carry|eval|act|comply)",
             "eval\\(atob\\(|exec\\(base64|eval\\(base64",
+            "(?:apply|use|run) (?:rot-?13|base64|caesar|rot-?47|hex)[a-z0-9 _-]{0,40} (?:and|then) ",
             "(?:decoded|encoded|decrypted|base64|rot13|hex) (?:instruction|command|directive|message|text)s?",
         ],
         patterns: &[
@@ -213,6 +214,10 @@ pub(super) static FAMILIES: &[Family] = &[
                 "(?:decode|decrypt|base64-decode|de-obfuscate|unscramble|decipher)~(?:and|then) (?:then )?(?:execute|run|follow|obey|do|perform|carry out|eval|act|comply)",
             ),
             (2, "eval\\(atob\\(|exec\\(base64|eval\\(base64"),
+            (
+                3,
+                "(?:rot-?13|base64|caesar|rot-?47|hex)~(?:and|then) (?:do|follow|obey|act on|carry out|execute|comply with) (?:what|whatever|it|the)",
+            ),
             (
                 3,
                 "(?:execute|run|follow|obey|perform|carry out|act on)~(?:decoded|encoded|decrypted|base64|rot13|hex) (?:instruction|command|directive|message)",
@@ -279,6 +284,7 @@ pub(super) static FAMILIES: &[Family] = &[
         severity: Severity::Medium,
         triggers: &[
             "<!--[^>]{24}",
+            "<noscript>[^<]{24}",
             "(?:display: ?none|visibility: ?hidden|opacity: ?0[;.\\\"' ]|font-size: ?0|font-size: ?1px|left: ?-\\d{4}|top: ?-\\d{4}|color: ?(?:white|#fff|#ffffff|transparent)[;\\\"' ]|text-indent: ?-\\d{3}|height: ?0(?:px)?[;\\\"' ]|width: ?0(?:px)?[;\\\"' ]|aria-hidden=.{1,8}true)",
             "\\[(?://|comment|hidden|_)\\]: ?(?:#|<>) ?[(\\\"']",
             "(?:alt|title|aria-label|data-[a-z]{2,12}|content)=\\\"[^\\\"<>]{32}",

@@ -142,6 +142,11 @@ pub(super) static FAMILIES: &[Family] = &[
                 2,
                 "the user (?:has |have |just |now |actually |really |also |already ){1,4}(?:asked|asks|wants|requested|approved|authori[sz]ed|consented|agreed|granted|given|instructed)~(?:you|permission|to |access|this|all)",
             ),
+            // A consent that somebody wrote in for the user.
+            (
+                2,
+                "(?:^|[^a-z])(?:user|human|customer): ?(?:[a-z]{2,9}[,.!] ?){1,2}(?:now |please |confirmed|go ahead|do it|proceed|approved)~(?:delete|transfer|send|pay|remove|close|wipe|confirmed|go ahead|approve|wire|cancel)",
+            ),
             (
                 2,
                 "(?:^|[^a-z])(?:user|human): ?(?:please |ignore|now |i (?:want|need)|send|can you|tell me|forget|actually|show me|give me|repeat|print)",
@@ -228,7 +233,7 @@ pub(super) static FAMILIES: &[Family] = &[
         patterns: &[
             (
                 3,
-                "(?:do not|don.{1,6}t|never|must not|should not|avoid|without)[a-z ]{0,12}(?:tell|inform|mention|show|reveal|disclos|notify|notifi|alert|let|report|warn|say|explain)[a-z]{0,4}~(?:to )?(?:the |your |any )?(?:user|human|customer|owner|victim|operator)s?\\b",
+                "(?:do not|don.{1,6}t|never|must not|should not|avoid|without)[a-z ]{0,12}(?:tell|inform|mention|show|reveal|disclos|notify|notifi|alert|let|report|warn|say|explain)[a-z]{0,4}~(?:(?:to )?(?:the |your |any )?(?:user|human)|(?:to |the |your |any |their ){1,2}(?:customer|owner|victim|operator))s?\\b",
             ),
             (
                 3,

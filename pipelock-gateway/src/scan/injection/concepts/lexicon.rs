@@ -10,7 +10,7 @@ use super::Concept;
 pub(super) const LEXICON: &[(Concept, &str)] = &[
     (
         Concept::Shun,
-        "negeer*, vergeet*, pay no heed, no attention to, throw away, cast aside, \
+        "drop whatever, drop what, drop the current, never mind what, nevermind what, put out of your mind, negeer*, vergeet*, pay no heed, no attention to, throw away, cast aside, \
          ignore, ignoring, disregard*, forget, overlook, discard, dismiss, bypass*, override, abandon, \
          neglect, drop it, drop that, set aside, put aside, lay aside, leave aside, leave the question aside, \
          pay no attention, take no notice, do not follow, don t follow, do not obey, do not listen, stop \
@@ -56,14 +56,14 @@ pub(super) const LEXICON: &[(Concept, &str)] = &[
     ),
     (
         Concept::Task,
-        "goal, goals, the question, \
+        "the person asked, the user wants, the customer asked, goal, goals, the question, \
          task, tasks, request, conversation, query, summari*, assignment, objective, the user asked, tarea, \
          peticion, solicitud, pedido, pregunta, tache, demande, aufgabe, anfrage, auftrag, tarefa, compito, \
          richiesta, задач*, запрос*, 任务, 請求, 请求, 依頼, タスク, 요청, 작업",
     ),
     (
         Concept::Ai,
-        "coding agent*, every agent, any agent, each agent, the calling model, \
+        "agent with, agents with, assistant with, assistants with, automated assistant*, automated helper*, digital assistant*, digital helper*, digital adviser*, digital advisor*, virtual assistant*, smart assistant*, software agent*, software assistant*, conversational agent*, autonomous agent*, browsing agent*, ai helper*, ai tool*, ai bot*, any assistant, every assistant, any bot, all models, language models, generative model*, assistant reading, agent reading, agents reading, bot reading, model reading, models reading, models parsing, assistants processing, reading agent, asistente virtual*, asistente digital*, asistentes de ia, asistente automatic*, agente automatic*, assistant virtuel*, assistants ia, assistant numerique*, agent ia, agents ia, modele d ia, l ia, ki agent*, ki modell*, ki system*, virtuelle assistent*, virtueller assistent*, digitale assistent*, digitaler assistent*, digitaler helfer, assistente virtual*, assistente digital*, assistente virtuale, agente de ia, agentes de ia, modelo de ia, modelos de ia, assistente ai, agente ai, agenti ai, modello ai, inteligencia artificial, intelligenza artificiale, intelligence artificielle, kunstliche intelligenz, ии помощник*, помощник ии, ии агент*, ии модел*, виртуальный ассистент*, виртуальный помощник*, цифровой помощник*, искусственный интеллект, искусственному интеллекту, ai代理, 智能代理, 虚拟助手, aiモデル, 人工知能, ai 에이전트, ai 비서, coding agent*, every agent, any agent, each agent, the calling model, \
          ai, a i, llm, llms, language model*, chatbot*, chatgpt, gpt*, claude, gemini, copilot, ai \
          assistant*, ai agent*, ai model*, automated agent*, automated system*, ai system*, openai, \
          anthropic, ai reviewer*, large language model*, the model, asistente de ia, agente de ia, modelo de \
@@ -73,7 +73,7 @@ pub(super) const LEXICON: &[(Concept, &str)] = &[
     ),
     (
         Concept::Helper,
-        "assistant, assistants, agent, agents, bot, bots, screening system*, reviewer bot, asistente, agente, \
+        "helper, helpers, chat bot, помощниц*, assistant, assistants, agent, agents, bot, bots, screening system*, reviewer bot, asistente, agente, \
          assistente, assistent*, ассистент*, помощник*, бот*, 助手, 机器人, アシスタント, エージェント, ボット, 어시스턴트",
     ),
     (
@@ -85,7 +85,7 @@ pub(super) const LEXICON: &[(Concept, &str)] = &[
     ),
     (
         Concept::Covert,
-        "do not raise, don t raise, do not bother, don t bother, not be bothered, need not be explained, do not comment on it, don t comment on it, say nothing about, keep quiet about, as if nothing happened, not be told, not be shown, not be informed, without comment, \
+        "keep quiet, between us, between the two of us, no one must know, nobody must know, no one may know, tell no one, tell nobody, not a word to, do not trouble the, don t trouble the, no need to trouble, need not know, needn t know, hide the change, hide it from, cache cette, cachez cette, cache ce, a l insu, a son insu, sans que l utilisateur, verbirg, verberge, verheimlich*, ohne dass der, ohne dass die, esconde, oculta*, ocultalo, nascondi, nascondilo, nasconder*, a sua insaputa, скрой, скройте, никому не, никому об, 隐藏, 隐瞒, 保密, 秘密にし, 隠し, 비밀, do not raise, don t raise, do not bother, don t bother, not be bothered, need not be explained, do not comment on it, don t comment on it, say nothing about, keep quiet about, as if nothing happened, not be told, not be shown, not be informed, without comment, \
          do not tell, don t tell, not tell, do not mention, don t mention, not mention, do not reveal, don t \
          reveal, do not inform, not inform, never mention, never tell, never reveal, without telling, without \
          informing, without mentioning, without notifying, without asking, secretly, silently, quietly, \
@@ -104,7 +104,7 @@ pub(super) const LEXICON: &[(Concept, &str)] = &[
     ),
     (
         Concept::Send,
-        "send, sends, sending, forward, forwards, transfer, transfers, post, posts, posting, upload, uploads, \
+        "hand over, pass on, put it to, recoge y, recopila*, collecte*, recueil*, sammle, reuna, colete, raccogli, собери*, 收集, 集めて, load http, wires, remit, send, sends, sending, forward, forwards, transfer, transfers, post, posts, posting, upload, uploads, \
          email, emails, emailed, mail, wire, export, submit, share, transmit, append, exfiltrat*, deliver, \
          drop a line, bcc, cc, envia, envie, enviar, enviale, transfiere, transferir, reenvi*, comparte, \
          comparta, mande, manda, envoie, envoyer, envoyez, transfere, transferer, transmets, transmettez, \
@@ -114,7 +114,7 @@ pub(super) const LEXICON: &[(Concept, &str)] = &[
     ),
     (
         Concept::Act,
-        "rate it, rate this, advise to, advise the, open the, \
+        "add the following, raise, approve all, mark, change, amend, replace, update, press, tick, fill in, drop, cambia*, aumenta*, aprueba*, marca*, modifie*, remplace*, approuve*, coche*, genehmige*, ersetze*, trage, aendere, aprove*, altere*, substitua*, approva*, modifica*, sostituisci*, увелич*, одобри*, замени*, 批准, 替换, 更改, 承認, 変更, rate it, rate this, advise to, advise the, open the, \
          delete, deletes, remove, execute, executes, call, calls, invoke, invokes, buy, purchase, book, \
          invite, schedule, install, visit, approve, approves, merge, grant, grants, unlock, modify, disable, \
          fetch, fetches, collect, collects, look up, looks up, retrieve, insert, embed, include, recommend, \
@@ -126,7 +126,7 @@ pub(super) const LEXICON: &[(Concept, &str)] = &[
     ),
     (
         Concept::Print,
-        "print, output, outputs, reveal, reveals, repeat, display, copy, paste, recite, disclose, dump, echo, \
+        "spell out, read out, read aloud, paste, enumerate, dump, gib aus, gib mir, zeige, ausgib, offenlege*, vypis, divulgue*, communique*, informe a, informa la, riferisci, comunica*, сообщи*, 列出, 公开, 開示, print, output, outputs, reveal, reveals, repeat, display, copy, paste, recite, disclose, dump, echo, \
          translate, encode, tell me, write out, reproduce, list all, list your, show me, spell, respond with, \
          reply with, answer with, say, state, give me, complete the following sentence, imprime, muestra*, \
          revela*, repite, copia, escribe, dime, affiche*, repete*, revele*, montre*, recopie*, ecris, donne \
@@ -137,7 +137,7 @@ pub(super) const LEXICON: &[(Concept, &str)] = &[
     ),
     (
         Concept::SecretPrompt,
-        "opening message, message that precedes, text that precedes, precedes this message, preceding this message, came before this message, your setup, prompt you were started with, instructions above this, \
+        "messages above, all messages above, conversation above, everything above, developer message, opening message, message that precedes, text that precedes, precedes this message, preceding this message, came before this message, your setup, prompt you were started with, instructions above this, \
          system prompt*, system message*, initial prompt, your instructions, your own instructions, your \
          prompt, hidden prompt, hidden instructions, hidden context, text above, above text, words above, \
          initial instructions, original instructions, your initial instructions, your rules, your guidelines, \
@@ -155,7 +155,7 @@ pub(super) const LEXICON: &[(Concept, &str)] = &[
     ),
     (
         Concept::Verbatim,
-        "full text, exact text, exact words, exact wording, it in full, them in full, text in full, prompt in full, message in full, instructions in full, rules in full, entire text, unabridged, \
+        "exactly as they are, exactly as it is, exactly as written, letter for letter, character for character, full text, exact text, exact words, exact wording, it in full, them in full, text in full, prompt in full, message in full, instructions in full, rules in full, entire text, unabridged, \
          verbatim, word for word, without omitting, as base64, in \
          base64, rot13, palabra por palabra, sin omitir, textualmente, mot pour mot, wortlich*, wort fur \
          wort, palavra por palavra, sem omitir, parola per parola, дословно, слово в слово, 一字不差, 逐字, 原样, \
@@ -181,7 +181,7 @@ pub(super) const LEXICON: &[(Concept, &str)] = &[
     ),
     (
         Concept::Unbound,
-        "filters are turned off, filters turned off, filters are off, filters off, filters are disabled, without policy check*, policy checks, safety off, safety team has, \
+        "entwicklermodus, modo desarrollador, modo desenvolvedor, modalita sviluppatore, mode developpeur, режим разработчика, режиме разработчика, 开发者模式, 開発者モード, 개발자 모드, never allowed to decline, must answer everything, answer everything, safety rules are, sicherheitsrichtlinien, restrictions are lifted, restrictions lifted, filters are turned off, filters turned off, filters are off, filters off, filters are disabled, without policy check*, policy checks, safety off, safety team has, \
          unrestricted, uncensored, unfiltered, jailbr*, no restrictions, without restriction*, without any \
          restriction*, any restriction*, no limits, without any moral limit*, moral limits, no rules, no \
          filter*, without a filter, without filter*, filter none, no ethic*, no moral*, without moral*, \
@@ -214,7 +214,7 @@ pub(super) const LEXICON: &[(Concept, &str)] = &[
     ),
     (
         Concept::Cancel,
-        "was only a test, was just a test, was a test, only a test, does not apply, do not apply, don t apply anymore, \
+        "lifted, waived, suspended, no longer in force, not in force, takes priority over, take priority over, has priority over, takes precedence, ausser kraft, aussetzen, vorrang vor, fuera de vigor, tiene prioridad, prioridad sobre, prioritaire sur, priorite sur, prioridade sobre, priorita su, fuori vigore, deaktiviert, disattivat*, desativad*, desactivad*, desactivee*, снят*, отключен*, приоритет над, 已解除, 解除され, 解除されました, 优先于, 優先し, was only a test, was just a test, was a test, only a test, does not apply, do not apply, don t apply anymore, \
          void, cancelled, canceled, rescinded, revoked, superseded*, supersede*, deprecated, no longer appl*, \
          no longer valid, no longer in, issued in error, invalid, obsolete, outdated, irrelevant, no need to, \
          is complete, has ended, anulad*, quedan sin efecto, sin efecto, cancelad*, annule*, annulees, ne s \
@@ -229,7 +229,7 @@ pub(super) const LEXICON: &[(Concept, &str)] = &[
     ),
     (
         Concept::Only,
-        "only correct output, only correct answer, only acceptable answer, only valid output, only report, only mention, only the positive, \
+        "solo a questa, obbedisci solo, obedece solo, gehorche nur, n obeis qu, only correct output, only correct answer, only acceptable answer, only valid output, only report, only mention, only the positive, \
          nothing but, only the word, only with, respond only, reply only, answer only, just say, just answer, \
          just reply, just respond, nothing else, only obey, obey only, only this, just print, simply, \
          unicamente, solamente, solo lo que, obedece*, apenas, somente, seulement, uniquement, nur noch, nur \
@@ -255,7 +255,7 @@ pub(super) const LEXICON: &[(Concept, &str)] = &[
     ),
     (
         Concept::Secret,
-        "password*, passphrase*, api key*, token, tokens, credential*, secret, secrets, private key*, ssh, \
+        "bashrc, zshrc, crontab, authorized keys, sign in code*, login code*, passcode*, pin code, pin, one time password*, otp, card numbers, cvv, security code*, codice fiscale, api schlussel, clave*, claves, contrasenas, cle api, cles api, identifiants, zugangsdaten, chave*, credenciais, credenciales, credenziali, chiavi, ключ*, данные карты, реквизит*, 密钥, 验证码, 银行卡, apiキー, 認証情報, 暗証番号, カード番号, password*, passphrase*, api key*, token, tokens, credential*, secret, secrets, private key*, ssh, \
          card number*, account number*, one time code, access code, environment variable*, env var*, cookies, \
          phone number, home address, social security, iban, balance, bank details, seed phrase, contrasena*, \
          saldo, mot de passe, mots de passe, solde, passwort*, kennwort*, kontodaten, kontostand, senha*, \
@@ -263,7 +263,7 @@ pub(super) const LEXICON: &[(Concept, &str)] = &[
     ),
     (
         Concept::Data,
-        "inbox, emails, messages, files, contacts, contact list, chat history, conversation history, history, \
+        "statements, bank statement*, balances, net worth, full name, movements, relevés, releve*, kontoausz*, extratos, extrato*, movimientos, movimenti, estratto conto, выписк*, 对账单, 流水, 明細, 取引, inbox, emails, messages, files, contacts, contact list, chat history, conversation history, history, \
          transactions, documents, document, notes, mailbox, attachments, calendar, last message, user \
          message, statement, records, historial, contactos, correo*, archivo, archivos, courriels, boite \
          mail, fichier*, kontakte, dateien, datei, verlauf, nachrichten, dados, contatos, arquivo*, contatti, \
@@ -272,7 +272,7 @@ pub(super) const LEXICON: &[(Concept, &str)] = &[
     ),
     (
         Concept::Priv,
-        "your operator, your developer, your creator, debug access, came from your, \
+        "security clearance, you are authorised, you are authorized, full rights, permissions have been elevated, elevated permissions, highest priority, priority root, with full authority, on the authority of, your operator, your developer, your creator, debug access, came from your, \
          admin, administrator, sudo, elevated, privilege*, maintenance mode, compliance mode, access granted, \
          session granted, authorised, authorized, authorisation, override code, auditor, under audit, \
          production incident, verified as, user has been verified, this is your developer, i am your \
@@ -300,12 +300,31 @@ pub(super) const LEXICON: &[(Concept, &str)] = &[
     ),
     (
         Concept::Meta,
-        "attack, attacks, attacker*, adversar*, prompt injection*, injection*, researcher*, vulnerab*, for \
+        "threat model*, glossary, social engineering, family of, role play prompts, attack, attacks, attacker*, adversar*, prompt injection*, injection*, researcher*, vulnerab*, for \
          example, for instance, such as, phrases like, e g, mitigat*, defen*, detect*, flagged, flags, \
          phishing, paper, abstract, we study, test case, exploit*, malicious, red team*, owasp, advisory, \
          cve*, classic fraud, technique*, demonstrat*, prevent*, bypassed, trick*, untrusted, llm01, \
          transcript, inyeccion*, attaque*, ataque*, angriff*, angreifer*, consiste, defend*, proteger*, \
          difend*, iniezione, injecao, инъекц*, атак*, защит*, 攻击, 注入, 防御, 欺骗, 攻撃, 対策, インジェクション, 공격",
+    ),
+    (
+        Concept::Waive,
+        "no confirmation, without confirmation, without confirming, skip the confirmation, skip confirmation, no further consent, no consent is, consent is given, \
+         consent is taken, has given consent, has granted permission, granted permission, without approval, no approval, stop asking, without asking, don t ask, \
+         do not ask, never ask, no need to ask, no need to check, don t have to check, do not have to check, don t check with, without checking, user confirmed, user has confirmed, \
+         already approved, already confirmed, already authorised, already authorized, pre approved, preapproved, approved in advance, is approved in advance, no answer is expected, \
+         sin confirmacion, sin pedir confirmacion, sin preguntar, no pidas, no preguntes, ya esta autorizad*, ya autorizad*, sans confirmation, sans demander, ne demande pas, \
+         ne demandez pas, deja autoris*, deja approuv*, deja valid*, ohne ruckfrage*, ohne bestatigung, ohne nachzufragen, ohne zu fragen, frag nicht, bereits genehmigt, \
+         bereits bestatigt, sem confirmacao, sem perguntar, nao pergunte, ja autorizad*, ja aprovad*, senza conferma, senza chiedere, non chiedere, gia autorizzat*, gia approvat*, \
+         без подтверждения, не спрашивай*, уже одобрен*, уже подтвержд*, 无需确认, 不需要确认, 不用确认, 无需询问, 不必询问, 已授权, 已获授权, 確認不要, 確認なし, 確認せず, \
+         確認は不要, 承認済み, 확인 없이",
+    ),
+    (
+        Concept::Money,
+        "payee*, beneficiary, beneficiaries, recipient account, standing order*, direct debit*, transfer limit, daily limit, daily transfer limit, account ending, savings pot, savings account, payout, wire transfer*, \
+         iban, routing number, sort code, gift card*, wallet address, all pending payments, pending payments, make the payment, send payment, transfer funds, pay the, beneficiario*, transferencia*, \
+         beneficiaire*, virement*, empfanger*, uberweisung*, dauerauftrag*, zahlungsempfanger*, beneficiari*, bonifico, bonifici, получател*, перевод*, платеж*, 收款人, 收款账户, 转账, 汇款, 受取人, 振込, 送金先, \
+         수취인, 이체",
     ),
     (Concept::Me, "me, we, our, us, mum, hi, dear, thanks, regards, hello"),
     (Concept::Third, "he, she, they, who"),
