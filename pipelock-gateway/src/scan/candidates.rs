@@ -230,7 +230,7 @@ fn iban_around(text: &[u8], at: usize) -> Option<Range<usize>> {
         match text.get(end)? {
             byte if byte.is_ascii_alphanumeric() => taken += 1,
             // Groups of four, as on paper; anywhere else a separator ends the number.
-            b' ' | b'-' if taken % 4 == 0 && text.get(end - 1)?.is_ascii_alphanumeric() => {}
+            b' ' | b'-' | b'.' if taken % 4 == 0 && text.get(end - 1)?.is_ascii_alphanumeric() => {}
             _ => return None,
         }
         end += 1;
@@ -284,7 +284,7 @@ fn ethereum(text: &[u8], range: &Range<usize>, token: &[u8]) -> Check {
     let context = before.to_ascii_lowercase();
     let says = |word: &&[u8]| memchr::memmem::find(&context, word).is_some();
     let named = [b"private".as_slice(), b"priv_key", b"privkey", b"wallet_key"].iter().any(says)
-        || (prefixed && [b"secret".as_slice(), b"mnemonic"].iter().any(says));
+        || (prefixed && [b"secret".as_slice(), b"mnemonic", b"hardhat", b"accounts: [", b"deployer"].iter().any(says));
     match (named, prefixed) {
         (true, _) => Check::Pass,
         (false, true) => Check::Doubt(Severity::Low),

@@ -18,7 +18,7 @@ use std::ops::Range;
 use super::rules::{self, Claim, Lane, Shape};
 use crate::model::Severity;
 
-pub(super) use command::{argument, user_and_password};
+pub(super) use command::{argument, told, user_and_password};
 pub(super) use http::{basic, url};
 pub(super) use key::pem;
 pub(super) use names::escape_length;

@@ -27,8 +27,8 @@ const LOOK: usize = 32;
 const STEP: usize = 16;
 /// Bytes of which the letters are found together.
 const BLOCK: usize = 64;
-/// Most bytes of a phrase, its separators included.
-const LONGEST: usize = 300;
+/// Most bytes of a phrase, its separators included: 24 words of a numbered list in JSON.
+const LONGEST: usize = 420;
 /// Most words of a phrase, and most bytes between two of them.
 const MOST_WORDS: usize = 24;
 const LONGEST_SEPARATOR: usize = 8;
@@ -371,8 +371,10 @@ mod tests {
             assert_eq!(whole(&phrase.to_uppercase()).len(), 1);
             let lines: Vec<String> =
                 phrase.split(' ').enumerate().map(|(place, word)| format!("{}. {word}", place + 1)).collect();
-            let list = lines.join("\n");
-            assert_eq!(whole(&list).len(), 1, "{list}");
+            for separator in ["\n", "\", \""] {
+                let list = lines.join(separator);
+                assert_eq!(whole(&list).len(), 1, "{list}");
+            }
         }
     }
 
@@ -403,7 +405,7 @@ mod tests {
             let (mut found, mut at) = (0, 0);
             while at < text.len() {
                 let end = (at + step).min(text.len());
-                let first = at.saturating_sub(305);
+                let first = at.saturating_sub(425);
                 let visible = &text.as_bytes()[first..(end + 44).min(text.len())];
                 scan(visible, at - first..end - first, &mut |_| found += 1);
                 at = end;

@@ -455,7 +455,15 @@ pub(super) fn database_url(url: &[u8]) -> Check {
         return Check::Reject;
     }
     let placeholder = PLACEHOLDERS.iter().any(|word| password.eq_ignore_ascii_case(word));
-    if placeholder { Check::Doubt(Severity::Medium) } else { Check::Pass }
+    let host = memchr::memrchr(b'@', authority).and_then(|at| authority.get(at + 1..)).unwrap_or_default();
+    let own = [&b"localhost"[..], b"127.0.0.1", b"host", b"hostname"];
+    let own = own.iter().any(|name| host.split(|&byte| byte == b':').next().is_some_and(|host| host == *name));
+    match (placeholder, own) {
+        // What every manual shows: nobody else's database, and nobody's password.
+        (true, true) => Check::Doubt(Severity::Low),
+        (true, false) => Check::Doubt(Severity::Medium),
+        _ => Check::Pass,
+    }
 }
 
 #[cfg(test)]
@@ -563,6 +571,7 @@ mod tests {
             ("postgres://app:p@ss@db", Check::Pass),
             ("postgres://app:%24ecret@db", Check::Pass),
             ("postgres://app:Password@db", Check::Doubt(Severity::Medium)),
+            ("postgres://user:password@localhost:5432/app", Check::Doubt(Severity::Low)),
             ("postgres://app:****@db", Check::Reject),
             ("postgres://app:@db", Check::Reject),
             ("postgres://app@db:5432/x?y=a:b@c", Check::Reject),

@@ -21,6 +21,13 @@ pub(in crate::scan) static RULES: &[BuiltIn] = &[
         r#"(?i:authorization|passw(?:or)?d|passwd|passphrase|passcode|passwort|[_.-]pass|pwd)[\w.\]-]{0,24}(?:["'`\\)\]]{0,4}\s{0,6}(?:[:=|>]|=>|["'],)[>=:]?\s{0,6}(?:[ubrf]{0,2}["'`\\(\[{<]{1,5}\s?)?|["'\\]{1,3},?\s{0,4}["'\\]{0,2}(?i:value)["'\\]{0,2}\s{0,2}[:=]\s{0,2}["'\\]{1,2})[^\s"'`\\,;&<>]{6}"#,
         context::password,
     ),
+    // `The root password for the NAS is …`
+    words(
+        "Password in a Sentence",
+        Medium,
+        r#"(?i:password|passwort|passphrase|passcode)(?:[ \t]{1,2}(?i:for|of|to|on|at|von|zum|zur)[ \t][^\n:=\"]{1,40})?[ \t](?i:is|ist|was|(?:(?:is|was|has been)[ \t])?(?:set|changed) to|remains)[ \t:]{1,2}["'`]?[^\s"'`\\,;&<>]{6}"#,
+        context::told,
+    ),
     words(
         "Key Assignment",
         Medium,
@@ -50,7 +57,7 @@ pub(in crate::scan) static RULES: &[BuiltIn] = &[
     words(
         "Social Security Number",
         Medium,
-        r"(?i:ssn|social[ _-]?security|soc[ .]sec)[^\d\n]{0,24}\d{3}[-. ]?\d{2}[-. ]?\d{4}",
+        r"(?i:ssn|social[ _-]?security|soc[ .]sec)(?:[^\d\n]{0,24}|[,;\t|][^\d\n]{0,32}\n[^\d\n]{0,48})\d{3}[-. ]?\d{2}[-. ]?\d{4}",
         numbers::ssn,
     ),
     words(

@@ -248,6 +248,20 @@ data:
         ],
     ),
     samples(
+        "Password in a Sentence",
+        halves![
+            "The root passw" + "ord for the NAS is kS9#mPq2vT, change it",
+            "das Passw" + "ort ist kS9#mPq2vT.",
+            "passw" + "ord was changed to kS9#mPq2vT"
+        ],
+        halves![
+            "Your passw" + "ord for the portal is required",
+            "the passw" + "ord is stored in 1Password.",
+            "The passw" + "ord policy is documented at https://a.example/P1",
+            "passw" + "ord is ${DB_PASSWORD}"
+        ],
+    ),
+    samples(
         "Credential in URL",
         halves!["https://ap" + "i.example.net/v1?apikey=E6uB4fkbRaqcWnBQRE5uaMCn&page=2"],
         halves![
