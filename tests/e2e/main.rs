@@ -12,6 +12,7 @@ mod daemon;
 mod datapath;
 mod dns;
 mod docker;
+mod engine;
 mod interop;
 mod lifecycle;
 mod mcp;
@@ -25,6 +26,7 @@ mod refusals;
 mod seatbelt;
 mod sockets;
 mod targets;
+mod trust;
 mod verdicts;
 
 use std::process::ExitCode;
@@ -49,6 +51,7 @@ fn main() -> ExitCode {
         privileges::cases(),
         bundles::cases(),
         docker::cases(),
+        trust::cases(),
         pods::cases(),
         nri::cases(),
         clients::cases(),

@@ -59,6 +59,10 @@ pub enum Need {
     Bpftool,
     /// Java's `keytool`, which reads a trust store as Java does.
     Keytool,
+    /// Java with its compiler.
+    Java,
+    /// Go with its compiler.
+    Go,
     /// A Docker Engine that the test starts, Compose, and the image to run.
     Docker,
     /// containerd and CNI plugins, and the image to run.
@@ -99,6 +103,8 @@ impl Need {
         Self::Setpriv,
         Self::Bpftool,
         Self::Keytool,
+        Self::Java,
+        Self::Go,
         Self::Docker,
         Self::Containerd,
     ];
@@ -129,6 +135,8 @@ impl Need {
             Self::Setpriv => "setpriv",
             Self::Bpftool => "bpftool",
             Self::Keytool => "keytool",
+            Self::Java => "java",
+            Self::Go => "go",
             Self::Docker => "docker",
             Self::Containerd => "containerd",
         }
@@ -161,6 +169,8 @@ impl Need {
             Self::Setpriv => "apt-get install util-linux",
             Self::Bpftool => "apt-get install bpftool",
             Self::Keytool => "apt-get install default-jre-headless",
+            Self::Java => "apt-get install default-jdk-headless",
+            Self::Go => "apt-get install golang-go",
             Self::Docker => "apt-get install docker.io docker-compose; cargo xtask e2e makes the image",
             Self::Containerd => {
                 "apt-get install containerd containernetworking-plugins; cargo xtask e2e makes the image"
@@ -206,6 +216,8 @@ impl Need {
             Self::Setpriv => output("setpriv", &["--version"], |_| true),
             Self::Bpftool => output("bpftool", &["version"], |_| true),
             Self::Keytool => output("keytool", &["-help"], |_| true),
+            Self::Java => output("javac", &["-version"], |_| true),
+            Self::Go => output("go", &["version"], |_| true),
             Self::Docker => docker(),
             Self::Containerd => containerd(),
         }

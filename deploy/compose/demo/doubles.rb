@@ -39,7 +39,7 @@ def api
   key = OpenSSL::PKey::EC.generate("prime256v1")
   authority = OpenSSL::PKey::EC.generate("prime256v1")
   root = certificate("demo root", authority, nil, authority, [["basicConstraints", "CA:TRUE", true], ["keyUsage", "keyCertSign", true], ["subjectKeyIdentifier", "hash"]])
-  leaf = certificate("api.example.test", key, root, authority, [["subjectAltName", "DNS:api.example.test"], ["authorityKeyIdentifier", "keyid"]])
+  leaf = certificate("api.example.test", key, root, authority, [["subjectAltName", "DNS:api.example.test,DNS:bank.example.test"], ["authorityKeyIdentifier", "keyid"]])
   context = OpenSSL::SSL::SSLContext.new
   context.add_certificate(leaf, key, [root])
   File.write("/roots/root.new", root.to_pem)
