@@ -1,7 +1,7 @@
 //! The command line: one file a command, each a function from typed arguments to an exit code.
 //!
-//! Exit codes are the reference's: 0 fine, 1 a check failed, 2 the configuration or the machine is not fit, 10 and above
-//! belong to a wrapped command (surfaces.md §7). Messages go to stderr and are one line each. This is the edge of the
+//! Exit codes are the reference's: 0 fine, 1 a check failed, 2 the configuration or the machine is not fit, 3 everything is
+//! refused, 10 a wrapped command failed by itself (surfaces.md §7); `exec` ends with its command's own code. Messages go to stderr and are one line each. This is the edge of the
 //! library, where errors are printed once: it may use `anyhow`, nothing else may.
 
 mod args;
@@ -49,6 +49,9 @@ pub use args::{
 
 /// The configuration or the machine is not fit for what was asked.
 pub const EXIT_CONFIG: u8 = 2;
+
+/// A wrapped command failed by itself, so that what was asked is not known. `exec` ends with its command's own code instead.
+pub const EXIT_COMMAND: u8 = 10;
 
 /// Pipelock eBPF: redirects what a program sends, looks into it, and stops secrets.
 #[derive(Debug, Parser)]
@@ -145,9 +148,15 @@ pub enum Command {
     /// capture cannot work.
     #[command(visible_alias = "diagnose")]
     Doctor {
+        /// A configuration that is to be valid, too.
+        #[arg(short, long, value_name = "FILE")]
+        config: Option<std::path::PathBuf>,
         /// JSON instead of a table.
         #[arg(long)]
         json: bool,
+        /// There are no colours here; for scripts of the reference.
+        #[arg(long)]
+        no_color: bool,
     },
     /// What an installation on this machine would meet: the list of `doctor`, the configuration, container runtimes, the network
     /// of pods, ports, an earlier gateway. Exit code 2 when something stands in the way.
@@ -173,10 +182,10 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Exec(args) => exec::run(&args),
         Command::Check(args) => {
             let path = args.config.as_deref();
-            ExitCode::from(if args.json {
-                check::check_json(path, &mut io::stdout(), &mut io::stderr())
-            } else {
-                check::check(path, &mut io::stdout(), &mut io::stderr())
+            ExitCode::from(match (&args.url, args.json) {
+                (Some(url), json) => check::check_url(path, url, json, &mut io::stdout(), &mut io::stderr()),
+                (None, true) => check::check_json(path, &mut io::stdout(), &mut io::stderr()),
+                (None, false) => check::check(path, &mut io::stdout(), &mut io::stderr()),
             })
         }
         Command::Scan(args) => ExitCode::from(scan::run(&args)),
@@ -206,7 +215,9 @@ pub fn run(cli: Cli) -> ExitCode {
         }
         Command::Healthcheck(args) => healthcheck(&args),
         Command::Probe { json } => probe(json),
-        Command::Doctor { json } => examined(doctor::run(json, &mut io::stdout())),
+        Command::Doctor { config, json, no_color: _ } => {
+            examined(doctor::run(config.as_deref(), json, &mut io::stdout()))
+        }
         Command::InstallCheck(args) => examined(install_check::run(&args, &mut io::stdout())),
     }
 }
@@ -244,24 +255,28 @@ fn version(json: bool) -> ExitCode {
     if writeln!(io::stdout(), "{line}").is_err() { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 
+/// Says what went wrong: [`EXIT_CONFIG`], or a failure where only the output could not be written.
+fn unfit(error: &anyhow::Error) -> ExitCode {
+    let _ = writeln!(io::stderr(), "pipelock: {error:#}");
+    let kind = error.downcast_ref::<io::Error>().map(io::Error::kind);
+    match kind {
+        Some(io::ErrorKind::BrokenPipe | io::ErrorKind::StorageFull) => ExitCode::FAILURE,
+        _ => ExitCode::from(EXIT_CONFIG),
+    }
+}
+
 fn targets(json: bool) -> ExitCode {
     match capture::show(json, &mut io::stdout()) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
-        Err(error) => {
-            let _ = writeln!(io::stderr(), "pipelock: {error:#}");
-            ExitCode::from(EXIT_CONFIG)
-        }
+        Err(error) => unfit(&error),
     }
 }
 
 fn uninstall(json: bool) -> ExitCode {
     match capture::uninstall(json, &mut io::stdout()) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            let _ = writeln!(io::stderr(), "pipelock: {error:#}");
-            ExitCode::from(EXIT_CONFIG)
-        }
+        Err(error) => unfit(&error),
     }
 }
 

@@ -62,6 +62,7 @@ use intercept::Opening;
 use live::{Live, Named, Question};
 pub use mcp::{McpError, McpJudge, McpPolicy};
 use questions::{DNS_PORT, Resolution};
+pub use scan_api::judge_url;
 pub use snapshot::{Error, Opener, Snapshot, SnapshotOptions, user_rule};
 use workloads::Workloads;
 

@@ -5,7 +5,8 @@ use std::os::unix::process::CommandExt as _;
 use std::process::{Command, Output, Stdio};
 
 /// Fine; a check failed; the configuration, the arguments or the machine are not fit. 3, everything is refused, is shown
-/// by `tests/daemon.rs`; 10, the reference's for a wrapped program, is that program's own code here.
+/// by `tests/daemon.rs`; 10, a wrapped command that failed
+/// by itself, is what `trust check` ends with, which takes a kernel.
 const FINE: i32 = 0;
 const FAILED: i32 = 1;
 const UNFIT: i32 = 2;
@@ -54,6 +55,15 @@ const MISSING: &[(&[&str], i32)] = &[
     (&["generate", "man", "/proc/nonexistent"], FAILED),
     (&["ca", "show", "--cert", NOWHERE], UNFIT),
     (&["ca", "bundle", "--cert", NOWHERE], UNFIT),
+    (&["ca", "env", "--dir", "/nonexistent/trust", "--cert", NOWHERE], UNFIT),
+    (&["ca", "rotate", "begin", "--cert", NOWHERE], UNFIT),
+    (&["ca", "install-ca", "--dry-run", "--cert", NOWHERE], UNFIT),
+    (&["trust", "render", "--dir", "/nonexistent/trust", "--cert", NOWHERE], UNFIT),
+    (&["trust", "check", "--cert", NOWHERE, "--", "true"], UNFIT),
+    (&["check", "--url", "https://api.example.com/", "-c", NOWHERE], UNFIT),
+    (&["check", "--url", "https://127.0.0.1/"], FAILED),
+    (&["check", "--url", "https://api.example.com/"], FINE),
+    (&["report", "--days", "0", "--file", "/dev/null"], UNFIT),
     (&["kill-switch", "status", "--api-url", "http://127.0.0.1:1", "--token", "t"], FAILED),
     (&["session", "list", "--api-url", "http://127.0.0.1:1", "--token", "t"], FAILED),
     (&["healthcheck", "--addr", "127.0.0.1:1"], FAILED),
@@ -100,6 +110,14 @@ const WRITERS: &[&[&str]] = &[
     &["generate", "schema"],
     &["generate", "reference"],
     &["generate", "completions", "bash"],
+    &["generate", "reference", "--json"],
+    &["generate", "config", "--json"],
+    &["check", "--url", "https://api.example.com/"],
+    &["check", "--url", "https://api.example.com/", "--json"],
+    &["targets"],
+    &["targets", "--json"],
+    &["probe"],
+    &["probe", "--json"],
 ];
 
 #[test]
@@ -139,6 +157,40 @@ fn what_says_json_prints_json() {
     }
 }
 
+/// The authority, from its making to its rotation, for programs.
+#[test]
+fn every_step_of_an_authority_is_told_as_json() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (out, cert, trust, root) = (path("ca"), path("ca/ca.pem"), path("trust"), path("root"));
+    std::fs::create_dir_all(path("root/usr/local/share/ca-certificates")).unwrap();
+    for (arguments, member) in [
+        (&["ca", "init", "--json", "--out", &out][..], "sha256"),
+        (&["ca", "init", "--keep", "--json", "--out", &out], "sha256"),
+        (&["ca", "show", "--json", "--cert", &cert], "ends"),
+        (&["ca", "bundle", "--json", "--cert", &cert], "pem"),
+        (&["ca", "bundle", "--json", "--cert", &cert, "--output", &path("bundle.pem")], "written"),
+        (&["ca", "env", "--json", "--cert", &cert, "--dir", &trust], "SSL_CERT_FILE"),
+        (&["trust", "render", "--json", "--cert", &cert, "--dir", &trust], "variables"),
+        (&["ca", "install-ca", "--json", "--cert", &cert, "--root", &root], "files"),
+        (&["ca", "rotate", "begin", "--json", "--cert", &cert], "rotation"),
+        (&["ca", "rotate", "swap", "--json", "--cert", &cert], "rotation"),
+        (&["ca", "rotate", "finish", "--json", "--cert", &cert], "rotation"),
+        (&["keygen", "--json", &path("receipts.key")], "public_key"),
+    ] {
+        let output = pipelock(arguments).output().unwrap();
+        ended(arguments, &output, FINE);
+        let text = String::from_utf8(output.stdout).unwrap();
+        let answer: serde_json::Value =
+            serde_json::from_str(&text).unwrap_or_else(|error| panic!("{arguments:?}: {error}: {text}"));
+        // Which members `keygen` has is its own claim's business.
+        assert!(!answer[member].is_null() || arguments[0] == "keygen", "{arguments:?}: {answer}");
+        assert!(!text.contains("PRIVATE KEY"), "{arguments:?}");
+    }
+    let again = pipelock(&["ca", "init", "--json", "--out", &out]).output().unwrap();
+    ended(&["ca", "init"], &again, UNFIT);
+}
+
 #[test]
 fn a_user_who_may_nothing_is_told_what_is_missing() {
     if !rustix::process::geteuid().is_root() {
@@ -167,6 +219,11 @@ fn a_user_who_may_nothing_is_told_what_is_missing() {
         (&["probe", "--json"], UNFIT),
         (&["doctor"], UNFIT),
         (&["diagnose", "--json"], UNFIT),
+        (&["diagnose", "--no-color", "-c", closed], UNFIT),
+        (&["install-check"], UNFIT),
+        (&["trust", "check", "--", "true"], UNFIT),
+        (&["ca", "init", "--out", "/root/ca"], UNFIT),
+        (&["generate", "man", "/root/man"], FAILED),
         (&["check"], FINE),
     ] {
         let mut command = Command::new(&program);
@@ -175,5 +232,20 @@ fn a_user_who_may_nothing_is_told_what_is_missing() {
         let output = command.output().unwrap();
         ended(arguments, &output, code);
         assert!(!output.stderr.is_empty() || !output.stdout.is_empty(), "{arguments:?} says nothing");
+    }
+    // What these answer depends on whether somebody else captures on this machine; that they end with a word does not.
+    for arguments in [&["targets"][..], &["targets", "--json"], &["uninstall"], &["uninstall", "--json"]] {
+        let mut command = Command::new(&program);
+        command.env_clear().uid(65_534).gid(65_534).current_dir("/").args(arguments).stdin(Stdio::null());
+        let output = command.output().unwrap();
+        assert!(matches!(output.status.code(), Some(FINE | FAILED | UNFIT)), "{arguments:?}: {output:?}");
+        assert!(!String::from_utf8_lossy(&output.stderr).contains("panicked"), "{arguments:?}");
+        assert!(!output.stderr.is_empty() || !output.stdout.is_empty(), "{arguments:?} says nothing");
+    }
+    // A namespace of its own, from which nothing leads out.
+    for json in [&[][..], &["--json"]] {
+        let mut command = Command::new("unshare");
+        command.arg("--net").arg(&program).args(["wait", "--timeout", "300ms"]).args(json).stdin(Stdio::null());
+        ended(&["wait"], &command.output().unwrap(), FAILED);
     }
 }

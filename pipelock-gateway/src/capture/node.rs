@@ -112,7 +112,9 @@ impl Node {
     /// [`Error::AnotherGateway`] while one runs; the first failure otherwise.
     pub fn uninstall(layout: &Layout) -> Result<bool, Error> {
         let (dir, pins) = (directory(layout), pins(layout));
-        if !dir.exists() && !pins.exists() {
+        // What may not be looked at is not gone.
+        let there = |path: &Path| path.try_exists().map_err(|e| Error::io("looking at", path, e));
+        if !there(&dir)? && !there(&pins)? {
             return Ok(false);
         }
         let _machine = MachineLock::acquire(layout)?;

@@ -81,6 +81,9 @@ pub struct CheckArgs {
     /// One JSON object on standard output: what is in force, warnings, and what is wrong.
     #[arg(long)]
     pub json: bool,
+    /// Whether a request for this URL would be refused; exit code 1 if so. Nothing is resolved or dialled.
+    #[arg(long, value_name = "URL")]
+    pub url: Option<String>,
 }
 
 /// Arguments of `pipelock install-check`.
@@ -207,11 +210,18 @@ pub enum GenerateCommand {
         /// The file to write; it must not exist. Default: standard output.
         #[arg(short, long, value_name = "FILE")]
         output: Option<PathBuf>,
+        /// One JSON object: the preset, its text, and where it was written.
+        #[arg(long)]
+        json: bool,
     },
     /// The JSON Schema of pipelock.yaml, for editors.
     Schema,
     /// The reference of every key, in Markdown.
-    Reference,
+    Reference {
+        /// A JSON list instead: every key with its path, kind, default, meaning and what comes of it here.
+        #[arg(long)]
+        json: bool,
+    },
     /// Completions for a shell.
     Completions {
         /// Which.
@@ -221,6 +231,9 @@ pub enum GenerateCommand {
     Man {
         /// The directory to write them to.
         directory: PathBuf,
+        /// A JSON list of what was written.
+        #[arg(long)]
+        json: bool,
     },
 }
 
@@ -360,6 +373,9 @@ pub struct ReportArgs {
     /// Up to this time.
     #[arg(long, value_name = "TIME")]
     pub until: Option<String>,
+    /// Only the last N days.
+    #[arg(long, value_name = "N", conflicts_with = "since", value_parser = clap::value_parser!(u32).range(1..=3660))]
+    pub days: Option<u32>,
 }
 
 /// Arguments of `pipelock keygen`.

@@ -16,6 +16,7 @@ use anyhow::{Context, bail, ensure};
 use clap::{Args, Subcommand};
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
+use serde_json::json;
 
 use super::EXIT_CONFIG;
 use crate::config::parse_duration;
@@ -80,6 +81,9 @@ pub struct InitArgs {
     /// Fine when there is one already: it is kept. For an init container.
     #[arg(long, conflicts_with = "force")]
     keep: bool,
+    /// One JSON object.
+    #[arg(long)]
+    json: bool,
 }
 
 /// Where the authority is.
@@ -91,6 +95,9 @@ pub struct CaFilesArgs {
     /// Its key. Default: `ca-key.pem` (or `tls.key`) beside the certificate.
     #[arg(long, value_name = "FILE")]
     key: Option<PathBuf>,
+    /// One JSON object.
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
 /// Arguments of `pipelock ca bundle`.
@@ -128,9 +135,16 @@ pub enum RotateStep {
 pub fn run(command: &CaCommand, out: &mut impl Write, err: &mut impl Write) -> u8 {
     let done = match command {
         CaCommand::Init(args) => init(args, out),
-        CaCommand::Show(args) => Files::of(args).and_then(|files| show(&files, out)),
-        CaCommand::Bundle(args) => Files::of(&args.files).and_then(|files| bundle(&files, args.output.as_deref(), out)),
-        CaCommand::Env(args) => render(args).and_then(|bundle| write_env(&bundle, out)),
+        CaCommand::Show(args) => Files::of(args).and_then(|files| show(&files, args.json, out)),
+        CaCommand::Bundle(args) => {
+            Files::of(&args.files).and_then(|files| bundle(&files, args.output.as_deref(), args.files.json, out))
+        }
+        CaCommand::Env(args) => render(args).and_then(|bundle| {
+            if args.files.json {
+                return Ok(writeln!(out, "{}", json!(variables(&bundle)))?);
+            }
+            write_env(&bundle, out)
+        }),
         CaCommand::InstallCa(args) => install::install(args, out),
         CaCommand::Rotate { step } => rotate(step, out),
     };
@@ -144,6 +158,9 @@ pub fn run_trust(command: &TrustCommand, out: &mut impl Write, err: &mut impl Wr
         let mut env = Vec::new();
         write_env(&bundle, &mut env)?;
         fs::write(args.dir.join("env"), env).with_context(|| format!("writing {}", args.dir.join("env").display()))?;
+        if args.files.json {
+            return Ok(writeln!(out, "{}", json!({ "directory": args.dir, "variables": variables(&bundle) }))?);
+        }
         Ok(writeln!(out, "wrote {}", args.dir.display())?)
     });
     exit_code(done, err)
@@ -258,7 +275,7 @@ fn init(args: &InitArgs, out: &mut impl Write) -> anyhow::Result<()> {
     let directory = args.out.clone().map_or_else(home, Ok)?;
     let files = Files { cert: directory.join("ca.pem"), key: directory.join("ca-key.pem") };
     if args.keep && files.cert.exists() && files.key.exists() {
-        return show(&files, out);
+        return show(&files, args.json, out);
     }
     if !args.force {
         for file in [&files.cert, &files.key] {
@@ -284,14 +301,32 @@ fn init(args: &InitArgs, out: &mut impl Write) -> anyhow::Result<()> {
     // The key first: a certificate without one would look like an authority.
     write_new(&files.key, key.as_bytes(), 0o600)?;
     write_new(&files.cert, certificate.as_bytes(), 0o644)?;
-    describe(&files, &ca, out)
+    describe(&files, &ca, args.json, out)
 }
 
-fn show(files: &Files, out: &mut impl Write) -> anyhow::Result<()> {
-    describe(files, &files.load()?, out)
+fn show(files: &Files, json: bool, out: &mut impl Write) -> anyhow::Result<()> {
+    describe(files, &files.load()?, json, out)
 }
 
-fn describe(files: &Files, ca: &CertificateAuthority, out: &mut impl Write) -> anyhow::Result<()> {
+fn describe(files: &Files, ca: &CertificateAuthority, json: bool, out: &mut impl Write) -> anyhow::Result<()> {
+    if json {
+        let mut warnings: Vec<String> = ca
+            .missing_for_strict_clients()
+            .iter()
+            .map(|missing| format!("it has no {missing}; Python 3.13 and other strict clients refuse what it signs"))
+            .collect();
+        warnings.extend(ca.expiry_warning(SystemTime::now()));
+        let answer = json!({
+            "certificate": files.cert,
+            "key": files.key,
+            "sha256": ca.fingerprint().to_string(),
+            "ends": jiff::Timestamp::try_from(ca.not_after()).ok().map(|at| at.to_string()),
+            "anchors": files.anchors().map_or(1, |anchors| anchors.len()),
+            "rotation": files.step(),
+            "warnings": warnings,
+        });
+        return Ok(writeln!(out, "{answer}")?);
+    }
     writeln!(out, "certificate  {}", files.cert.display())?;
     writeln!(out, "key          {}", files.key.display())?;
     writeln!(out, "SHA-256      {}", ca.fingerprint())?;
@@ -311,8 +346,14 @@ fn describe(files: &Files, ca: &CertificateAuthority, out: &mut impl Write) -> a
     Ok(())
 }
 
-fn bundle(files: &Files, output: Option<&Path>, out: &mut impl Write) -> anyhow::Result<()> {
+fn bundle(files: &Files, output: Option<&Path>, json: bool, out: &mut impl Write) -> anyhow::Result<()> {
     let text: String = files.anchors()?.iter().map(trust::pem_text).collect();
+    if json {
+        if let Some(path) = output {
+            write_new(path, text.as_bytes(), 0o644)?;
+        }
+        return Ok(writeln!(out, "{}", json!({ "written": output, "pem": text }))?);
+    }
     match output {
         Some(path) => write_new(path, text.as_bytes(), 0o644),
         None => Ok(out.write_all(text.as_bytes())?),
@@ -323,6 +364,11 @@ fn render(args: &RenderArgs) -> anyhow::Result<TrustBundle> {
     let files = Files::of(&args.files)?;
     let locations = RootLocations::from_variables(|name| std::env::var_os(name));
     Ok(trust::render_all(&args.dir, &files.anchors()?, &locations)?)
+}
+
+/// The variables by which clients learn where the files are.
+fn variables(bundle: &TrustBundle) -> std::collections::BTreeMap<&'static str, String> {
+    bundle.environment(None).into_iter().map(|(name, value)| (name, value.to_string_lossy().into_owned())).collect()
 }
 
 fn write_env(bundle: &TrustBundle, out: &mut impl Write) -> anyhow::Result<()> {
@@ -371,7 +417,7 @@ fn rotate(step: &RotateStep, out: &mut impl Write) -> anyhow::Result<()> {
             fs::remove_file(&previous.cert).with_context(|| format!("removing {}", previous.cert.display()))?;
         }
     }
-    show(&files, out)
+    show(&files, args.json, out)
 }
 
 /// Writes a file beside its place and renames it, so that nobody reads half of one, and a key is never wider than it should be.

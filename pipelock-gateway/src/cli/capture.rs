@@ -395,6 +395,9 @@ pub(super) fn show(json: bool, out: &mut impl Write) -> anyhow::Result<bool> {
         writeln!(out, "{}", serde_json::to_string_pretty(&targets)?)?;
     } else {
         write!(out, "{}", table(&targets, SystemTime::now()))?;
+        if targets.is_empty() && !alive {
+            writeln!(out, "no gateway that captures anything runs on this machine")?;
+        }
     }
     let pinned = Node::pinned(&layout)?;
     if !alive && !pinned.is_empty() {

@@ -8,9 +8,9 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::time::SystemTime;
 
-use crate::config::{self, Config, LogFormat, LogOutput, TlsInterception, Warning};
+use crate::config::{self, Config, LogFormat, LogOutput, OnOrders, OnSecret, TlsInterception, Warning};
 use crate::model::Mode;
-use crate::pipeline::{Snapshot, SnapshotOptions};
+use crate::pipeline::{Snapshot, SnapshotOptions, judge_url};
 use crate::tls::RootLocations;
 
 /// The file is valid, perhaps with warnings.
@@ -72,6 +72,47 @@ pub fn check_json(path: Option<&Path>, out: &mut impl Write, err: &mut impl Writ
     if built.is_ok() { VALID } else { INVALID }
 }
 
+/// The URL would be refused.
+const REFUSED: u8 = 1;
+
+/// Says whether a request for a URL would be refused, and returns the exit code: 0 not, 1 refused or not written, 2 invalid.
+pub fn check_url(path: Option<&Path>, url: &str, json: bool, out: &mut impl Write, err: &mut impl Write) -> u8 {
+    let loaded = path.map_or_else(|| Ok((Config::default(), Vec::new())), Config::load);
+    let (config, _) = match loaded {
+        Ok(loaded) => loaded,
+        Err(error) => return explain(&error, err).map_or(NOT_WRITTEN, |()| INVALID),
+    };
+    let snapshot = match Snapshot::build(&config, &build_options(&config)) {
+        Ok(snapshot) => snapshot,
+        Err(error) => {
+            let placed = write!(err, "error: {}: ", config.source);
+            return placed.and_then(|()| explain_chain(&error, err)).map_or(NOT_WRITTEN, |()| INVALID);
+        }
+    };
+    let judged = judge_url(&snapshot, &[config.fetch_proxy.listen], url);
+    // What was given may hold a secret: it is not printed again.
+    let told = if json {
+        let reason = |reason: &crate::scan_api::Reason| {
+            serde_json::json!({
+                "scanner": reason.scanner, "rule": reason.rule_id, "severity": reason.severity.as_str(),
+                "message": reason.message,
+            })
+        };
+        let reasons: Vec<_> = judged.reasons.iter().map(reason).collect();
+        writeln!(out, "{}", serde_json::json!({ "allowed": !judged.denied, "reasons": reasons }))
+    } else {
+        let word = if judged.denied { "blocked" } else { "allowed" };
+        let reasons = judged.reasons.iter().map(|reason| format!("{} ({})", reason.message, reason.rule_id));
+        let reasons = join(reasons);
+        writeln!(out, "{word}{}{reasons}", if reasons.is_empty() { "" } else { ": " })
+    };
+    match told.and_then(|()| out.flush()) {
+        Ok(()) if !judged.denied => VALID,
+        Ok(()) => REFUSED,
+        Err(_) => NOT_WRITTEN,
+    }
+}
+
 /// What a gateway started with this file would ask for.
 fn build_options(config: &Config) -> SnapshotOptions {
     SnapshotOptions {
@@ -114,6 +155,14 @@ fn summary(config: &Config) -> Vec<(&'static str, String)> {
         ("private addresses", or_none(join(&config.trusted_domains))),
         ("TLS", tls(&config.tls_interception)),
         ("patterns", patterns(config)),
+        ("environment", environment(config)),
+        ("requests", requests(config)),
+        ("answers", answers(config)),
+        ("exceptions", exceptions(config)),
+        ("sessions", sessions(config)),
+        ("kill switch", kill_switch(config)),
+        ("receipts", receipts(config)),
+        ("events to", events(config)),
         ("audit log", logging(config)),
         ("proxy and admin", config.fetch_proxy.listen.to_string()),
     ]
@@ -156,6 +205,95 @@ fn patterns(config: &Config) -> String {
         (true, _) => format!("built-in and {own} of this file"),
         (false, _) => format!("{own} of this file, none built-in"),
     }
+}
+
+fn environment(config: &Config) -> String {
+    if !config.dlp.scan_env {
+        return "not looked for".to_owned();
+    }
+    let variables = &config.workload_env;
+    format!(
+        "secrets of captured processes' variables, from {} bytes on{}",
+        variables.min_length,
+        count(variables.files.len(), "; ", "file of them")
+    )
+}
+
+fn requests(config: &Config) -> String {
+    let found = match config.request_bodies.on_secret {
+        OnSecret::ByMode => "what is found is treated as the mode says",
+        OnSecret::Warn => "what is found in bodies and header fields is only warned of",
+        OnSecret::Redact => "what is found in bodies is replaced",
+    };
+    let values = if config.redaction.is_some() { "; values of redaction are replaced" } else { "" };
+    match (config.request_bodies.enabled, config.request_bodies.scan_headers) {
+        (true, true) => format!("{found}{values}"),
+        (true, false) => format!("{found}; header fields are not looked at{values}"),
+        (false, true) => format!("bodies are NOT looked at; {found}"),
+        (false, false) => "neither bodies nor header fields are looked at".to_owned(),
+    }
+}
+
+fn answers(config: &Config) -> String {
+    let answers = &config.response_scanning;
+    if !answers.enabled {
+        return "not looked at".to_owned();
+    }
+    let orders = match answers.on_orders {
+        OnOrders::Block => "orders to a model are blocked",
+        OnOrders::Strip => "orders to a model are replaced",
+        OnOrders::Warn => "orders to a model are only warned of",
+    };
+    format!("{orders}{}", count(answers.exempt_domains.iter().count(), "; except those of ", "host"))
+}
+
+fn exceptions(config: &Config) -> String {
+    let known = count(config.suppressions.len(), "", "suppressed finding");
+    let others = count(config.workloads.len(), "", "set of rules for some workloads");
+    or_none(join([known, others].into_iter().filter(|text| !text.is_empty())))
+}
+
+fn sessions(config: &Config) -> String {
+    let policy = &config.sessions;
+    let bound = |bound: Option<u64>, what: &str| bound.map(|most| format!("{most} {what} a minute to one domain"));
+    let said = [
+        bound(policy.requests_per_minute, "requests"),
+        bound(policy.bytes_per_minute, "bytes"),
+        policy.profiling.then(|| "profiled".to_owned()),
+        policy.adaptive.then(|| "escalating".to_owned()),
+        policy.taint.enabled.then(|| "tainted by orders in answers".to_owned()),
+        config.cross_request.enabled.then(|| "pieces of secrets put together".to_owned()),
+    ];
+    or_none(join(said.into_iter().flatten()))
+}
+
+fn kill_switch(config: &Config) -> String {
+    let switch = &config.kill_switch;
+    let state = if switch.enabled { "ON: everything is refused" } else { "off" };
+    let file = switch.sentinel_file.as_ref().map(|file| format!("file {}", file.display()));
+    let api = switch.api_listen.map(|address| format!("API on {address}"));
+    let by = ["SIGUSR1".to_owned()].into_iter().chain(file).chain(api);
+    format!("{state}; turned by {}", join(by))
+}
+
+fn receipts(config: &Config) -> String {
+    match &config.flight_recorder {
+        None => "none".to_owned(),
+        Some(recorder) if recorder.required => {
+            format!("in {}; without them nothing passes", recorder.directory.display())
+        }
+        Some(recorder) => format!("in {}", recorder.directory.display()),
+    }
+}
+
+fn events(config: &Config) -> String {
+    let emit = &config.emit;
+    let names = [
+        emit.webhook.is_some().then_some("webhook"),
+        emit.syslog.is_some().then_some("syslog"),
+        emit.otlp.is_some().then_some("OTLP"),
+    ];
+    or_none(join(names.into_iter().flatten()))
 }
 
 fn logging(config: &Config) -> String {
@@ -226,6 +364,14 @@ mod tests {
       private addresses  none
       TLS                opened by pipelock exec, with a CA the gateway makes
       patterns           built-in
+      environment        secrets of captured processes' variables, from 8 bytes on
+      requests           what is found is treated as the mode says
+      answers            orders to a model are blocked
+      exceptions         none
+      sessions           tainted by orders in answers, pieces of secrets put together
+      kill switch        off; turned by SIGUSR1
+      receipts           none
+      events to          none
       audit log          JSON lines to standard output
       proxy and admin    127.0.0.1:8888
     "#);
@@ -255,6 +401,14 @@ mod tests {
       private addresses  *.corp.example.com
       TLS                opened, with a CA the gateway makes
       patterns           built-in and 1 of this file
+      environment        secrets of captured processes' variables, from 8 bytes on
+      requests           what is found is treated as the mode says
+      answers            orders to a model are blocked
+      exceptions         none
+      sessions           tainted by orders in answers, pieces of secrets put together
+      kill switch        off; turned by SIGUSR1
+      receipts           none
+      events to          none
       audit log          JSON lines to standard output and audit.jsonl, without allowed requests
       proxy and admin    0.0.0.0:8888
     "#);
@@ -262,6 +416,32 @@ mod tests {
     warning: pipelock.yaml:19:11: fetch_proxy.listen: the proxy is open to everyone who can reach this address; 127.0.0.1 keeps it local
     warning: pipelock.yaml:20:1: sandbox: no effect: a gateway starts no agent; the pod's or the unit's own settings jail it
     "#);
+    }
+
+    #[test]
+    fn a_url_is_judged_by_where_it_leads_and_by_what_it_holds() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("pipelock.yaml");
+        std::fs::write(&path, "mode: strict\napi_allowlist: [api.example.com]\n").unwrap();
+        let key = concat!("AKIA", "QYLPMN5HHHFPZAM2");
+        for (url, code, part) in [
+            ("https://api.example.com/v1/items", VALID, "allowed"),
+            ("https://other.example.com/", REFUSED, "URL-Allowlist"),
+            (&format!("https://api.example.com/?k={key}"), REFUSED, "DLP-URL-Exfil"),
+            ("gopher://api.example.com/", REFUSED, "URL-Scheme"),
+        ] {
+            for json in [false, true] {
+                let (mut out, mut err) = (Vec::new(), Vec::new());
+                assert_eq!(check_url(Some(&path), url, json, &mut out, &mut err), code, "{url}");
+                let out = String::from_utf8(out).unwrap();
+                assert!(out.contains(part) && err.is_empty() && !out.contains(key), "{url}: {out}");
+                let allowed = serde_json::from_str::<serde_json::Value>(&out).map(|told| told["allowed"] == true);
+                assert_eq!(allowed.ok(), json.then_some(code == VALID), "{out}");
+            }
+        }
+        let (mut out, mut err) = (Vec::new(), Vec::new());
+        std::fs::write(&path, "mode: sometimes\n").unwrap();
+        assert_eq!(check_url(Some(&path), "https://a.example.com/", false, &mut out, &mut err), INVALID);
     }
 
     #[test]

@@ -1,12 +1,30 @@
 //! `pipelock doctor`: what this machine lacks, and what to do about it; for people, or as JSON.
 
 use std::io::Write;
+use std::path::Path;
 
 use crate::capture::doctor::{Check, Outcome, examine};
 
-/// Prints every check; whether capture can work here.
-pub(super) fn run(json: bool, out: &mut impl Write) -> anyhow::Result<bool> {
-    tell(&examine(), json, out)
+/// Prints every check, and that of a configuration where one is given; whether capture can work here.
+pub(super) fn run(config: Option<&Path>, json: bool, out: &mut impl Write) -> anyhow::Result<bool> {
+    let mut checks = examine();
+    checks.extend(config.map(configuration));
+    tell(&checks, json, out)
+}
+
+/// Whether a file is a valid configuration.
+fn configuration(path: &Path) -> Check {
+    let (mut said, mut wrong) = (Vec::new(), Vec::new());
+    let valid = super::check::check(Some(path), &mut said, &mut wrong) == 0;
+    let wrong = String::from_utf8_lossy(&wrong).into_owned();
+    let count = wrong.lines().count();
+    let (outcome, evidence) = match (valid, count) {
+        (true, 0) => (Outcome::Ok, format!("{} is valid", path.display())),
+        (true, count) => (Outcome::Warn, format!("{} is valid, with {count} warnings", path.display())),
+        (false, _) => (Outcome::Fail, wrong.trim_end().trim_start_matches("error: ").to_owned()),
+    };
+    let remedy = if count == 0 { String::new() } else { format!("pipelock check --config {}", path.display()) };
+    Check { name: "configuration", outcome, evidence, remedy }
 }
 
 /// Prints checks; whether none failed.
@@ -45,6 +63,22 @@ fn table(checks: &[Check]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_configuration_that_is_given_is_checked_too() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("pipelock.yaml");
+        for (text, outcome) in [
+            ("mode: balanced\n", Outcome::Ok),
+            ("sandbox: {enabled: true}\n", Outcome::Warn),
+            ("mode: sometimes\n", Outcome::Fail),
+        ] {
+            std::fs::write(&path, text).unwrap();
+            let check = configuration(&path);
+            assert_eq!(check.outcome, outcome, "{check:?}");
+            assert_eq!(check.remedy.is_empty(), outcome == Outcome::Ok, "{check:?}");
+        }
+    }
 
     #[test]
     fn what_is_wrong_is_told_with_its_remedy_and_summed_up() {

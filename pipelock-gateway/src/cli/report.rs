@@ -43,10 +43,17 @@ pub fn report(args: &ReportArgs, out: &mut impl Write, err: &mut impl Write) -> 
 
 fn read(args: &ReportArgs) -> anyhow::Result<Tally> {
     let path = logs::source(&args.source)?;
+    let since = match args.days {
+        None => args.since.clone(),
+        Some(days) => {
+            let span = jiff::Span::new().hours(24 * i64::from(days));
+            Some(jiff::Timestamp::now().checked_sub(span).context("--days reaches too far back")?.to_string())
+        }
+    };
     let mut tally = Tally::default();
     let strange = events::each(logs::open(&path)?, |record| {
         let time = record["time"].as_str().unwrap_or_default();
-        let early = args.since.as_deref().is_some_and(|since| time < since);
+        let early = since.as_deref().is_some_and(|since| time < since);
         let late = args.until.as_deref().is_some_and(|until| time >= until);
         if !early && !late {
             tally.add(&record);

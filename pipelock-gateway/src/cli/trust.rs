@@ -23,7 +23,7 @@ use super::ca::{CaFilesArgs, Files};
 use super::exec::{command, setup};
 use super::serve::{self, Loops};
 use super::startup::{self, say};
-use super::{EXIT_CONFIG, ca};
+use super::{EXIT_COMMAND, EXIT_CONFIG, ca};
 use crate::capture::{Datapath, Layout, LocalDatapath, Netns, Run, Scope, TargetPolicy, TargetSpec, sweep_stale};
 use crate::connection::{Gate, Targets};
 use crate::tls::trust;
@@ -50,11 +50,13 @@ pub struct CheckTrustArgs {
     command: Vec<OsString>,
 }
 
-/// Runs the check; exit code 0 when every client trusted us and there was one, 1 when not, 2 when it could not be tried.
+/// Runs the check; exit code 0 when every client trusted us and there was one, 1 when not, 2 when it could not be tried, and
+/// [`EXIT_COMMAND`] when the command failed by itself, so that nothing is known.
 #[must_use]
 pub fn check(args: &CheckTrustArgs) -> ExitCode {
     match checked(args) {
-        Ok(trusted) => ExitCode::from(u8::from(!trusted)),
+        Ok(report) if report.command_failed => ExitCode::from(EXIT_COMMAND),
+        Ok(report) => ExitCode::from(u8::from(!report.trusted)),
         Err(error) => {
             say(&format!("{error:#}"));
             ExitCode::from(EXIT_CONFIG)
@@ -62,7 +64,7 @@ pub fn check(args: &CheckTrustArgs) -> ExitCode {
     }
 }
 
-fn checked(args: &CheckTrustArgs) -> anyhow::Result<bool> {
+fn checked(args: &CheckTrustArgs) -> anyhow::Result<advice::Report> {
     let probed = setup::capabilities()?;
     let layout = Layout::system()?;
     sweep_stale(&layout).context("cleaning up after an earlier run")?;
@@ -113,8 +115,9 @@ fn checked(args: &CheckTrustArgs) -> anyhow::Result<bool> {
     runtime.shutdown_timeout(Duration::from_secs(1));
     let report = report?;
     taken_down?;
-    std::io::stdout().write_all(report.text.as_bytes()).context("writing the report")?;
-    Ok(report.trusted)
+    let text = if args.files.json { format!("{}\n", report.json) } else { report.text.clone() };
+    std::io::stdout().write_all(text.as_bytes()).context("writing the report")?;
+    Ok(report)
 }
 
 /// The authority of the machine, or one for this check alone.

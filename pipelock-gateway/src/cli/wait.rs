@@ -69,7 +69,13 @@ fn open(address: SocketAddr) -> Result<(), String> {
     let local = socket.local_addr().map_err(|e| failed("reading the local address", &e))?;
     match local.as_socket() {
         Some(local) if local.ip().to_canonical().is_loopback() => {}
-        local => return Err(format!("a connection to {address} would leave from {local:?}")),
+        local => {
+            let from = local.map_or_else(|| "an unknown address".to_owned(), |local| local.ip().to_string());
+            return Err(format!(
+                "connections of this process are not steered: one to {address} would leave directly from {from}; \
+                 `pipelock targets` on the machine shows what is captured"
+            ));
+        }
     }
     let timeout = Timespec::try_from(CONNECTS_WITHIN).map_err(|e| e.to_string())?;
     let ready = poll(&mut [PollFd::new(&socket.as_fd(), PollFlags::OUT)], Some(&timeout));

@@ -8,7 +8,7 @@ mod json;
 mod markdown;
 
 pub use json::json_schema;
-pub use markdown::reference;
+pub use markdown::{reference, reference_json};
 
 /// One key of a map.
 #[derive(Clone, Copy, Debug)]

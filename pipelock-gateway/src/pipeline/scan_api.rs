@@ -1,7 +1,7 @@
 //! The judge behind the Scan API: the rules, the engine and the policy that captured traffic meets, on what other programs ask
 //! about. Nothing is resolved or dialled: a name in a URL may be the very secret.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use http::Uri;
@@ -27,13 +27,7 @@ impl Judge for ApiJudge {
     fn judge(&self, question: &Question) -> Judged {
         let snapshot = self.0.snapshot();
         match &question.ask {
-            Ask::Url(url) => {
-                let mut judged = told(&found(&snapshot, Surface::Url, url.as_bytes()), true);
-                let refused = self.refused(&snapshot, url);
-                judged.denied |= snapshot.verdict.enforce && !refused.is_empty();
-                judged.reasons.extend(refused);
-                judged
-            }
+            Ask::Url(url) => judge_url(&snapshot, &self.0.own_listeners(), url),
             Ask::Text(text) => told(&found(&snapshot, Surface::RequestBody, text.as_bytes()), false),
             Ask::Content(text) => told(&found(&snapshot, Surface::Response, text.as_bytes()), false),
             Ask::ToolCall { name, arguments } => tool_call(&snapshot, name, arguments),
@@ -57,53 +51,61 @@ impl Judge for ApiJudge {
     }
 }
 
-impl ApiJudge {
-    /// What the configuration says of where a URL leads.
-    fn refused(&self, snapshot: &Snapshot, url: &str) -> Vec<Reason> {
-        let reason = |scanner, rule: &str, message: &str| {
-            let (rule_id, message) = (rule.to_owned(), message.to_owned());
-            vec![Reason { scanner, rule_id, severity: Severity::High, message, encoding: None }]
-        };
-        let parsed: Option<Uri> = url.trim().parse().ok();
-        let Some(parsed) = parsed.filter(|url| url.host().is_some_and(|host| !host.is_empty())) else {
-            return reason("url", "URL-Parse", "this is no absolute URL");
-        };
-        let port = match (parsed.scheme_str(), parsed.port_u16()) {
-            (Some("http" | "ws" | "https" | "wss"), Some(port)) => port,
-            (Some("http" | "ws"), None) => 80,
-            (Some("https" | "wss"), None) => 443,
-            _ => return reason("url", "URL-Scheme", "only http, https, ws and wss are forwarded"),
-        };
-        let host = parsed.host().unwrap_or_default();
-        let address: Option<IpAddr> = host.trim_matches(['[', ']']).parse().ok();
-        let peer = match (address, ServerName::parse(host)) {
-            (Some(address), _) => PeerName::Ip(address.to_canonical()),
-            (None, Ok(name)) => PeerName::Dns(name),
-            // Among others the spellings of addresses that only some resolvers read, such as 0x7f.1.
-            (None, Err(_)) => return reason("url", "URL-Host", "the host is neither a name nor an address"),
-        };
-        if snapshot.blocklist.matches(&peer) {
-            return reason("blocklist", "BLOCK-Domain", "the host is in fetch_proxy.monitoring.blocklist");
-        }
-        if !snapshot.rules.admits_host(&peer) {
-            return reason("allowlist", "URL-Allowlist", "mode strict, and the host is not in api_allowlist");
-        }
-        let local = |name: &ServerName| name.as_str() == "localhost" || name.as_str().ends_with(".localhost");
-        let address = match &peer {
-            PeerName::Ip(address) => Some(*address),
-            // Resolvers answer these by themselves (RFC 6761 §6.3).
-            PeerName::Dns(name) => local(name).then_some(IpAddr::from([127, 0, 0, 1])),
-        };
-        let denied = address.is_some_and(|address| {
-            let dst = OriginalDst::new((address, port).into());
-            let decision = snapshot.rules.connect_address(&peer, dst, &self.0.own_listeners());
-            matches!(decision, AddressDecision::Deny(_))
-        });
-        if denied {
-            return reason("ssrf", "SSRF-Private-IP", "the address is not one of the public Internet");
-        }
-        Vec::new()
+/// What becomes of a request for a URL: by the rules, and by where it leads. Nothing is resolved.
+#[must_use]
+pub fn judge_url(snapshot: &Snapshot, own_listeners: &[SocketAddr], url: &str) -> Judged {
+    let mut judged = told(&found(snapshot, Surface::Url, url.as_bytes()), true);
+    let refused = refused(snapshot, own_listeners, url);
+    judged.denied |= snapshot.verdict.enforce && !refused.is_empty();
+    judged.reasons.extend(refused);
+    judged
+}
+
+/// What the configuration says of where a URL leads.
+fn refused(snapshot: &Snapshot, own_listeners: &[SocketAddr], url: &str) -> Vec<Reason> {
+    let reason = |scanner, rule: &str, message: &str| {
+        let (rule_id, message) = (rule.to_owned(), message.to_owned());
+        vec![Reason { scanner, rule_id, severity: Severity::High, message, encoding: None }]
+    };
+    let parsed: Option<Uri> = url.trim().parse().ok();
+    let Some(parsed) = parsed.filter(|url| url.host().is_some_and(|host| !host.is_empty())) else {
+        return reason("url", "URL-Parse", "this is no absolute URL");
+    };
+    let port = match (parsed.scheme_str(), parsed.port_u16()) {
+        (Some("http" | "ws" | "https" | "wss"), Some(port)) => port,
+        (Some("http" | "ws"), None) => 80,
+        (Some("https" | "wss"), None) => 443,
+        _ => return reason("url", "URL-Scheme", "only http, https, ws and wss are forwarded"),
+    };
+    let host = parsed.host().unwrap_or_default();
+    let address: Option<IpAddr> = host.trim_matches(['[', ']']).parse().ok();
+    let peer = match (address, ServerName::parse(host)) {
+        (Some(address), _) => PeerName::Ip(address.to_canonical()),
+        (None, Ok(name)) => PeerName::Dns(name),
+        // Among others the spellings of addresses that only some resolvers read, such as 0x7f.1.
+        (None, Err(_)) => return reason("url", "URL-Host", "the host is neither a name nor an address"),
+    };
+    if snapshot.blocklist.matches(&peer) {
+        return reason("blocklist", "BLOCK-Domain", "the host is in fetch_proxy.monitoring.blocklist");
     }
+    if !snapshot.rules.admits_host(&peer) {
+        return reason("allowlist", "URL-Allowlist", "mode strict, and the host is not in api_allowlist");
+    }
+    let local = |name: &ServerName| name.as_str() == "localhost" || name.as_str().ends_with(".localhost");
+    let address = match &peer {
+        PeerName::Ip(address) => Some(*address),
+        // Resolvers answer these by themselves (RFC 6761 §6.3).
+        PeerName::Dns(name) => local(name).then_some(IpAddr::from([127, 0, 0, 1])),
+    };
+    let denied = address.is_some_and(|address| {
+        let dst = OriginalDst::new((address, port).into());
+        let decision = snapshot.rules.connect_address(&peer, dst, own_listeners);
+        matches!(decision, AddressDecision::Deny(_))
+    });
+    if denied {
+        return reason("ssrf", "SSRF-Private-IP", "the address is not one of the public Internet");
+    }
+    Vec::new()
 }
 
 /// The verdict on a text: by the rules, and by being a known value.

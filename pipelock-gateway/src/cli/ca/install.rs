@@ -10,6 +10,7 @@ use std::process::Command;
 
 use anyhow::{Context, bail, ensure};
 use clap::Args;
+use serde_json::json;
 
 use super::{CaFilesArgs, Files, write_new};
 use crate::tls::trust::pem_text;
@@ -72,6 +73,7 @@ pub(super) fn install(args: &InstallArgs, out: &mut impl Write) -> anyhow::Resul
         args.root.join(store.anchors).join(format!("pipelock-{}.crt", short.to_lowercase()))
     };
     let mut changed = false;
+    let mut done = Vec::new();
     for anchor in files.anchors_with_certificates_only()? {
         let path = named(&fingerprint(&anchor));
         let there = path.exists();
@@ -93,9 +95,19 @@ pub(super) fn install(args: &InstallArgs, out: &mut impl Write) -> anyhow::Resul
                 "removed"
             }
         };
-        writeln!(out, "{}: {say}", path.display())?;
+        if !args.files.json {
+            writeln!(out, "{}: {say}", path.display())?;
+        }
+        done.push(json!({ "file": path, "did": say }));
     }
-    update(store, args, changed, out)
+    if !args.files.json {
+        return update(store, args, changed, out);
+    }
+    let mut said = Vec::new();
+    update(store, args, changed, &mut said)?;
+    let said = String::from_utf8_lossy(&said);
+    let said: Vec<&str> = said.lines().collect();
+    Ok(writeln!(out, "{}", json!({ "system": store.family, "files": done, "changed": changed, "said": said }))?)
 }
 
 /// The SHA-256 of a certificate, in hexadecimal.
@@ -151,7 +163,7 @@ mod tests {
         fs::create_dir_all(folder.path().join("root").join(anchors)).unwrap();
         let ca = crate::tls::CertificateAuthority::generate(std::time::SystemTime::now()).unwrap();
         fs::write(folder.path().join("ca.pem"), ca.to_pem().0).unwrap();
-        let files = CaFilesArgs { cert: Some(folder.path().join("ca.pem")), key: None };
+        let files = CaFilesArgs { cert: Some(folder.path().join("ca.pem")), key: None, json: false };
         let args = InstallArgs { files, dry_run: false, uninstall: false, root: folder.path().join("root") };
         (folder, args)
     }

@@ -41,7 +41,7 @@ fn log(folder: &Path) -> PathBuf {
 
 fn args(file: PathBuf, format: ReportFormat, output: Option<PathBuf>) -> ReportArgs {
     let source = LogSource { file: Some(file), config: None };
-    ReportArgs { source, format, output, title: "Report <b>".to_owned(), since: None, until: None }
+    ReportArgs { source, format, output, title: "Report <b>".to_owned(), since: None, until: None, days: None }
 }
 
 #[test]

@@ -146,6 +146,10 @@ pub(super) struct Report {
     pub(super) text: String,
     /// There was a client, and each believed us.
     pub(super) trusted: bool,
+    /// The command failed before any client of it said anything about trust.
+    pub(super) command_failed: bool,
+    /// The same for programs.
+    pub(super) json: serde_json::Value,
 }
 
 /// Tells what was seen, and what to do about it.
@@ -168,7 +172,28 @@ pub(super) fn report(seen: &[Seen], environment: &Environment, files: &TrustBund
         }
     }
     let trusted = tls.clone().next().is_some() && tls.clone().all(|seen| seen.outcome == Outcome::Trusted);
-    Report { text, trusted }
+    let command_failed = tls.clone().next().is_none() && code != 0;
+    let connection = |seen: &Seen| {
+        let (outcome, detail) = match &seen.outcome {
+            Outcome::Trusted => ("trusted", None),
+            Outcome::Rejected(detail) => ("rejected", Some(detail)),
+            Outcome::LeftAfterHandshake => ("left_after_handshake", None),
+            Outcome::Failed(detail) => ("failed", Some(detail)),
+            Outcome::NotTls => ("no_tls", None),
+            Outcome::Silent => ("silent", None),
+        };
+        serde_json::json!({
+            "program": seen.executable.as_deref(), "pid": seen.pid, "name": seen.name, "times": seen.times,
+            "runtime": runtime_of(seen.executable.as_deref()).name, "outcome": outcome, "detail": detail,
+        })
+    };
+    let json = serde_json::json!({
+        "trusted": trusted,
+        "command_ended_with": code,
+        "connections": seen.iter().map(connection).collect::<Vec<_>>(),
+        "said": text,
+    });
+    Report { text, trusted, command_failed, json }
 }
 
 fn line(text: &mut String, seen: &Seen) {

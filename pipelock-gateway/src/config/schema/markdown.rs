@@ -30,6 +30,34 @@ pub fn reference() -> String {
     out
 }
 
+/// The same as a JSON list: every key with its path, kind, default, meaning, and what comes of it here.
+#[must_use]
+pub fn reference_json() -> String {
+    let mut rows = Vec::new();
+    for key in top_level() {
+        rows.push((key.name.to_owned(), *key));
+        let mut below = Vec::new();
+        flatten(&mut below, "", key.kind);
+        let root = match key.kind {
+            Kind::List(_) | Kind::Named(_) => key.name.to_owned(),
+            _ => format!("{}.", key.name),
+        };
+        rows.extend(below.into_iter().map(|(path, below)| (format!("{root}{path}"), below)));
+    }
+    let one = |(path, key): (String, Key)| {
+        let (in_force, instead) = match key.effect {
+            Effect::InForce => (true, None),
+            Effect::NotYet(instead) => (false, Some(instead)),
+            Effect::Never(why) => (false, Some(why)),
+        };
+        serde_json::json!({
+            "path": path, "kind": key.kind.name(), "default": (!key.default.is_empty()).then_some(key.default),
+            "doc": key.doc, "in_force": in_force, "instead": instead,
+        })
+    };
+    rows.into_iter().map(one).collect::<serde_json::Value>().to_string() + "\n"
+}
+
 /// The keys below one, with their paths.
 fn flatten(rows: &mut Vec<(String, Key)>, path: &str, kind: Kind) {
     let prefix = match kind {
