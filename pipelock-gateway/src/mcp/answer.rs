@@ -48,6 +48,9 @@ impl Refusal {
                     "pipelock: MCP response is larger than can be inspected"
                 }
                 Some(BlockReason::ToolPolicy) => "pipelock: MCP response answers no request",
+                Some(BlockReason::DestinationDenied | BlockReason::NotInAllowlist) => {
+                    "pipelock: MCP response sends its reader to an address that is not allowed"
+                }
                 _ => "pipelock: MCP response cannot be inspected",
             },
         )

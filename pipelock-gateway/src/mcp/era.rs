@@ -155,6 +155,16 @@ pub(crate) fn base64(text: &[u8]) -> Option<Vec<u8>> {
     Some(out)
 }
 
+/// Whether a text is this number, however it is written: `42.0` is 42. Whole numbers are compared as such, since fractions are
+/// alike beyond 2^53.
+fn is_number(text: &str, number: &serde_json::Number) -> bool {
+    let whole = |text: &str| text.parse::<i128>().ok();
+    match (whole(text), whole(&number.to_string())) {
+        (Some(said), Some(is)) => said == is,
+        _ => text.parse::<f64>().is_ok_and(|said| said.is_finite() && number.as_f64() == Some(said)),
+    }
+}
+
 /// Whether a scalar of `value`, at any depth, is written like `text`.
 fn holds(value: &Value, text: &str) -> bool {
     let mut open = vec![value];
@@ -162,7 +172,7 @@ fn holds(value: &Value, text: &str) -> bool {
         match value {
             Value::String(found) if found == text => return true,
             Value::Bool(found) if (if *found { "true" } else { "false" }) == text => return true,
-            Value::Number(found) if found.to_string() == text => return true,
+            Value::Number(found) if is_number(text, found) => return true,
             Value::Array(items) => open.extend(items),
             Value::Object(members) => open.extend(members.values()),
             _ => {}
@@ -220,6 +230,9 @@ mod tests {
             (vec![version, method, name], true),
             (vec![version, method, name, ("mcp-param-region", "eu"), ("mcp-param-n", "5")], true),
             (vec![version, method, name, ("mcp-param-flag", "true")], true),
+            (vec![version, method, name, ("mcp-param-n", "5.0")], true),
+            (vec![version, method, name, ("mcp-param-n", "5.1")], false),
+            (vec![version, method, name, ("mcp-param-n", "inf")], false),
             (vec![version, method, name, ("mcp-param-region", "us")], false),
             (vec![version, method], false),
             (vec![version, name], false),

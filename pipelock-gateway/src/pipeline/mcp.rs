@@ -1,5 +1,6 @@
 //! The judge behind the MCP port: the rules, the engine and the policy that captured traffic meets, on messages.
 
+mod elicited;
 mod replace;
 
 use std::collections::{HashMap, VecDeque};
@@ -401,10 +402,15 @@ impl Judge for McpJudge {
 
     fn received(&self, message: &Value) -> Verdict {
         let snapshot = self.snapshot();
-        if !snapshot.responses.enabled {
-            return Verdict::allow();
+        let mut verdict = match elicited::refused(&snapshot, message) {
+            Some(reason) => verdict::refuse(snapshot.verdict, reason),
+            None => Verdict::allow(),
+        };
+        if snapshot.responses.enabled {
+            let findings = Self::examine(&snapshot, Surface::ToolResult, message);
+            verdict.join(snapshot.mcp.answer(self.verdict(&snapshot, findings)));
         }
-        snapshot.mcp.answer(self.verdict(&snapshot, Self::examine(&snapshot, Surface::ToolResult, message)))
+        verdict
     }
 
     fn received_text(&self, bytes: &[u8]) -> Verdict {

@@ -63,6 +63,25 @@ async fn an_event_that_only_some_readers_can_read_is_not_shown() {
 }
 
 #[tokio::test]
+async fn nobody_is_sent_to_an_address_that_policy_refuses() {
+    let ask = |id: i64, url: &str| {
+        json!({"jsonrpc": "2.0", "id": id, "method": "elicitation/create",
+               "params": {"mode": "url", "elicitationId": "e", "url": url, "message": "Please confirm."}})
+    };
+    let good = ask(1, "https://login.home.test/confirm?x=1");
+    let bad = ["https://evil.test/x", "javascript:alert(1)", "https://login.home.test@evil2.test/", "nonsense"];
+    let bad: Vec<String> = (2..).zip(bad).map(|(id, url)| format!("data: {}\n\n", ask(id, url))).collect();
+    let bad = bad.concat();
+    let end = result(&json!(1), &json!({"content": []}));
+    let sent = events("", &format!("{bad}data: {good}\n\ndata: {end}\n\n"));
+    let server = Server::start(move |_| sent.clone()).await;
+    let yaml = "fetch_proxy: {monitoring: {blocklist: [evil.test]}}\n";
+    let rig = Rig::start(server.address, yaml).await;
+    let got = rig.post(&call(1, "get_accounts", &json!({})), "").await;
+    assert_eq!(String::from_utf8_lossy(&got.body), format!("data: {good}\n\ndata: {end}\n\n"));
+}
+
+#[tokio::test]
 async fn a_list_in_an_event_is_known_again() {
     let list = json!({"tools": [{"name": "a", "description": "Reads.", "inputSchema": {"type": "object"}}]});
     let server = Server::start(move |request| {
