@@ -259,6 +259,8 @@ async fn serve(prepared: Prepared) -> anyhow::Result<()> {
     let finish = async {
         if successor.is_cancelled() {
             shutdown.cancel();
+            // What an accept loop takes in its last turn is waited for as well, and not asked to finish before it began.
+            targets.stop_accepting().await;
             gateway.linger(LINGER).await;
         }
         serve::drain(&gateway, &mut door_task, &shutdown, DRAIN).await;
