@@ -162,6 +162,8 @@ pub trait Accepted: Send + Sync + 'static {
 pub struct Questions {
     /// Handle of the target in the datapath.
     pub target: u64,
+    /// The target itself: rules may be for some targets only.
+    pub named: Option<Arc<Target>>,
     /// Its namespace.
     pub netns: NetnsCookie,
     /// Where they arrive.

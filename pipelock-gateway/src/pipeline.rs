@@ -53,7 +53,10 @@ use crate::report::metrics::UpstreamError;
 use crate::tls::Prefixed;
 
 pub(crate) use compiled::kept_rules;
-pub use compiled::{compiled_rules_directory, keep_compiled_rules};
+pub use compiled::{
+    compiled_rules_directory, compiled_rules_file, keep_compiled_rules, keeps_compiled_rules, read_compiled,
+    read_compiled_rules,
+};
 pub use door::Entrance;
 use draft::Draft;
 use first_bytes::{FirstBytes, Patience, first_bytes};

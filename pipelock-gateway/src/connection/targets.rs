@@ -339,8 +339,8 @@ impl Targets {
         }
         for socket in questions {
             let datapath = Arc::clone(&self.datapath);
-            let (stop, turning) = (stop.clone(), self.pulse.join());
-            let questions = Questions { target: id, netns, socket, datapath, stop, turning };
+            let (named, stop, turning) = (target.clone(), stop.clone(), self.pulse.join());
+            let questions = Questions { target: id, named, netns, socket, datapath, stop, turning };
             self.loops.spawn(self.accepted.resolve(questions));
         }
         Ok(State::Served { id, weaknesses, ended, stop, sockets, resolvers })

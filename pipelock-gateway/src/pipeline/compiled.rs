@@ -24,6 +24,8 @@ const MOST_FILES: usize = 56;
 
 /// Where this process keeps compiled rules; `None` inside when nowhere.
 static DIRECTORY: OnceLock<Option<Directory>> = OnceLock::new();
+/// Who reads compiled rules for this process.
+static READER: OnceLock<Reader> = OnceLock::new();
 
 /// Keeps compiled rules in `path` from now on. Says once, to nobody but a log, when that is not possible.
 pub fn keep_compiled_rules(path: Option<&Path>) {
@@ -38,9 +40,45 @@ pub fn keep_compiled_rules(path: Option<&Path>) {
     let _ = DIRECTORY.set(opened);
 }
 
-/// What was said to [`keep_compiled_rules`].
+/// Reads compiled rules through somebody else from now on, and keeps none: for a process that may not open the directory, and whose
+/// bytes nobody should believe later.
+pub fn read_compiled_rules(read: impl Fn(&str) -> Option<Vec<u8>> + Send + Sync + 'static) {
+    let _ = READER.set(Reader(Box::new(read)));
+}
+
+/// Whether this process has a directory of its own for them.
+#[must_use]
+pub fn keeps_compiled_rules() -> bool {
+    matches!(DIRECTORY.get(), Some(Some(_)))
+}
+
+/// A file of the directory of [`keep_compiled_rules`], for a process that reads through this one; `None` when there is none.
+#[must_use]
+pub fn compiled_rules_file(name: &str) -> Option<File> {
+    let plain = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if !plain {
+        return None;
+    }
+    DIRECTORY.get()?.as_ref()?.open_file(name).ok()
+}
+
+/// What was said to [`keep_compiled_rules`] or [`read_compiled_rules`].
 pub(crate) fn kept_rules() -> Option<&'static dyn Store> {
+    if let Some(reader) = READER.get() {
+        return Some(reader);
+    }
     DIRECTORY.get()?.as_ref().map(|directory| directory as &dyn Store)
+}
+
+/// Whoever reads for this process.
+struct Reader(Box<dyn Fn(&str) -> Option<Vec<u8>> + Send + Sync>);
+
+impl Store for Reader {
+    fn load(&self, name: &str) -> Option<Vec<u8>> {
+        (self.0)(name)
+    }
+
+    fn save(&self, _name: &str, _bytes: &[u8]) {}
 }
 
 /// The directory to use when these are the variables and this is the user: `PIPELOCK_CACHE_DIR` (empty for none), what systemd
@@ -80,7 +118,7 @@ impl Directory {
         Ok(Self { handle })
     }
 
-    fn read(&self, name: &str) -> io::Result<Vec<u8>> {
+    fn open_file(&self, name: &str) -> io::Result<File> {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
         let file = rustix::fs::openat(&self.handle, name, flags, Mode::empty())?;
         let status = rustix::fs::fstat(&file)?;
@@ -88,9 +126,11 @@ impl Directory {
         if !ours || FileType::from_raw_mode(status.st_mode) != FileType::RegularFile {
             return Err(io::Error::new(io::ErrorKind::PermissionDenied, "it is not ours alone"));
         }
-        let mut bytes = Vec::with_capacity(usize::try_from(status.st_size).unwrap_or_default().min(1 << 24));
-        File::from(file).take(LARGEST).read_to_end(&mut bytes)?;
-        Ok(bytes)
+        Ok(file.into())
+    }
+
+    fn read(&self, name: &str) -> io::Result<Vec<u8>> {
+        read_compiled(self.open_file(name)?)
     }
 
     /// Written beside its place and moved there, so that a reader sees all of it or nothing.
@@ -131,6 +171,17 @@ impl Directory {
         }
         Ok(())
     }
+}
+
+/// The bytes of such a file.
+///
+/// # Errors
+/// What the system says.
+pub fn read_compiled(file: File) -> io::Result<Vec<u8>> {
+    let length = file.metadata()?.len().min(LARGEST);
+    let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or_default());
+    file.take(LARGEST).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 impl Store for Directory {

@@ -69,7 +69,7 @@ enum Over {
 impl Gateway {
     /// Answers the datagrams of one socket until it is told to stop.
     pub(super) async fn answer_datagrams(self: Arc<Self>, questions: Questions) {
-        let Questions { target, socket, datapath, stop, turning, .. } = questions;
+        let Questions { target, named, socket, datapath, stop, turning, .. } = questions;
         let socket = match socket.watch() {
             Ok(socket) => Arc::new(socket),
             // Dropping `turning` says that a loop has failed.
@@ -100,7 +100,8 @@ impl Gateway {
                 Err(_would_block) => continue,
             };
             // Nothing was steered there: a program that dialled the port by itself gets no answer.
-            let Ok(Some(asked)) = datapath.asked(target, datagram.place) else { continue };
+            let Ok(Some(mut asked)) = datapath.asked(target, datagram.place) else { continue };
+            asked.workload.target.clone_from(&named);
             let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
                 self.metrics().dns_query(DnsOutcome::Overloaded);
                 continue;
@@ -163,7 +164,7 @@ impl Gateway {
                 return dns::refused(message, error);
             }
         };
-        let snapshot = self.live.pin();
+        let snapshot = self.live.pin().of(asked.workload.target.as_deref());
         let verdict = self.judge_query(&snapshot, asked, &query).await;
         if verdict.is_block() {
             self.metrics().dns_query(DnsOutcome::Blocked);

@@ -2,10 +2,11 @@
 //!
 //! It holds no content: a receipt names rules, hosts and workloads. Receipts are queued, so a slow disk loses and counts them
 //! and never delays traffic; whether a loss refuses what comes next is `require_receipts`, asked by the pipeline through
-//! [`super::Report::receipts_in_order`]. How a line is signed is in `chain`, where files are kept in `store`, and how
-//! somebody else checks them in [`verify`].
+//! [`super::Report::receipts_in_order`]. How a line is signed is in `chain`, how files are written in `store`, where they are kept in
+//! `shelf`, and how somebody else checks them in [`verify`].
 
 mod chain;
+mod shelf;
 mod store;
 #[cfg(test)]
 mod tests;
@@ -26,6 +27,7 @@ use super::writer::{Consume, Writer};
 use crate::model::{ConnectionRecord, EventRecord, RequestRecord, Verdict, Workload};
 
 pub use chain::{SigningKey, generate_key};
+pub use shelf::{Begun, Directory, Shelf, set_shelf};
 
 use store::Store;
 

@@ -42,13 +42,13 @@ impl SigningKey {
     /// When it cannot be read, others may read it, or it is no such key.
     pub fn load(path: &Path) -> Result<Self, FlightError> {
         let read = |source| FlightError::ReadKey { path: path.to_owned(), source };
-        let mode = std::fs::metadata(path).map_err(read)?.mode() & 0o777;
+        let mode = crate::files::metadata(path).map_err(read)?.mode() & 0o777;
         if mode & FORBIDDEN_KEY_MODE != 0 {
             return Err(FlightError::OpenKey { path: path.to_owned(), mode });
         }
-        let text = zeroize::Zeroizing::new(std::fs::read_to_string(path).map_err(read)?);
+        let text = zeroize::Zeroizing::new(crate::files::read(path).map_err(read)?);
         let not_a_key = || FlightError::NotAKey { path: path.to_owned() };
-        let block = pem::parse(text.as_bytes()).map_err(|_| not_a_key())?;
+        let block = pem::parse(text.as_slice()).map_err(|_| not_a_key())?;
         Ed25519KeyPair::from_pkcs8_maybe_unchecked(block.contents()).map(Self).map_err(|_| not_a_key())
     }
 

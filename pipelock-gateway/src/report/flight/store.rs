@@ -1,29 +1,24 @@
-//! Files of receipts: continued after a crash, rotated, bounded.
+//! Files of receipts: continued after a crash, rotated. Where they are kept is in [`super::shelf`].
 //!
 //! A batch is on disk when [`Store::append`] returns (`fdatasync`), or not at all: what a failed write left is cut off again. A
 //! file's name tells the run and the number of its first receipt, `evidence-<run>-<first>.jsonl`; the chain goes on from file to
 //! file and from run to run.
 
-use std::fs::{DirBuilder, File, OpenOptions};
-use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant, SystemTime};
+use std::fs::File;
+use std::io::Write;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use rustix::fs::FlockOperation;
 use serde::Serialize;
 
-use super::chain::{self, GENESIS, Link, SigningKey};
+use super::chain::{self, Link, SigningKey};
+use super::shelf::{self, Directory, Shelf, cut};
 use super::{FlightError, FlightOptions, Receipt};
 use crate::report::throttle::Throttle;
 
-/// Longest line we write is some kilobytes; the last one is looked for in so many.
-const MAX_LINE: u64 = 64 << 10;
 /// A broken disk is named in the log once in this time.
 const COMPLAINT_INTERVAL: Duration = Duration::from_mins(1);
-/// The file that one gateway holds locked.
-const LOCK: &str = "lock";
 
 /// What is not a request: a run begins, or ends in order.
 #[derive(Serialize)]
@@ -49,7 +44,25 @@ pub(super) struct Store {
     file: Option<Open>,
     complaints: Throttle,
     buffer: Vec<u8>,
+    shelf: Place,
     _lock: File,
+}
+
+/// Where files come from.
+enum Place {
+    Here(Directory),
+    Elsewhere(&'static dyn Shelf),
+}
+
+impl std::ops::Deref for Place {
+    type Target = dyn Shelf;
+
+    fn deref(&self) -> &Self::Target {
+        match self {
+            Self::Here(directory) => directory,
+            Self::Elsewhere(shelf) => *shelf,
+        }
+    }
 }
 
 struct Open {
@@ -62,29 +75,25 @@ struct Open {
 impl Store {
     pub(super) fn open(options: FlightOptions) -> Result<Self, FlightError> {
         let key = SigningKey::load(&options.signing_key)?;
-        let directory = &options.directory;
-        let failed = |doing| move |source| FlightError::File { doing, path: directory.clone(), source };
-        DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(failed("making"))?;
-        let lock = lock(directory)?;
-        let (link, repaired) = match files(directory).map_err(failed("listing"))?.last() {
-            Some(last) => repair(last)?,
-            None => (Link { seq: 0, prev: GENESIS }, 0),
-        };
+        let shelf = shelf::elsewhere().map_or_else(|| Place::Here(Directory::of(&options)), Place::Elsewhere);
+        let (begun, lock) = shelf.begin()?;
         let mut store = Self {
             key_fingerprint: key.verifying_key().fingerprint(),
             key,
             run: format!("{:012x}", Timestamp::now().as_millisecond()),
-            link,
+            link: Link { seq: begun.seq, prev: begun.prev },
             file: None,
             complaints: Throttle::new(COMPLAINT_INTERVAL, 1),
             buffer: Vec::new(),
             options,
+            shelf,
             _lock: lock,
         };
-        if repaired > 0 {
-            tracing::warn!(bytes = repaired, "the last receipt was half-written when the gateway died; it was cut off");
+        let repaired = (begun.repaired > 0).then_some(begun.repaired);
+        if let Some(bytes) = repaired {
+            tracing::warn!(bytes, "the last receipt was half-written when the gateway died; it was cut off");
         }
-        store.mark("open", (repaired > 0).then_some(repaired))?;
+        store.mark("open", repaired)?;
         Ok(store)
     }
 
@@ -153,38 +162,10 @@ impl Store {
     }
 
     fn next_file(&mut self) -> Result<Open, FlightError> {
-        self.expire();
-        let name = format!("evidence-{}-{:012}.jsonl", self.run, self.link.seq);
-        let path = self.options.directory.join(name);
-        let failed = |source| FlightError::File { doing: "opening", path: path.clone(), source };
-        // A file of this name is one that could not be cut after a failed write: nothing whole is in it.
-        let file =
-            OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path).map_err(failed)?;
-        // The name must survive a power cut as the content does.
-        File::open(&self.options.directory).and_then(|directory| directory.sync_all()).map_err(failed)?;
+        let first = self.link.seq;
+        let file = self.shelf.next(&self.run, first)?;
+        let path = self.options.directory.join(shelf::name(&self.run, first));
         Ok(Open { path, file, entries: 0, length: 0 })
-    }
-
-    /// Removes the oldest files beyond the bounds. Best effort: what cannot be removed is looked at again with the next file.
-    fn expire(&self) {
-        let Ok(files) = files(&self.options.directory) else { return };
-        let kept: Vec<(PathBuf, std::fs::Metadata)> =
-            files.into_iter().filter_map(|path| path.metadata().ok().map(|meta| (path, meta))).collect();
-        let mut total: u64 = kept.iter().map(|(_, meta)| meta.len()).sum();
-        let age = Duration::from_secs(self.options.retention_days.saturating_mul(86_400));
-        // The last one is what the chain goes on from.
-        for (path, meta) in kept.iter().take(kept.len().saturating_sub(1)) {
-            let age_of = meta.modified().ok().and_then(|at| SystemTime::now().duration_since(at).ok());
-            let too_old = self.options.retention_days > 0 && age_of.is_some_and(|of| of > age);
-            let too_many = self.options.max_total_bytes > 0 && total > self.options.max_total_bytes;
-            if !(too_old || too_many) {
-                return;
-            }
-            if std::fs::remove_file(path).is_ok() {
-                total = total.saturating_sub(meta.len());
-                tracing::info!(file = %path.display(), "receipts beyond the bounds were removed");
-            }
-        }
     }
 }
 
@@ -195,66 +176,4 @@ impl Drop for Store {
             tracing::error!(error = %crate::model::error_chain(&error), "the receipts could not be closed");
         }
     }
-}
-
-/// Receipt files of a directory, in the order of their receipts.
-pub(super) fn files(directory: &Path) -> io::Result<Vec<PathBuf>> {
-    let mut files: Vec<(u64, String, PathBuf)> = Vec::new();
-    for entry in std::fs::read_dir(directory)? {
-        let path = entry?.path();
-        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        let Some(parts) = name.strip_prefix("evidence-").and_then(|name| name.strip_suffix(".jsonl")) else { continue };
-        let Some((run, first)) = parts.rsplit_once('-') else { continue };
-        let Ok(first) = first.parse() else { continue };
-        files.push((first, run.to_owned(), path));
-    }
-    files.sort();
-    Ok(files.into_iter().map(|(_, _, path)| path).collect())
-}
-
-fn lock(directory: &Path) -> Result<File, FlightError> {
-    let path = directory.join(LOCK);
-    let failed = |source| FlightError::File { doing: "locking", path: path.clone(), source };
-    let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&path).map_err(failed)?;
-    match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => Ok(file),
-        Err(rustix::io::Errno::WOULDBLOCK) => Err(FlightError::InUse { path: directory.to_owned() }),
-        Err(error) => Err(failed(error.into())),
-    }
-}
-
-/// Cuts off what a crash left behind the last line feed; returns where the chain stands and how many bytes were cut.
-fn repair(path: &Path) -> Result<(Link, u64), FlightError> {
-    let failed = |source| FlightError::File { doing: "repairing", path: path.to_owned(), source };
-    let mut file = OpenOptions::new().read(true).write(true).open(path).map_err(failed)?;
-    let length = file.metadata().map_err(failed)?.len();
-    let from = length.saturating_sub(2 * MAX_LINE);
-    let mut tail = Vec::new();
-    file.seek(SeekFrom::Start(from)).map_err(failed)?;
-    Read::take(&mut file, 2 * MAX_LINE).read_to_end(&mut tail).map_err(failed)?;
-    let whole = memchr::memrchr(b'\n', &tail).map_or(0, |at| at + 1);
-    let torn = (tail.len() - whole) as u64;
-    if torn > 0 {
-        cut(&mut file, length - torn).map_err(failed)?;
-    }
-    let lines = tail.get(..whole.saturating_sub(1)).unwrap_or_default();
-    if whole == 0 && from == 0 {
-        // Nothing but the torn line: the file's name says where it would have begun, the file before it where the chain is.
-        std::fs::remove_file(path).map_err(failed)?;
-        let before = path.parent().and_then(|directory| files(directory).ok()?.pop());
-        let (link, more) = match before {
-            Some(before) => repair(&before)?,
-            None => (Link { seq: 0, prev: GENESIS }, 0),
-        };
-        return Ok((link, torn + more));
-    }
-    let last = memchr::memrchr(b'\n', lines).map_or(lines, |at| lines.get(at + 1..).unwrap_or_default());
-    let link = chain::behind(last).ok_or_else(|| FlightError::NotAReceipt { path: path.to_owned() })?;
-    Ok((link, torn))
-}
-
-fn cut(file: &mut File, length: u64) -> io::Result<()> {
-    file.set_len(length)?;
-    file.seek(SeekFrom::Start(length))?;
-    file.sync_data()
 }

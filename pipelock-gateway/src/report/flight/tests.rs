@@ -59,7 +59,7 @@ impl Desk {
     }
 
     fn files(&self) -> Vec<PathBuf> {
-        store::files(&self.directory()).unwrap()
+        shelf::files(&self.directory()).unwrap()
     }
 }
 

@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 
 pub use super::chain::VerifyingKey;
 use super::chain::{self, GENESIS};
-use super::store;
+use super::shelf;
 
 /// No receipt is longer; a line without an end must not fill the memory.
 const MAX_LINE: u64 = 1 << 20;
@@ -58,7 +58,7 @@ pub struct Fault {
 /// # Errors
 /// When something cannot be read, or a directory holds no receipts.
 pub fn verify(path: &Path, key: &VerifyingKey) -> io::Result<Verified> {
-    let files = if path.is_dir() { store::files(path)? } else { vec![path.to_owned()] };
+    let files = if path.is_dir() { shelf::files(path)? } else { vec![path.to_owned()] };
     if files.is_empty() {
         return Err(io::Error::new(io::ErrorKind::NotFound, "no evidence-*.jsonl in it"));
     }
