@@ -15,15 +15,16 @@ mod stats;
 
 pub use limits::{
     BYPASS_ENTRIES, DNS_ENTRIES, DNS_SLOT_IDLE_NS, DNS_SLOTS_V4, DNS_SLOTS_V6, EVENTS_BYTES, FLOW_ENTRIES,
-    GLOBAL_GROUP, MAX_EXTENSION_HEADERS, MAX_LEVELS, MAX_SPREAD_BITS, SEATBELT_ENTRIES, TARGET_ENTRIES,
-    UNLISTED_TARGET,
+    GLOBAL_GROUP, MAX_EXTENSION_HEADERS, MAX_LEVELS, MAX_SPREAD_BITS, RESOLVER_ALONE_NS, SEATBELT_ENTRIES,
+    TARGET_ENTRIES, UNLISTED_TARGET,
 };
 pub use records::{
     BypassKey4, BypassKey6, DenialReason, DnsKey, DnsServer, Event, FlowKey, LAYOUT_VERSION, Policy, Settings, SkMeta,
     TargetCounts, family, meta_flag, meta_kind, policy_flag,
 };
 pub use rules::{
-    DNS_PORT, Udp, dns_address, dns_slot, extension_header, is_local_v4, is_local_v6, is_reserved_port, is_stale,
-    judge_udp, loopback_v6, mapped_v4, may_leave, protocol, socket_allowed, spread_address, to_mapped,
+    DNS_PORT, Udp, dns_address, dns_slot, extension_header, is_local_v4, is_local_v6, is_of_resolver_inside,
+    is_reserved_port, is_stale, judge_udp, loopback_v6, mapped_v4, may_leave, protocol, socket_allowed, spread_address,
+    to_mapped,
 };
 pub use stats::{STATS_ENTRIES, Stat, TARGET_COUNTS, TargetStat};

@@ -52,3 +52,6 @@ pub const GLOBAL_GROUP: u32 = 0;
 /// A program only runs for sockets made in an attached cgroup, but the task using one may have been moved since, or be a
 /// kernel worker. Never the id of a real cgroup.
 pub const UNLISTED_TARGET: u64 = 0;
+
+/// From this age of the heartbeat on, nanoseconds, the gateway is dead for [`crate::policy_flag::RESOLVER_INSIDE`]: four beats.
+pub const RESOLVER_ALONE_NS: u64 = 2_000_000_000;

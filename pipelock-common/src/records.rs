@@ -63,6 +63,10 @@ pub mod policy_flag {
     pub const FAIL_OPEN: u32 = 1 << 6;
     /// Choose among `2^spread_bits` loopback destinations instead of one.
     pub const SPREAD: u32 = 1 << 7;
+    /// The namespace has a resolver of somebody else's, on loopback, that asks other servers from in there (Docker's). Its
+    /// datagrams pass the seatbelt while the gateway lives, because the gateway asks it; while the gateway is dead the target may
+    /// ask it itself, and what it would have to ask others stays unanswered.
+    pub const RESOLVER_INSIDE: u32 = 1 << 8;
 }
 
 /// Why an operation was refused. The discriminant is [`Event::reason`].

@@ -177,6 +177,13 @@ pub const fn may_leave(proto: u32, port: u16, flags: u8, policy_flags: u32) -> b
     }
 }
 
+/// Whether a packet is a query of the resolver that a namespace has beside its target, which may leave while the gateway lives.
+#[inline(always)]
+#[must_use]
+pub const fn is_of_resolver_inside(proto: u32, port: u16, policy_flags: u32) -> bool {
+    proto == protocol::UDP && port == DNS_PORT && policy_flags & policy_flag::RESOLVER_INSIDE != 0
+}
+
 /// The length in bytes of an IPv6 extension header whose second byte is `length`; `None` when `proto` is not one.
 ///
 /// Source: RFC 8200 section 4: units of 8 bytes beyond the first 8; RFC 4302 section 2.2: words of 4, less 2; a fragment
@@ -369,6 +376,19 @@ mod tests {
         assert_eq!(extension_header(0, 255), Some(2048));
         for proto in [6, 17, 58, 59, 4, 41, 50, 135] {
             assert_eq!(extension_header(proto, 1), None, "{proto}");
+        }
+    }
+
+    #[test]
+    fn only_dns_datagrams_of_a_namespace_with_a_resolver_are_of_it() {
+        use policy_flag::{DNS, RESOLVER_INSIDE};
+        for (proto, port, flags, expected) in [
+            (protocol::UDP, 53, DNS | RESOLVER_INSIDE, true),
+            (protocol::UDP, 53, DNS, false),
+            (protocol::UDP, 54, DNS | RESOLVER_INSIDE, false),
+            (protocol::TCP, 53, DNS | RESOLVER_INSIDE, false),
+        ] {
+            assert_eq!(is_of_resolver_inside(proto, port, flags), expected, "{proto} {port} {flags:#x}");
         }
     }
 

@@ -15,14 +15,14 @@ use aya_ebpf::helpers::generated::{
 use aya_ebpf::macros::cgroup_sock_addr;
 use aya_ebpf::programs::SockAddrContext;
 use pipelock_common::{
-    DNS_PORT, DenialReason, Policy, Stat, TargetStat, Udp, family, is_local_v4, is_local_v6, judge_udp, loopback_v6,
-    mapped_v4, meta_flag, meta_kind, policy_flag, protocol, spread_address, to_mapped,
+    DNS_PORT, DenialReason, Policy, RESOLVER_ALONE_NS, Stat, TargetStat, Udp, family, is_local_v4, is_local_v6,
+    judge_udp, loopback_v6, mapped_v4, meta_flag, meta_kind, policy_flag, protocol, spread_address, to_mapped,
 };
 
 use crate::ctx::{SockAddr, bound_device};
 use crate::dns;
 use crate::maps::{bypassed4, bypassed6, count, count_for, sk_meta, sk_meta_or_new};
-use crate::policy::{PROCEED, Refusal, Subject, governing, refuse};
+use crate::policy::{PROCEED, Refusal, Subject, gateway_is_dead, governing, refuse};
 
 const SOL_SOCKET: i32 = 1;
 const SO_BINDTODEVICE: i32 = 25;
@@ -134,7 +134,8 @@ fn try_connect(ctx: &SockAddr<'_>, dst: &Destination) -> Result<(), Refusal> {
 
 /// The policy to enforce on what goes to a destination; `None` where it goes on: local, listed, or not enforced.
 ///
-/// The resolvers of Docker and systemd listen on loopback, so port 53 there is nobody's own business while DNS is captured.
+/// The resolvers of Docker and systemd listen on loopback, so port 53 there is nobody's own business while DNS is captured. While
+/// the gateway is dead, one that knows names of its own is asked directly: the seatbelt keeps it from asking anybody else then.
 #[inline(always)]
 pub(crate) fn steerable(ctx: &SockAddr<'_>, dst: &Destination) -> Result<Option<&'static Policy>, Refusal> {
     let local = dst.is_local();
@@ -145,7 +146,8 @@ pub(crate) fn steerable(ctx: &SockAddr<'_>, dst: &Destination) -> Result<Option<
     let Some(policy) = governing(|| netns_cookie(ctx))? else {
         return Ok(None);
     };
-    if local && policy.flags & policy_flag::DNS == 0 {
+    let alone = policy.flags & policy_flag::RESOLVER_INSIDE != 0 && gateway_is_dead(RESOLVER_ALONE_NS);
+    if local && (policy.flags & policy_flag::DNS == 0 || alone) {
         count(Stat::Local);
         return Ok(None);
     }

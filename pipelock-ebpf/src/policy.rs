@@ -121,8 +121,9 @@ fn unlisted() -> Option<&'static Policy> {
     unsafe { TARGETS_CGROUP.get(UNLISTED_TARGET) }
 }
 
+/// Whether no gateway gives a sign of life.
 #[inline(always)]
-fn gateway_is_dead(after_ns: u64) -> bool {
+pub(crate) fn gateway_is_dead(after_ns: u64) -> bool {
     // SAFETY: a helper without pointers.
     let now = unsafe { bpf_ktime_get_boot_ns() };
     HEARTBEAT.get(0).is_none_or(|beat| is_stale(now, *beat, after_ns))

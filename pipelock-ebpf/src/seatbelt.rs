@@ -8,11 +8,14 @@
 
 use aya_ebpf::macros::classifier;
 use aya_ebpf::programs::TcContext;
-use pipelock_common::{MAX_EXTENSION_HEADERS, Policy, TargetStat, extension_header, may_leave, policy_flag, protocol};
+use pipelock_common::{
+    MAX_EXTENSION_HEADERS, Policy, RESOLVER_ALONE_NS, TargetStat, extension_header, is_of_resolver_inside, may_leave,
+    policy_flag, protocol,
+};
 
 use crate::ctx::interface_of;
 use crate::maps::{SEATBELTS, bypassed4, bypassed6, count_for};
-use crate::policy::may_fail_open;
+use crate::policy::{gateway_is_dead, may_fail_open};
 
 /// Goes on to the next program: `TCX_NEXT` and `TC_ACT_UNSPEC`.
 const PASS: i32 = -1;
@@ -131,6 +134,8 @@ fn transport(ctx: &TcContext, policy: &Policy, packet: &Packet) -> bool {
     let flags = if packet.proto == protocol::TCP { ctx.load::<u8>(packet.transport + 13) } else { Ok(0) };
     match (packet.proto, port, flags) {
         (protocol::ICMP | protocol::ICMPV6, _, _) => true,
+        // Before the others: it must not pass while the target may ask that resolver itself.
+        (proto, Ok(port), _) if is_of_resolver_inside(proto, port, policy.flags) => !gateway_is_dead(RESOLVER_ALONE_NS),
         (proto, Ok(port), Ok(flags)) => may_leave(proto, port, flags, policy.flags),
         _ => false,
     }

@@ -5,12 +5,14 @@
 //! the links and detaches what nobody claims.
 //! Next: the caller accepts from the listeners of an [`Armed`] target and asks [`Datapath::take`].
 
+use std::collections::HashMap;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 
 use aya::maps::{MapData, RingBuf};
-use pipelock_common::{LAYOUT_VERSION, Policy, UNLISTED_TARGET};
+use pipelock_common::{LAYOUT_VERSION, Policy, UNLISTED_TARGET, policy_flag};
 use socket2::{Domain, Type};
 
 use super::armed::{self, Target, Targets};
@@ -24,6 +26,7 @@ use super::old_sockets::{self, Ended, Old};
 use super::probe::Report;
 use super::programs::{self, Opening, Programs};
 use super::target::{Attachment, Scope, TargetCounters, TargetSpec, Weakness};
+use super::wires::Wires;
 use super::{
     Armed, Asked, Counters, Datapath, Environment, Error, FlowTuple, Place, Process, ResolverSocket, Steered, belt,
     environment, flow, netns, plain_socket, resolver, sys, wires,
@@ -32,6 +35,10 @@ use crate::model::{NetnsCookie, Workload};
 
 /// Directory of the links of [`Attachment::Root`], beside those of cgroups, which are numbers.
 const ROOT_LINKS: &str = "root";
+/// How long a container that is being started may take to get its first interface; one without a network has none at all.
+const WIRED_WITHIN: Duration = Duration::from_secs(2);
+/// When none has come for so long, it has them all.
+const WIRED_FOR: Duration = Duration::from_millis(100);
 /// Directory of the links of interfaces, by their number.
 const SEATBELTS: &str = "seatbelts";
 
@@ -49,6 +56,8 @@ pub struct LocalDatapath {
     sweep: Mutex<Sweep>,
     events: Mutex<Option<RingBuf<MapData>>>,
     bundles: OnceLock<Bundles>,
+    /// Connections from before the capture that an earlier process ended, by target.
+    ended_before: Mutex<HashMap<String, usize>>,
 }
 
 impl std::fmt::Debug for LocalDatapath {
@@ -101,7 +110,13 @@ impl LocalDatapath {
             sweep: Mutex::default(),
             events: Mutex::new(Some(events)),
             bundles: OnceLock::new(),
+            ended_before: Mutex::default(),
         })
+    }
+
+    /// What an earlier process told of the connections that it ended: a target that was captured since has them still.
+    pub fn ended_before(&self, ended: impl IntoIterator<Item = (String, usize)>) {
+        self.ended_before.lock().unwrap_or_else(PoisonError::into_inner).extend(ended);
     }
 
     /// The stream of refused operations; `None` after the first call. Must be called inside a tokio runtime.
@@ -297,11 +312,10 @@ impl LocalDatapath {
     }
 
     /// Puts the seatbelt on a target's namespace; whether every interface of it wears one now.
-    fn belt(&self, targets: &mut Targets, target: &Target, namespace: &std::fs::File) -> Result<bool, Error> {
-        if !target.seatbelt || target.netns == self.own_netns {
+    fn belt(&self, targets: &mut Targets, target: &Target, wires: &Wires) -> Result<bool, Error> {
+        if wires.host_side.is_empty() {
             return Ok(false);
         }
-        let wires = wires::between_us_and(namespace)?;
         targets.belts.insert(target.netns, wires.host_side.clone());
         let worn = self.write_belts(targets, target.netns);
         if worn.is_err() {
@@ -311,7 +325,41 @@ impl LocalDatapath {
                 let _ = self.maps.forget_belt(interface);
             }
         }
-        worn.map(|()| wires.elsewhere == 0 && !wires.host_side.is_empty())
+        worn.map(|()| wires.elsewhere == 0)
+    }
+
+    /// The interfaces of a target's namespace. A container of Docker that is being started gets them one by one, after its first
+    /// process is there and before its program begins: they are waited for.
+    fn wires(&self, spec: &TargetSpec, target: &Target) -> Result<Wires, Error> {
+        if !target.seatbelt || target.netns == self.own_netns {
+            return Ok(Wires::default());
+        }
+        let mut wires = wires::between_us_and(&target.namespace)?;
+        if !spec.policy.resolver_inside || wires != Wires::default() {
+            return Ok(wires);
+        }
+        let (until, mut changed) = (Instant::now() + WIRED_WITHIN, Instant::now());
+        while Instant::now() < until && (wires == Wires::default() || changed.elapsed() < WIRED_FOR) {
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "an interface tells another namespace nothing when it comes"
+            )]
+            std::thread::sleep(WIRED_FOR / 10);
+            let now = wires::between_us_and(&target.namespace)?;
+            if now != wires {
+                (wires, changed) = (now, Instant::now());
+            }
+        }
+        Ok(wires)
+    }
+
+    /// See [`policy_flag::RESOLVER_INSIDE`].
+    fn allow_resolver_inside(&self, targets: &mut Targets, group: u32) -> Result<(), Error> {
+        let Some(target) = targets.armed.get_mut(&group) else { return Ok(()) };
+        target.policy.flags |= policy_flag::RESOLVER_INSIDE;
+        let target = target.clone();
+        self.write(targets, &target)?;
+        self.write_belts(targets, target.netns)
     }
 
     /// Listeners in the target's namespace: those of a predecessor, those ports again, or new ones.
@@ -377,17 +425,28 @@ impl Datapath for LocalDatapath {
             let _ = self.erase(&targets, &target);
             return Err(error);
         }
+        // Others are not held up by what this one waits for.
+        drop(targets);
+        let wires = told(self.wires(spec, &target), spec).unwrap_or_default();
+        let mut targets = self.targets();
         let mut weaknesses = armed::weaknesses(&spec.policy);
         if netns == self.own_netns {
             weaknesses.push(Weakness::SharedNetwork);
-        } else if !told(self.belt(&mut targets, &target, &namespace), spec).unwrap_or(false) {
+        } else if !told(self.belt(&mut targets, &target, &wires), spec).unwrap_or(false) {
             weaknesses.push(Weakness::NoSeatbelt);
+        } else if spec.policy.dns && spec.policy.resolver_inside {
+            // Only now: the seatbelt is what keeps such a resolver from asking others for a target that asks it itself.
+            told(self.allow_resolver_inside(&mut targets, group), spec);
         }
         drop(targets);
         // A target that was captured before has nothing from before; what it has was steered or allowed.
         let ended = match before {
             None if !spec.policy.observe => told(end_old_sockets(&target, &namespace), spec),
             _ => Some(Ended::default()),
+        };
+        let earlier = match before {
+            Some(_) => self.ended_before.lock().unwrap_or_else(PoisonError::into_inner).remove(&spec.name),
+            None => None,
         };
         if ended.is_none_or(|ended| ended.left > 0) {
             weaknesses.push(Weakness::OldConnections);
@@ -401,6 +460,7 @@ impl Datapath for LocalDatapath {
         {
             bundles.show(group, &spec.name, cgroup.path(), source);
         }
+        let ended = ended.saturating_add(earlier.unwrap_or(0));
         let listeners_tcp = std::iter::once(listeners.v4).chain(listeners.v6).collect();
         Ok(Armed { id: u64::from(group), listeners: listeners_tcp, resolvers, netns, weaknesses, ended })
     }

@@ -60,6 +60,9 @@ pub struct TargetPolicy {
     pub deny_udp: bool,
     /// Steer UDP/53 to a resolver of the gateway.
     pub dns: bool,
+    /// Somebody else has a resolver on loopback in the namespace, and asks other servers from in there: Docker does. Its datagrams
+    /// may leave while the gateway lives, and the target may ask it itself while none does.
+    pub resolver_inside: bool,
     /// What happens when the gateway is dead.
     pub when_dead: WhenDead,
     /// Count only: steer and refuse nothing.
@@ -79,6 +82,7 @@ impl Default for TargetPolicy {
             deny_quic: true,
             deny_udp: false,
             dns: false,
+            resolver_inside: false,
             when_dead: WhenDead::Refuse,
             observe: false,
             seatbelt: true,

@@ -35,7 +35,7 @@ pub(super) const KEYS: &[Key] = &[
         "separate",
         Kind::Bool,
         "true",
-        "Whether `pipelock run`, as root, leaves what needs privilege to a helper process and serves without any. Not yet with `discover` or `flight_recorder`.",
+        "Whether `pipelock run`, as root, leaves what needs privilege to a helper process and serves without any.",
     ),
     Key::new("targets", Kind::List(&Kind::Map(TARGET)), "[]", "What `pipelock run` captures."),
     Key::new(
@@ -83,7 +83,7 @@ pub(super) const DNS: Key = Key::new(
     "dns",
     Kind::Bool,
     "true",
-    "Answer its DNS queries through the gateway, which judges them and asks the same servers. Servers in `cidr_bypass` are left alone. With `capture.discover` by `docker` it is off without the key.",
+    "Answer its DNS queries through the gateway, which judges them and asks the same servers. Servers in `cidr_bypass` are left alone.",
 );
 pub(super) const SEATBELT: Key = Key::new(
     "seatbelt",

@@ -128,12 +128,7 @@ impl Discover {
         if all && labels.is_empty() {
             return Err(value.incomplete("selects everything that runs here; add labels, or what else narrows it down"));
         }
-        let mut treatment = Treatment::read(&section)?;
-        // Docker's own resolver did not answer through the gateway when it was tried: only for who asks for it.
-        if matches!(from, DiscoverFrom::Docker { .. }) && section.field("dns").is_none() {
-            treatment.dns = false;
-        }
-        Ok(Self { from, labels, exclude, treatment })
+        Ok(Self { from, labels, exclude, treatment: Treatment::read(&section)? })
     }
 
     fn docker(section: &Section<'_>) -> Result<DiscoverFrom, Error> {
