@@ -165,10 +165,13 @@ pub enum Command {
 /// Runs what the command line asks for.
 #[must_use]
 pub fn run(cli: Cli) -> ExitCode {
+    // The proxy process of a helper has it read them.
+    let helped = matches!(&cli.command, Command::Run(args) if args.helper.is_some());
     if matches!(
         cli.command,
         Command::Run(_) | Command::Exec(_) | Command::Check(_) | Command::Scan(_) | Command::Rules(_)
-    ) {
+    ) && !helped
+    {
         let is_root = rustix::process::geteuid().is_root();
         let directory = crate::pipeline::compiled_rules_directory(|name| std::env::var_os(name), is_root);
         crate::pipeline::keep_compiled_rules(directory.as_deref());

@@ -11,6 +11,8 @@ use std::path::PathBuf;
 use std::pin::Pin;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 mod cgroup;
 pub mod cri;
 mod docker;
@@ -30,7 +32,7 @@ pub const RECONCILE: Duration = Duration::from_secs(10);
 const RETRY: Duration = Duration::from_secs(2);
 
 /// Something that runs.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Found {
     /// Unique among what runs; a container that is started again keeps it.
     pub name: String,
@@ -77,6 +79,30 @@ pub trait Source: Send {
     /// Told the names of all that is captured, after each list was acted upon: a source that holds somebody back until then
     /// answers now.
     fn settled(&mut self, _captured: &BTreeSet<String>) {}
+}
+
+/// Somebody who lists what runs: a source, or whoever asks one for us.
+pub trait Look: Send {
+    /// What runs: now, or once something may have changed, and then at the latest after `within`.
+    fn look(&mut self, within: Option<Duration>) -> Answer<'_, Vec<Found>>;
+}
+
+/// A source that is asked from here.
+struct Here<S>(S);
+
+impl<S: Source> Look for Here<S> {
+    fn look(&mut self, within: Option<Duration>) -> Answer<'_, Vec<Found>> {
+        Box::pin(async move {
+            let Some(within) = within else { return self.0.list().await };
+            let waited = tokio::time::timeout(within, self.0.changed()).await;
+            if let Ok(Err(error)) = waited {
+                // Nothing tells when it is back, so this is a pause.
+                let _ = tokio::time::timeout(RETRY, std::future::pending::<()>()).await;
+                tracing::warn!(error = %crate::model::error_chain(&error), "events of the runtime broke off");
+            }
+            self.0.list().await
+        })
+    }
 }
 
 /// What went wrong with a runtime.
@@ -136,6 +162,12 @@ pub enum Error {
         /// Its words.
         message: String,
     },
+    /// Who asks it for us says so.
+    #[error("{why}")]
+    Told {
+        /// Its words.
+        why: String,
+    },
     /// A container's cgroup cannot be told.
     #[error("reading {path}")]
     Cgroup {
@@ -147,16 +179,21 @@ pub enum Error {
     },
 }
 
-/// A source, and what it said last.
+/// Somebody who lists, and what was listed last.
 pub struct Watch {
-    source: Box<dyn Source>,
+    looking: Box<dyn Look>,
     known: BTreeMap<String, Found>,
 }
 
 impl Watch {
-    /// Nothing is known yet.
+    /// Asks a source from here. Nothing is known yet.
     pub fn new(source: impl Source + 'static) -> Self {
-        Self { source: Box::new(source), known: BTreeMap::new() }
+        Self::over(Here(source))
+    }
+
+    /// Asks whoever asks a source. Nothing is known yet.
+    pub fn over(looking: impl Look + 'static) -> Self {
+        Self { looking: Box::new(looking), known: BTreeMap::new() }
     }
 
     /// Looks now.
@@ -164,14 +201,28 @@ impl Watch {
     /// # Errors
     /// When the runtime cannot be asked; then what was known stays known, and nothing is said to be gone.
     pub async fn look(&mut self) -> Result<Changes, Error> {
-        let now: BTreeMap<_, _> =
-            self.source.list().await?.into_iter().map(|found| (found.name.clone(), found)).collect();
+        let now = self.looking.look(None).await?;
+        Ok(self.changes(now))
+    }
+
+    /// Looks again once something may have changed, and at the latest after `within`: events may be lost. A runtime that is away
+    /// is waited for.
+    ///
+    /// # Errors
+    /// As [`Self::look`].
+    pub async fn next(&mut self, within: Duration) -> Result<Changes, Error> {
+        let now = self.looking.look(Some(within)).await?;
+        Ok(self.changes(now))
+    }
+
+    fn changes(&mut self, now: Vec<Found>) -> Changes {
+        let now: BTreeMap<_, _> = now.into_iter().map(|found| (found.name.clone(), found)).collect();
         // What was started again has its name, and nothing else of what it was.
         let stayed = |name: &String| self.known.get(name).zip(now.get(name)).is_some_and(|(was, is)| was.is_same(is));
         let gone = self.known.keys().filter(|name| !stayed(name)).cloned().collect();
         let appeared = now.values().filter(|found| !stayed(&found.name)).cloned().collect();
         self.known = now;
-        Ok(Changes { appeared, gone })
+        Changes { appeared, gone }
     }
 
     /// Tells the source the names of all that is captured now.
@@ -184,19 +235,9 @@ impl Watch {
         self.known.get(name)
     }
 
-    /// Looks again once the source says so, and at the latest after `within`: events may be lost. A runtime that is away is waited
-    /// for.
-    ///
-    /// # Errors
-    /// As [`Self::look`].
-    pub async fn next(&mut self, within: Duration) -> Result<Changes, Error> {
-        let waited = tokio::time::timeout(within, self.source.changed()).await;
-        if let Ok(Err(error)) = waited {
-            // Nothing tells when it is back, so this is a pause.
-            let _ = tokio::time::timeout(RETRY, std::future::pending::<()>()).await;
-            tracing::warn!(error = %crate::model::error_chain(&error), "events of the runtime broke off");
-        }
-        self.look().await
+    /// Everything that was found last, by name.
+    pub fn all(&self) -> impl Iterator<Item = &Found> {
+        self.known.values()
     }
 }
 

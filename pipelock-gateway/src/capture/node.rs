@@ -7,7 +7,8 @@
 //! [`LocalDatapath::settle`]: super::LocalDatapath::settle
 
 use std::fs::{self, File, TryLockError};
-use std::io;
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use super::Error;
@@ -99,6 +100,34 @@ impl Node {
         }
     }
 
+    /// Keeps the list of targets that is shown to people. A reader sees the old one or the new one, never half of one.
+    ///
+    /// # Errors
+    /// [`Error::Io`], naming the path.
+    pub fn tell(&self, text: &str) -> Result<(), Error> {
+        let path = list_of_targets(&self.directory);
+        let new = path.with_extension("new");
+        let replaced = || {
+            let mut file = File::options().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
+            file.write_all(text.as_bytes())?;
+            fs::rename(&new, &path)
+        };
+        replaced().map_err(|e| Error::io("writing", &path, e))
+    }
+
+    /// What [`Self::tell`] kept last, by this process or an earlier one; `None` when there is nothing.
+    ///
+    /// # Errors
+    /// [`Error::Io`], naming the path.
+    pub fn told(layout: &Layout) -> Result<Option<String>, Error> {
+        let path = list_of_targets(&directory(layout));
+        match fs::read_to_string(&path) {
+            Ok(text) => Ok(Some(text)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(Error::io("reading", &path, error)),
+        }
+    }
+
     /// The directory for `LocalDatapath::open`.
     #[must_use]
     pub fn pins(&self) -> &Path {
@@ -145,6 +174,10 @@ impl Node {
 
 fn directory(layout: &Layout) -> PathBuf {
     layout.state.join(NODE)
+}
+
+fn list_of_targets(directory: &Path) -> PathBuf {
+    directory.join("targets.json")
 }
 
 fn pins(layout: &Layout) -> PathBuf {

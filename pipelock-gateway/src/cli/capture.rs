@@ -3,8 +3,7 @@
 //! The programs outlive the daemon: when it dies or is stopped its targets are refused, until the next one serves them or
 //! `pipelock uninstall` lets them go.
 
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -48,8 +47,6 @@ enum Side {
         /// Held for as long as the daemon serves.
         node: Arc<Node>,
         datapath: Arc<LocalDatapath>,
-        /// The list for `pipelock targets`.
-        list: PathBuf,
     },
     /// In another one.
     Helped(Arc<Helped>),
@@ -63,10 +60,10 @@ impl Side {
         }
     }
 
-    fn tell(&self, text: String) -> anyhow::Result<()> {
+    fn tell(&self, text: &str) -> Result<(), kernel::Error> {
         match self {
-            Self::Here { list, .. } => replace(list, text.as_bytes()).context("writing the list of targets"),
-            Self::Helped(helped) => helped.tell(text).context("writing the list of targets"),
+            Self::Here { node, .. } => node.tell(text),
+            Self::Helped(helped) => helped.tell(text),
         }
     }
 }
@@ -105,10 +102,12 @@ pub(super) fn load(capture: &Capture, inherited: &mut Option<Inherited>) -> anyh
     let datapath = LocalDatapath::open(node.pins(), &report, attachment).context("loading the kernel programs")?;
     datapath.inherit(listeners, resolvers);
     datapath.keep_bundles_in(&node_directory(&layout)).context("mount_bundle")?;
+    // An old list of another version tells nothing, and is no reason not to begin.
+    let told: Vec<Told> = Node::told(&layout)?.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
+    datapath.ended_before(told.into_iter().map(|t| (t.name, usize::try_from(t.ended).unwrap_or(usize::MAX))));
     let specs = specs(capture, &layout);
     let discoveries = Discovery::all(capture, &layout);
-    let list = status_file(&layout);
-    let side = Side::Here { node: Arc::new(node), datapath: Arc::new(datapath), list };
+    let side = Side::Here { node: Arc::new(node), datapath: Arc::new(datapath) };
     Ok(Captured { side, specs, discoveries, settled: Arc::default() })
 }
 
@@ -133,6 +132,7 @@ pub(super) fn policy(capture: &Capture, treatment: &Treatment) -> TargetPolicy {
         deny_quic: treatment.deny_quic,
         deny_udp: treatment.deny_udp,
         dns: treatment.dns,
+        resolver_inside: false,
         when_dead: treatment.fail_open_after.map_or(WhenDead::Refuse, |after| WhenDead::Direct { after }),
         observe: treatment.observe,
         seatbelt: treatment.seatbelt,
@@ -143,8 +143,9 @@ pub(super) fn policy(capture: &Capture, treatment: &Treatment) -> TargetPolicy {
 impl Captured {
     /// For a process without privileges.
     pub(super) fn helped(capture: &Capture, helped: Arc<Helped>) -> anyhow::Result<Self> {
-        let specs = specs(capture, &Layout::system()?);
-        Ok(Self { side: Side::Helped(helped), specs, discoveries: Vec::new(), settled: Arc::default() })
+        let layout = Layout::system()?;
+        let (specs, discoveries) = (specs(capture, &layout), Discovery::helped(capture, &layout, &helped));
+        Ok(Self { side: Side::Helped(helped), specs, discoveries, settled: Arc::default() })
     }
 
     /// The same for the process that keeps the privileges: what a proxy can ask of it.
@@ -155,9 +156,7 @@ impl Captured {
         predecessor: Option<Inherited>,
     ) -> anyhow::Result<Service> {
         match self.side {
-            Side::Here { node, datapath, list } => {
-                Ok(Service::new((datapath, node), self.specs, files, ports, list, predecessor))
-            }
+            Side::Here { node, datapath } => Ok(Service::new((datapath, node), self.specs, files, ports, predecessor)),
             Side::Helped(_) => anyhow::bail!("a helper of a helper"),
         }
     }
@@ -276,8 +275,8 @@ impl Captured {
                 let told: Vec<Told> = targets.list().iter().map(Told::of).collect();
                 let (side, told) = (side.clone(), serde_json::to_string_pretty(&told)?);
                 // A list that is old is no reason to stop looking after the targets.
-                if let Err(error) = tokio::task::spawn_blocking(move || side.tell(told)).await? {
-                    tracing::warn!(error = format!("{error:#}"), "the list of targets is not renewed");
+                if let Err(error) = tokio::task::spawn_blocking(move || side.tell(&told)).await? {
+                    tracing::warn!(error = %crate::model::error_chain(&error), "the list of targets is not renewed");
                 }
             }
         });
@@ -287,7 +286,14 @@ impl Captured {
 /// Lets go of what an earlier daemon captured and this one does not.
 async fn settle(side: &Side, settled: &AtomicBool) -> anyhow::Result<()> {
     let side = side.clone();
-    let detached = tokio::task::spawn_blocking(move || side.settle()).await.context("letting go")??;
+    let detached = match tokio::task::spawn_blocking(move || side.settle()).await.context("letting go")? {
+        // The helper has found something that is not captured yet.
+        Err(kernel::Error::Helper { why, kind: ErrorKind::PermissionDenied }) => {
+            tracing::debug!(why, "nothing is let go yet");
+            return Ok(());
+        }
+        detached => detached?,
+    };
     settled.store(true, Ordering::Relaxed);
     if detached > 0 {
         say(&format!("{detached} targets of an earlier gateway are not captured any more"));
@@ -364,29 +370,12 @@ fn node_directory(layout: &Layout) -> PathBuf {
     layout.state.join("node")
 }
 
-fn status_file(layout: &Layout) -> PathBuf {
-    node_directory(layout).join("targets.json")
-}
-
-/// A reader sees the old file or the new one, never half of one.
-fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let new = path.with_extension("new");
-    let mut file = std::fs::File::options().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
-    file.write_all(bytes)?;
-    std::fs::rename(new, path)
-}
-
 /// `pipelock targets`: what the daemon of this machine captures; exit code 1 when something is not captured, or nobody serves.
 pub(super) fn show(json: bool, out: &mut impl Write) -> anyhow::Result<bool> {
     let layout = Layout::system()?;
-    let path = status_file(&layout);
     let alive = !Node::is_free(&layout)?;
-    let text = match std::fs::read_to_string(&path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => "[]".to_owned(),
-        Err(error) => return Err(error).with_context(|| format!("reading {}", path.display())),
-    };
-    let mut targets: Vec<Told> = serde_json::from_str(&text).with_context(|| format!("reading {}", path.display()))?;
+    let text = Node::told(&layout)?.unwrap_or_else(|| "[]".to_owned());
+    let mut targets: Vec<Told> = serde_json::from_str(&text).context("reading the list of targets")?;
     let bundles = kernel::shown_bundles(&node_directory(&layout))?;
     for target in &mut targets {
         target.bundles = bundles.iter().filter(|shown| shown.target == target.name).cloned().collect();

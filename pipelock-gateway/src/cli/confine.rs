@@ -158,6 +158,8 @@ const FREE: &[libc::c_long] = &[
     libc::SYS_ioctl,
     libc::SYS_fsync,
     libc::SYS_fdatasync,
+    // Of what the helper opened to be written: receipts that were half-written are cut off.
+    libc::SYS_ftruncate,
     libc::SYS_inotify_init1,
     libc::SYS_inotify_add_watch,
     libc::SYS_inotify_rm_watch,

@@ -5,13 +5,14 @@
 //! proxy's exit code is the daemon's. Neither outlives the other.
 
 use std::fs::File;
-use std::io::Write;
+use std::io::{self, Write};
 use std::net::TcpListener;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode};
+use std::process::{Command, ExitCode, Stdio};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
@@ -25,14 +26,17 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::run::door_listener;
 use super::startup::{self, say};
-use super::{RunArgs, capture, confine};
+use super::{RunArgs, capture, confine, discover};
 use crate::capture::helper::{Files, Helped, pair};
 use crate::capture::{self as kernel, Inherited};
 use crate::config::{Config, LogOutput};
-use crate::files;
+use crate::model::error_chain;
+use crate::report::flight::{Begun, Directory, FlightError, Shelf, set_shelf};
 use crate::tls::RootLocations;
+use crate::{files, pipeline};
 
-/// Channels between the two: four for what a connection asks, one for what takes long, one for a successor.
+/// Channels between the two: four for what a connection asks, one for what takes long, one for a successor; then one for each source
+/// of `capture.discover`.
 const CHANNELS: usize = 6;
 /// Whom the proxy runs as where nobody is called [`USER`]: a number out of the range of people, services and containers.
 const UID: u32 = 64_911;
@@ -51,15 +55,28 @@ pub(super) fn separate(args: &RunArgs) -> Option<anyhow::Result<ExitCode>> {
     if config.capture.is_empty() || !config.capture.separate {
         return None;
     }
-    let why_not = if !config.capture.discover.is_empty() {
-        "capture.discover"
-    } else if config.flight_recorder.is_some() {
-        "flight_recorder"
-    } else {
-        return Some(help(args, &config));
+    let why_not = match missing_capabilities() {
+        Ok(missing) if missing.is_empty() => return Some(help(args, &config)),
+        Ok(missing) => {
+            format!("starting a process without any takes capabilities that are missing here: {}", missing.join(", "))
+        }
+        Err(error) => format!("{error:#}"),
     };
-    say(&format!("warning: one process with privileges does everything, because {why_not} is not separated yet"));
+    say(&format!("warning: one process with privileges does everything: {why_not}"));
     None
+}
+
+/// What it takes to become another user, to give up what can be inherited, and to send signals to that user; containers are
+/// often started without.
+fn missing_capabilities() -> anyhow::Result<Vec<&'static str>> {
+    const NEEDED: [(CapabilitySet, &str); 4] = [
+        (CapabilitySet::SETUID, "SETUID"),
+        (CapabilitySet::SETGID, "SETGID"),
+        (CapabilitySet::SETPCAP, "SETPCAP"),
+        (CapabilitySet::KILL, "KILL"),
+    ];
+    let own = capabilities(None).context("reading capabilities")?.effective;
+    Ok(NEEDED.into_iter().filter(|(one, _)| !own.contains(*one)).map(|(_, name)| name).collect())
 }
 
 fn help(args: &RunArgs, config: &Config) -> anyhow::Result<ExitCode> {
@@ -80,8 +97,9 @@ fn help(args: &RunArgs, config: &Config) -> anyhow::Result<ExitCode> {
     let loaded = capture::load(&config.capture, &mut inherited)?;
     let service = loaded.into_service(Box::new(Named::of(args, config)), (door, mcp.transpose()?), inherited)?;
     let service = Arc::new(service);
+    discover::look_for(&service, &config.capture, &kernel::Layout::system()?)?;
     let mut theirs = Vec::new();
-    for number in 0..CHANNELS {
+    for number in 0..CHANNELS + config.capture.discover.len() {
         let (ours, end) = pair().context("making a channel")?;
         let service = Arc::clone(&service);
         let thread = std::thread::Builder::new().name(format!("helper-{number}"));
@@ -221,6 +239,10 @@ struct Named {
     config: Option<PathBuf>,
     roots: Vec<PathBuf>,
     log: Option<PathBuf>,
+    /// As they were at the start, like the log.
+    receipts: Option<(Directory, PathBuf)>,
+    /// Whether the proxy asked for compiled rules that are not kept.
+    missed: AtomicBool,
 }
 
 impl Named {
@@ -230,14 +252,23 @@ impl Named {
             LogOutput::Stdout => None,
             LogOutput::File(path) | LogOutput::Both(path) => Some(path.clone()),
         };
-        Self { config: args.config.clone(), roots: roots.file.into_iter().chain(roots.directories).collect(), log }
+        let receipts = startup::flight_options(config);
+        let receipts = receipts.map(|options| (Directory::of(&options), options.signing_key));
+        let roots = roots.file.into_iter().chain(roots.directories).collect();
+        Self { config: args.config.clone(), roots, log, receipts, missed: AtomicBool::new(false) }
+    }
+
+    fn directory(&self) -> io::Result<&Directory> {
+        let (directory, _) = self.receipts.as_ref().ok_or(io::ErrorKind::PermissionDenied)?;
+        Ok(directory)
     }
 }
 
 impl Files for Named {
     fn may_read(&self, path: &Path) -> bool {
         let from_variables = self.roots.iter().any(|root| path.starts_with(root));
-        if self.config.as_deref() == Some(path) || from_variables {
+        let signing_key = self.receipts.as_ref().is_some_and(|(_, key)| key == path);
+        if self.config.as_deref() == Some(path) || from_variables || signing_key {
             return true;
         }
         let config = self.config.as_deref().and_then(|config| Config::load(config).ok());
@@ -250,6 +281,57 @@ impl Files for Named {
     fn may_append(&self, path: &Path) -> bool {
         self.log.as_deref() == Some(path)
     }
+
+    fn compiled(&self, name: &str) -> Option<File> {
+        let kept = pipeline::compiled_rules_file(name);
+        if kept.is_none() {
+            self.missed.store(true, Ordering::Relaxed);
+        }
+        kept
+    }
+
+    fn receipts(&self) -> io::Result<(String, File)> {
+        let (begun, lock) = self.directory()?.begin().map_err(|error| io::Error::other(error_chain(&error)))?;
+        Ok((serde_json::to_string(&begun)?, lock))
+    }
+
+    fn next_receipts(&self, run: &str, first: u64) -> io::Result<File> {
+        self.directory()?.next(run, first).map_err(|error| io::Error::other(error_chain(&error)))
+    }
+
+    /// Has rules compiled for the next start, beside what is served: the proxy compiled its own, and what it could hand over nobody
+    /// should believe. By a process that ends, so that its memory is not kept.
+    fn serving(&self) {
+        if !self.missed.swap(false, Ordering::Relaxed) || !pipeline::keeps_compiled_rules() {
+            return;
+        }
+        let mut command = Command::new("/proc/self/exe");
+        command.arg("check").args(self.config.iter().flat_map(|path| ["--config".into(), path.clone()]));
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let compiling = std::thread::Builder::new().name("compile".to_owned()).spawn(move || command.status());
+        if let Err(error) = compiling {
+            tracing::debug!(%error, "rules are not compiled for the next start");
+        }
+    }
+}
+
+/// Receipts of a proxy: its helper keeps them.
+struct Kept(Arc<Helped>);
+
+impl Shelf for Kept {
+    fn begin(&self) -> Result<(Begun, File), FlightError> {
+        let (begun, lock) = self.0.receipts().map_err(|error| not_kept(&error))?;
+        Ok((serde_json::from_str(&begun).map_err(|error| not_kept(&error))?, lock))
+    }
+
+    fn next(&self, run: &str, first: u64) -> Result<File, FlightError> {
+        self.0.next_receipts(run, first).map_err(|error| not_kept(&error))
+    }
+}
+
+fn not_kept(error: &dyn std::error::Error) -> FlightError {
+    let (path, source) = ("receipts".into(), io::Error::other(error_chain(error)));
+    FlightError::File { doing: "keeping", path, source }
 }
 
 /// The proxy's first act: gives everything up, and learns to ask its helper.
@@ -259,8 +341,16 @@ pub(super) fn join(channels: &str) -> anyhow::Result<Arc<Helped>> {
         let number = number.parse().context("--helper")?;
         kernel::inherited_descriptor(number).context("--helper")
     });
-    let helped = Arc::new(Helped::new(channels.collect::<anyhow::Result<_>>()?)?);
+    let mut channels = channels.collect::<anyhow::Result<Vec<_>>>()?;
+    let looking = channels.split_off(channels.len().min(CHANNELS));
+    let helped = Arc::new(Helped::new(channels, looking)?);
     let opener = Arc::clone(&helped);
     files::set_opener(Box::new(move |path, access| opener.open(path, access)));
+    set_shelf(Box::new(Kept(Arc::clone(&helped))));
+    let reader = Arc::clone(&helped);
+    pipeline::read_compiled_rules(move |name| {
+        let file = reader.compiled(name).ok().flatten()?;
+        pipeline::read_compiled(file).ok()
+    });
     Ok(helped)
 }

@@ -7,6 +7,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use socket2::{Domain, Type};
 use zeroize::Zeroizing;
@@ -25,11 +26,17 @@ use crate::model::{NetnsCookie, Workload};
 const SLOW: usize = 2;
 /// Most bytes of all environments of one answer.
 const MAX_ENVIRONMENTS: u64 = 96 << 20;
+/// Most bytes of a list of what runs: a thousand containers with many labels are a few megabytes.
+const MAX_LIST: u64 = 64 << 20;
+/// A piece of the list of targets; written as JSON, a byte may become six.
+const PIECE: usize = 16 << 10;
 
 /// Asks the helper for everything that needs privilege.
 #[derive(Debug)]
 pub struct Helped {
     channels: Vec<Mutex<OwnedFd>>,
+    /// One for each source of `capture.discover`: who waits for its news waits on it.
+    looking: Vec<Mutex<OwnedFd>>,
     next: AtomicUsize,
     own_netns: NetnsCookie,
 }
@@ -51,17 +58,17 @@ const LINKS: [&str; 12] = [
 ];
 
 impl Helped {
-    /// Over the proxy's ends of the channels: at least three.
+    /// Over the proxy's ends of the channels, at least three, and of one more for each source of `capture.discover`.
     ///
     /// # Errors
     /// When there are fewer, or the namespace of this process cannot be told.
-    pub fn new(channels: Vec<OwnedFd>) -> Result<Self, Error> {
+    pub fn new(channels: Vec<OwnedFd>, looking: Vec<OwnedFd>) -> Result<Self, Error> {
         if channels.len() <= SLOW {
             return Err(failed("too few channels"));
         }
         let own_netns = crate::capture::local::own_netns()?;
-        let channels = channels.into_iter().map(Mutex::new).collect();
-        Ok(Self { channels, next: AtomicUsize::new(0), own_netns })
+        let each = |channels: Vec<OwnedFd>| channels.into_iter().map(Mutex::new).collect();
+        Ok(Self { channels: each(channels), looking: each(looking), next: AtomicUsize::new(0), own_netns })
     }
 
     /// On one of the channels for short questions: a free one, else the next.
@@ -100,6 +107,36 @@ impl Helped {
         Ok(fd.into())
     }
 
+    /// A compiled rule set that the helper keeps; `None` when it has none of that name.
+    ///
+    /// # Errors
+    /// What the helper says.
+    pub fn compiled(&self, name: &str) -> Result<Option<File>, Error> {
+        let (_, fds) = self.slow(&Request::Compiled { name: name.to_owned() })?;
+        Ok(fds.into_iter().next().map(File::from))
+    }
+
+    /// Takes the directory of receipts for as long as the file is open, and what the helper says is there already.
+    ///
+    /// # Errors
+    /// What the helper says.
+    pub fn receipts(&self) -> Result<(String, File), Error> {
+        let (answered, fds) = self.slow(&Request::Receipts)?;
+        match (answered, fds.into_iter().next()) {
+            (Reply::Receipts { begun }, Some(lock)) => Ok((begun, lock.into())),
+            _ => Err(unexpected()),
+        }
+    }
+
+    /// A new file for receipts of this run, from the one of that number on.
+    ///
+    /// # Errors
+    /// What the helper says.
+    pub fn next_receipts(&self, run: &str, first: u64) -> Result<File, Error> {
+        let (_, fds) = self.slow(&Request::NextReceipts { run: run.to_owned(), first })?;
+        fds.into_iter().next().map(File::from).ok_or_else(unexpected)
+    }
+
     /// The ports of the daemon: the proxy's, and that of MCP where there is one.
     ///
     /// # Errors
@@ -122,8 +159,36 @@ impl Helped {
     ///
     /// # Errors
     /// What the helper says.
-    pub fn tell(&self, text: String) -> Result<(), Error> {
-        done(&self.slow(&Request::Tell { text })?.0)
+    pub fn tell(&self, text: &str) -> Result<(), Error> {
+        let mut rest = text;
+        loop {
+            let (piece, more) = rest.split_at(rest.floor_char_boundary(PIECE));
+            let last = more.is_empty();
+            done(&self.slow(&Request::Tell { text: piece.to_owned(), last })?.0)?;
+            if last {
+                return Ok(());
+            }
+            rest = more;
+        }
+    }
+
+    /// What a source of `capture.discover` lists, with the number of the list: once it is not the one numbered `seen` any more, and at
+    /// the latest after `within`. Blocks.
+    ///
+    /// # Errors
+    /// What the helper says: that the runtime does not answer, for one.
+    pub fn look(&self, source: usize, seen: u64, within: Duration) -> Result<(u64, Vec<u8>), Error> {
+        let channel = self.looking.get(source).ok_or_else(|| failed("no such source"))?;
+        let number = u32::try_from(source).map_err(|_| unexpected())?;
+        let within = u64::try_from(within.as_millis()).unwrap_or(u64::MAX);
+        let request = Request::Look { source: number, seen, within };
+        let channel = channel.lock().unwrap_or_else(PoisonError::into_inner);
+        let (answered, fds) = ask(channel.as_fd(), &request, &[])?;
+        let Reply::Found { number, length } = answered else { return Err(unexpected()) };
+        let file: File = fds.into_iter().next().ok_or_else(unexpected)?.into();
+        let mut list = Vec::new();
+        file.take(MAX_LIST).read_to_end(&mut list).map_err(|e| Error::io("reading", "a list", e))?;
+        if list.len() as u64 == length { Ok((number, list)) } else { Err(unexpected()) }
     }
 
     /// Says that everything is served; whether there was a predecessor to be told.

@@ -56,11 +56,30 @@ pub(super) enum Request {
         path: PathBuf,
         append: bool,
     },
+    /// A compiled rule set.
+    Compiled {
+        name: String,
+    },
+    /// The directory of receipts, for as long as the descriptor is open.
+    Receipts,
+    /// The next file of receipts.
+    NextReceipts {
+        run: String,
+        first: u64,
+    },
     /// The daemon's own ports.
     Ports,
-    /// The list for `pipelock targets`.
+    /// The list for `pipelock targets`, or a piece of it: `last` ends it.
     Tell {
         text: String,
+        last: bool,
+    },
+    /// What a source of `capture.discover` lists: answered when the list is not the one of that number any more, and at the
+    /// latest after so many milliseconds.
+    Look {
+        source: u32,
+        seen: u64,
+        within: u64,
     },
     /// Answered when a successor has come.
     Successor,
@@ -99,8 +118,17 @@ pub(super) enum Reply {
     Processes(Vec<Process>),
     /// Beside it a file with the environments one after another.
     Environments(Vec<(Process, u64)>),
+    /// Beside it a file with a list of that number.
+    Found {
+        number: u64,
+        length: u64,
+    },
     /// Beside it one descriptor.
     Descriptor,
+    /// Beside it the lock. What is there already, in the words of whoever keeps it.
+    Receipts {
+        begun: String,
+    },
     /// Beside it the proxy port, and the MCP port if there is one.
     Ports,
     /// Beside it the connection of the successor, and the lock.
@@ -256,7 +284,11 @@ mod tests {
             Request::Environments { workload: who.clone(), wanted: vec![process] },
             Request::Processes { workload: who },
             Request::Open { path: "/etc/pipelock/ca-key.pem".into(), append: false },
-            Request::Tell { text: "[]".to_owned() },
+            Request::Tell { text: "[]".to_owned(), last: true },
+            Request::Look { source: 0, seen: 7, within: 10_000 },
+            Request::Compiled { name: "0a".to_owned() },
+            Request::NextReceipts { run: "0a".to_owned(), first: u64::MAX },
+            Request::Receipts,
             Request::Successor,
         ]
     }
@@ -280,7 +312,7 @@ mod tests {
         }
 
         #[test]
-        fn a_message_with_a_byte_changed_is_one_or_an_error(which in 0_usize..10, at in 0_usize..80, byte in any::<u8>()) {
+        fn a_message_with_a_byte_changed_is_one_or_an_error(which in 0_usize..14, at in 0_usize..80, byte in any::<u8>()) {
             let mut bytes = encode(&requests()[which]).unwrap();
             if let Some(place) = bytes.get_mut(at) {
                 *place = byte;

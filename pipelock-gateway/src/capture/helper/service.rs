@@ -6,25 +6,50 @@ use std::io::{self, Seek, Write};
 use std::net::TcpListener;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use socket2::{Domain, Type};
 
+use super::found::{News, Sightings};
 use super::packet::{self, MAX_PACKET};
 use super::protocol::{Cause, Reply, Request, encode, request};
 use crate::capture::{
-    Datapath, Error, FlowTuple, Inherited, LocalDatapath, Netns, Node, Offer, Place, Process, Scope, TargetSpec,
+    Armed, Datapath, Error, FlowTuple, Inherited, LocalDatapath, Netns, Node, Offer, Place, Process, Scope, TargetSpec,
     cgroup, environment,
 };
 use crate::model::{NetnsCookie, Workload, error_chain};
 
-/// The files that a proxy may have opened.
+/// The longest list of targets that is kept: some thirty thousand.
+const MAX_TOLD: usize = 16 << 20;
+
+/// The files that a proxy may have opened, and that are kept for it.
 pub trait Files: Send + Sync {
     /// Whether the configuration, as it is now, names this file to be read.
     fn may_read(&self, path: &Path) -> bool;
     /// Whether the configuration, as it was at the start, names this file to be added to.
     fn may_append(&self, path: &Path) -> bool;
+    /// A compiled rule set, to be read; `None` when there is none of that name.
+    fn compiled(&self, _name: &str) -> Option<File> {
+        None
+    }
+    /// Takes the directory of receipts for as long as the file is open; what is there already, in words that the proxy knows.
+    ///
+    /// # Errors
+    /// When there are none to be kept, or they cannot be.
+    fn receipts(&self) -> io::Result<(String, File)> {
+        Err(io::ErrorKind::PermissionDenied.into())
+    }
+    /// A new file of receipts, to be written.
+    ///
+    /// # Errors
+    /// As [`Self::receipts`].
+    fn next_receipts(&self, _run: &str, _first: u64) -> io::Result<File> {
+        Err(io::ErrorKind::PermissionDenied.into())
+    }
+    /// The proxy serves.
+    fn serving(&self) {}
 }
 
 /// Everything a proxy can ask for.
@@ -32,12 +57,15 @@ pub struct Service {
     datapath: Arc<LocalDatapath>,
     node: Arc<Node>,
     specs: HashMap<String, TargetSpec>,
+    sightings: Sightings,
     /// Names of what is armed, by handle.
     armed: Mutex<HashMap<u64, String>>,
+    /// What was found and armed, until the proxy asks for it, by name.
+    ready: Mutex<HashMap<String, Armed>>,
     files: Box<dyn Files>,
     ports: (TcpListener, Option<TcpListener>),
-    /// Where the list for `pipelock targets` is kept.
-    list: PathBuf,
+    /// Pieces of the list for `pipelock targets` that have come.
+    telling: Mutex<String>,
     predecessor: Mutex<Option<Inherited>>,
     offer: Mutex<Option<Offer>>,
 }
@@ -56,12 +84,77 @@ impl Service {
         specs: Vec<TargetSpec>,
         files: Box<dyn Files>,
         ports: (TcpListener, Option<TcpListener>),
-        list: PathBuf,
         predecessor: Option<Inherited>,
     ) -> Self {
-        let specs = specs.into_iter().map(|spec| (spec.name.clone(), spec)).collect();
-        let (armed, offer) = (Mutex::default(), Mutex::default());
-        Self { datapath, node, specs, armed, files, ports, list, predecessor: Mutex::new(predecessor), offer }
+        Self {
+            datapath,
+            node,
+            specs: specs.into_iter().map(|spec| (spec.name.clone(), spec)).collect(),
+            sightings: Sightings::default(),
+            armed: Mutex::default(),
+            ready: Mutex::default(),
+            files,
+            ports,
+            telling: Mutex::default(),
+            predecessor: Mutex::new(predecessor),
+            offer: Mutex::default(),
+        }
+    }
+
+    /// What a look at a source found: what has ended is let go, what runs is captured, and only then is the proxy told. Whether all
+    /// of it is captured.
+    pub fn found(&self, source: u32, looked: Result<News, String>) -> bool {
+        let News { gone, specs, list } = match looked {
+            Ok(news) => news,
+            Err(why) => {
+                self.sightings.tell(source, Err(why));
+                return true;
+            }
+        };
+        self.sightings.expect(source, &specs);
+        for name in gone {
+            self.let_go(&name);
+        }
+        let all = std::thread::scope(|scope| {
+            let armed: Vec<String> = lock(&self.armed).values().cloned().collect();
+            let new = specs.iter().filter(|spec| !armed.contains(&spec.name));
+            // All at once: each is about to begin.
+            let capturing: Vec<_> = new.map(|spec| scope.spawn(|| self.capture(spec))).collect();
+            capturing.into_iter().all(|one| one.join().unwrap_or(false))
+        });
+        self.sightings.tell(source, Ok(list));
+        all
+    }
+
+    fn capture(&self, spec: &TargetSpec) -> bool {
+        match self.datapath.arm(spec) {
+            Ok(armed) => {
+                lock(&self.armed).insert(armed.id, spec.name.clone());
+                lock(&self.ready).insert(spec.name.clone(), armed);
+                true
+            }
+            // The proxy asks for it again, and tells why it cannot be.
+            Err(error) => {
+                tracing::debug!(target_name = spec.name, error = %error_chain(&error), "not captured");
+                false
+            }
+        }
+    }
+
+    fn let_go(&self, name: &str) {
+        lock(&self.ready).remove(name);
+        let mut armed = lock(&self.armed);
+        let ids: Vec<u64> = armed.iter().filter(|(_, other)| *other == name).map(|(id, _)| *id).collect();
+        for id in ids {
+            match self.datapath.disarm(id) {
+                Ok(()) => drop(armed.remove(&id)),
+                Err(error) => tracing::debug!(target_name = name, error = %error_chain(&error), "letting go"),
+            }
+        }
+    }
+
+    fn spec(&self, name: &str) -> Option<TargetSpec> {
+        self.specs.get(name).cloned().or_else(|| self.sightings.spec(name))
     }
 
     /// Answers one channel until its other end is closed.
@@ -138,18 +231,46 @@ impl Service {
                 environments(&workload, &wanted)
             }
             Request::Open { path, append } => self.open(&path, append),
+            Request::Compiled { name } => match self.files.compiled(&name) {
+                Some(file) => Ok((Reply::Descriptor, Beside(vec![file.into()]))),
+                None => plain(Reply::Nothing),
+            },
+            Request::Receipts => {
+                let (begun, lock) = self.files.receipts().map_err(|e| Error::io("keeping", "receipts", e))?;
+                Ok((Reply::Receipts { begun }, Beside(vec![lock.into()])))
+            }
+            Request::NextReceipts { run, first } => {
+                let file = self.files.next_receipts(&run, first).map_err(|e| Error::io("keeping", "receipts", e))?;
+                Ok((Reply::Descriptor, Beside(vec![file.into()])))
+            }
             Request::Ports => {
                 let again = |port: &TcpListener| port.try_clone().map(OwnedFd::from);
                 let ports = [Some(&self.ports.0), self.ports.1.as_ref()].into_iter().flatten().map(again);
                 let ports = ports.collect::<io::Result<_>>().map_err(|e| Error::io("duplicating", "a port", e))?;
                 Ok((Reply::Ports, Beside(ports)))
             }
-            Request::Tell { text } => {
-                replace(&self.list, text.as_bytes()).map_err(|e| Error::io("writing", &self.list, e))?;
+            Request::Tell { text, last } => {
+                let mut telling = lock(&self.telling);
+                if telling.len().saturating_add(text.len()) > MAX_TOLD {
+                    telling.clear();
+                    return Err(refused("a list that is too long"));
+                }
+                telling.push_str(&text);
+                if last {
+                    self.node.tell(&std::mem::take(&mut *telling))?;
+                }
                 plain(Reply::Done)
+            }
+            Request::Look { source, seen, within } => {
+                let failed = |why| Error::Helper { why, kind: io::ErrorKind::Other };
+                let (number, list) =
+                    self.sightings.wait(source, seen, Duration::from_millis(within)).map_err(failed)?;
+                let file = in_memory(c"list", &[&list]).map_err(|e| Error::io("passing", "a list", e))?;
+                Ok((Reply::Found { number, length: list.len() as u64 }, Beside(vec![file])))
             }
             Request::Successor => self.successor(),
             Request::Serving => {
+                self.files.serving();
                 let predecessor = lock(&self.predecessor).take();
                 let told = usize::from(predecessor.is_some());
                 // One that has ended meanwhile need not be told.
@@ -161,9 +282,15 @@ impl Service {
 
     /// By its name, treated as the configuration of this process says.
     fn arm(&self, name: &str) -> Answer {
-        let spec = self.specs.get(name).ok_or_else(|| refused("no target of that name"))?;
-        let armed = self.datapath.arm(spec)?;
-        lock(&self.armed).insert(armed.id, name.to_owned());
+        let ready = lock(&self.ready).remove(name);
+        let armed = if let Some(armed) = ready {
+            armed
+        } else {
+            let spec = self.spec(name).ok_or_else(|| refused("no target of that name"))?;
+            let armed = self.datapath.arm(&spec)?;
+            lock(&self.armed).insert(armed.id, name.to_owned());
+            armed
+        };
         let listeners = u32::try_from(armed.listeners.len()).unwrap_or(u32::MAX);
         let weaknesses = armed.weaknesses.iter().map(|weakness| weakness.as_str().to_owned()).collect();
         let ended = u64::try_from(armed.ended).unwrap_or(u64::MAX);
@@ -174,13 +301,17 @@ impl Service {
         Ok((reply, Beside(listeners.chain(resolvers).collect())))
     }
 
-    /// Only what has gone by itself: a proxy that lets go of a living target would let it out.
+    /// Only what has gone by itself: a proxy that lets go of a living target would let it out. What was let go here, because
+    /// who looks said that it has ended, is let go.
     fn disarm(&self, id: u64) -> Answer {
         let mut armed = lock(&self.armed);
-        let spec = armed.get(&id).and_then(|name| self.specs.get(name)).ok_or(Error::UnknownTarget { id })?;
-        let lives = match (&spec.scope, &spec.netns) {
-            (Scope::Cgroup(path), _) | (Scope::Netns, Netns::At(path)) => path.exists(),
-            (Scope::Netns, _) => true,
+        let Some(name) = armed.get(&id) else { return Ok((Reply::Done, Beside::default())) };
+        let lives = match self.spec(name) {
+            Some(TargetSpec { scope: Scope::Cgroup(path), .. } | TargetSpec { netns: Netns::At(path), .. }) => {
+                path.exists()
+            }
+            Some(_) => true,
+            None => false,
         };
         if lives {
             return Err(refused("the target is still there"));
@@ -190,10 +321,11 @@ impl Service {
         Ok((Reply::Done, Beside::default()))
     }
 
-    /// Only when everything that the configuration names is armed.
+    /// Only when everything that the configuration names or selects is armed.
     fn settle(&self) -> Answer {
         let armed = lock(&self.armed);
-        if let Some(name) = self.specs.keys().find(|name| !armed.values().any(|other| other == *name)) {
+        let mut wanted = self.specs.keys().cloned().chain(self.sightings.names());
+        if let Some(name) = wanted.find(|name| !armed.values().any(|other| other == name)) {
             return Err(Error::Helper {
                 why: format!("{name} is not captured yet"),
                 kind: io::ErrorKind::PermissionDenied,
@@ -209,8 +341,8 @@ impl Service {
             Scope::Cgroup(cgroup) => path.starts_with(cgroup),
             Scope::Netns => shares(&spec.netns, workload.pid),
         };
-        let armed = lock(&self.armed);
-        let captured = armed.values().filter_map(|name| self.specs.get(name)).any(inside);
+        let armed: Vec<String> = lock(&self.armed).values().cloned().collect();
+        let captured = armed.iter().filter_map(|name| self.spec(name)).any(|spec| inside(&spec));
         if captured && path != cgroup::find_root()? { Ok(workload) } else { Err(refused("no captured process")) }
     }
 
@@ -238,18 +370,21 @@ impl Service {
 }
 
 fn environments(workload: &Workload, wanted: &[Process]) -> Answer {
-    let failed = |e: io::Error| Error::io("passing", "environments", e);
     let read = environment::read(workload, &|process| !wanted.contains(&process))?;
-    let memory =
-        rustix::fs::memfd_create(c"environments", rustix::fs::MemfdFlags::CLOEXEC).map_err(|e| failed(e.into()))?;
-    let mut file: File = memory.into();
-    let mut lengths = Vec::new();
-    for environment in read {
-        file.write_all(&environment.bytes).map_err(failed)?;
-        lengths.push((environment.process, environment.bytes.len() as u64));
+    let lengths = read.iter().map(|one| (one.process, one.bytes.len() as u64)).collect();
+    let bytes: Vec<&[u8]> = read.iter().map(|one| one.bytes.as_slice()).collect();
+    let file = in_memory(c"environments", &bytes).map_err(|e| Error::io("passing", "environments", e))?;
+    Ok((Reply::Environments(lengths), Beside(vec![file])))
+}
+
+/// A file that has no name, with these bytes, to be read from its beginning.
+fn in_memory(name: &std::ffi::CStr, pieces: &[&[u8]]) -> io::Result<OwnedFd> {
+    let mut file: File = rustix::fs::memfd_create(name, rustix::fs::MemfdFlags::CLOEXEC)?.into();
+    for piece in pieces {
+        file.write_all(piece)?;
     }
-    file.rewind().map_err(failed)?;
-    Ok((Reply::Environments(lengths), Beside(vec![file.into()])))
+    file.rewind()?;
+    Ok(file.into())
 }
 
 /// Whether a process lives in the namespace of a target that is told by it.
@@ -257,15 +392,6 @@ fn shares(netns: &Netns, pid: u32) -> bool {
     let inode = |path: &Path| std::fs::metadata(path).map(|file| (file.dev(), file.ino())).ok();
     let theirs = inode(Path::new(&format!("/proc/{pid}/ns/net")));
     theirs.is_some() && theirs == inode(&netns.path())
-}
-
-/// A reader sees the old file or the new one, never half of one.
-fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    use std::os::unix::fs::OpenOptionsExt;
-    let new = path.with_extension("new");
-    let mut file = File::options().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
-    file.write_all(bytes)?;
-    std::fs::rename(new, path)
 }
 
 fn count(count: usize) -> Reply {
