@@ -33,25 +33,8 @@ pub(crate) fn cases() -> Vec<Case> {
     ]
 }
 
-/// Asks in a loop from 8 threads; says what became of it when a line comes, and goes on.
-const LOAD: &str = r#"
-import collections, errno, json, socket, sys, threading
-counts, lock = collections.Counter(), threading.Lock()
-def ask():
-    while True:
-        s = socket.socket(); s.settimeout(5)
-        try:
-            s.connect(("203.0.113.10", 80))
-            s.sendall(b"GET / HTTP/1.1\r\nhost: api.example.test\r\nconnection: close\r\n\r\n")
-            said = "ok" if s.recv(100).startswith(b"HTTP/1.1 200") else "cut"
-        except OSError as e:
-            said = errno.errorcode.get(e.errno, "timeout")
-        s.close()
-        with lock: counts[said] += 1
-for _ in range(8): threading.Thread(target=ask, daemon=True).start()
-for line in sys.stdin:
-    with lock: print(json.dumps(counts), flush=True)
-"#;
+/// Connections at once.
+const THREADS: &str = "32";
 
 /// Answers everybody, and says who came when a line comes.
 pub(crate) const SERVER: &str = r#"
@@ -167,6 +150,21 @@ impl World {
         }
     }
 
+    /// Asks in a loop from many threads of the target, and counts what became of it.
+    fn load(&self) -> Result<Counting> {
+        let mut command = self.command("p", env!("CARGO_BIN_EXE_load"));
+        command.args(["ask", "203.0.113.10:80", THREADS]);
+        self.cgroup.enter_on_exec(&mut command)?;
+        Counting::of(command)
+    }
+
+    /// Answers everybody, and counts who came.
+    fn server(&self) -> Result<Counting> {
+        let mut command = self.command("w", env!("CARGO_BIN_EXE_load"));
+        command.args(["serve", "203.0.113.10:80", THREADS]);
+        Counting::of(command)
+    }
+
     pub(crate) fn pipelock(&self, arguments: &[&str]) -> Result<(bool, String)> {
         let output = self.command("g", binary()).args(arguments).output()?;
         Ok((output.status.success(), String::from_utf8_lossy(&output.stdout).into_owned()))
@@ -263,13 +261,20 @@ impl Counting {
     }
 }
 
+/// What the machine carried: a figure for people, of which nothing is claimed.
+fn tell(what: &str, counts: &BTreeMap<String, u64>, began: Instant) {
+    let (seconds, all) = (began.elapsed().as_secs_f64(), counts.values().sum::<u64>());
+    #[expect(clippy::cast_precision_loss, reason = "a rate")]
+    let rate = all as f64 / seconds;
+    eprintln!("{what}: {all} connections in {seconds:.0} s, {rate:.0} a second: {counts:?}");
+}
+
 fn under_load() -> Result<()> {
     let world = World::new()?;
-    let mut server = Counting::start(world.command("w", "python3"), SERVER)?;
+    let mut server = world.server()?;
     let mut gateway = world.gateway()?;
-    let mut command = world.command("p", "python3");
-    world.cgroup.enter_on_exec(&mut command)?;
-    let mut load = Counting::start(command, LOAD)?;
+    let mut load = world.load()?;
+    let began = Instant::now();
     load.more("ok", 100)?;
     for _ in 0..3 {
         gateway.signal(Signal::KILL)?;
@@ -293,6 +298,7 @@ fn under_load() -> Result<()> {
     ensure!(server.count(POD)? == 0, "{} connections came from the pod itself", server.count(POD)?);
     let judged = server.count("198.51.100.2")?;
     ensure!(judged >= 700, "only {judged} came through the gateway");
+    tell("kills and stops", &load.counts()?, began);
     // The control: let go, the pod is seen by its own address.
     let (well, said) = world.pipelock(&["uninstall"])?;
     ensure!(well, "{said}");
@@ -303,11 +309,10 @@ fn under_load() -> Result<()> {
 
 fn upgrades() -> Result<()> {
     let world = World::new()?;
-    let mut server = Counting::start(world.command("w", "python3"), SERVER)?;
+    let mut server = world.server()?;
     let mut gateway = world.gateway()?;
-    let mut command = world.command("p", "python3");
-    world.cgroup.enter_on_exec(&mut command)?;
-    let mut load = Counting::start(command, LOAD)?;
+    let mut load = world.load()?;
+    let began = Instant::now();
     load.more("ok", 100)?;
     for _ in 0..20 {
         let successor = world.successor()?;
@@ -317,6 +322,7 @@ fn upgrades() -> Result<()> {
         load.more("ok", 20)?;
     }
     let counts = load.counts()?;
+    tell("upgrades", &counts, began);
     ensure!(counts.keys().eq(["ok"]), "connections were lost: {counts:?}");
     ensure!(server.count(POD)? == 0, "{} connections came from the pod itself", server.count(POD)?);
     let (well, said) = world.pipelock(&["targets"])?;
