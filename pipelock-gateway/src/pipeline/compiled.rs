@@ -70,8 +70,11 @@ pub(crate) fn kept_rules() -> Option<&'static dyn Store> {
     DIRECTORY.get()?.as_ref().map(|directory| directory as &dyn Store)
 }
 
+/// The bytes of a name, if there are any.
+type Read = dyn Fn(&str) -> Option<Vec<u8>> + Send + Sync;
+
 /// Whoever reads for this process.
-struct Reader(Box<dyn Fn(&str) -> Option<Vec<u8>> + Send + Sync>);
+struct Reader(Box<Read>);
 
 impl Store for Reader {
     fn load(&self, name: &str) -> Option<Vec<u8>> {
