@@ -18,6 +18,7 @@ use pipelock_gateway::capture::{
 };
 use pipelock_tests::harness::Case;
 use pipelock_tests::need::Need;
+use socket2::{Domain, Type};
 
 use crate::datapath::{DEADLINE, Namespace, TRACED, Workload, layout, run};
 
@@ -31,6 +32,7 @@ pub(crate) fn cases() -> Vec<Case> {
     let cases: Vec<(&str, Proof)> = vec![
         ("a_process_beside_the_target_and_frames_made_by_hand_get_no_answer", beside),
         ("connections_from_before_the_capture_are_ended_and_no_others", before),
+        ("a_resolver_beside_the_target_asks_others_while_the_gateway_lives_and_answers_alone_after", resolver),
     ];
     let needs = [Need::Bpf, Need::CgroupV2, Need::Python3];
     cases
@@ -208,6 +210,44 @@ fn beside() -> Result<()> {
         let open = datapath.arm(&pod.spec(TargetPolicy { bypass, ..TargetPolicy::default() }))?;
         ensure!(says(&connect)? == "connected", "what is bypassed may pass");
         Ok(datapath.disarm(open.id)?)
+    })
+}
+
+/// Docker's, in short: it answers on loopback, and asks a server outside from in there.
+fn resolver() -> Result<()> {
+    with(|run_of, datapath, pod| {
+        let outside = UdpSocket::bind((OURS, 53))?;
+        outside.set_read_timeout(Some(DEADLINE))?;
+        let policy = TargetPolicy { dns: true, resolver_inside: true, ..TargetPolicy::default() };
+        let armed = datapath.arm(&pod.spec(policy))?;
+        ensure!(armed.weaknesses.is_empty(), "{:?}", armed.weaknesses);
+        let script = format!(
+            "u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); u.bind(('127.0.0.11', 53)); print('ready'); sys.stdout.flush()\n\
+             f = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n\
+             for _ in range(2):\n    q, who = u.recvfrom(64); f.sendto(q, ('{OURS}', 53)); u.sendto(b'inside', who)"
+        );
+        let mut resolver = pod.neighbour(run_of, &script)?;
+        ready(&mut resolver)?;
+        // The gateway's question, while it lives.
+        datapath.beat()?;
+        let ours: UdpSocket = datapath.socket_inside(armed.netns, Domain::IPV4, Type::DGRAM)?.into();
+        ours.set_nonblocking(false)?;
+        ours.set_read_timeout(Some(DEADLINE))?;
+        ours.send_to(b"alive", ("127.0.0.11", 53))?;
+        let mut said = [0; 64];
+        ensure!(ours.recv(&mut said)? == 6 && outside.recv(&mut said)? == 5, "answered, and passed on");
+        // The target's, until it is answered: by nobody while it is steered, and by the resolver once the heart has stopped.
+        let asking = pod.workload(
+            "s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.settimeout(0.2)\nfor _ in range(50):\n    \
+             s.sendto(b'dead', ('127.0.0.11', 53))\n    \
+             try: print(s.recvfrom(64)); break\n    except TimeoutError: pass",
+        )?;
+        ensure!(asking.finish()? == ["(b'inside', ('127.0.0.11', 53))"]);
+        resolver.finish()?;
+        ensure!(datapath.target_counters(armed.id)?.dropped == 1, "what it would have passed on was dropped");
+        outside.set_nonblocking(true)?;
+        ensure!(outside.recv(&mut said).is_err(), "it arrived");
+        Ok(datapath.disarm(armed.id)?)
     })
 }
 
