@@ -85,6 +85,9 @@ pub trait Source: Send {
 pub trait Look: Send {
     /// What runs: now, or once something may have changed, and then at the latest after `within`.
     fn look(&mut self, within: Option<Duration>) -> Answer<'_, Vec<Found>>;
+
+    /// See [`Source::settled`].
+    fn settled(&mut self, _captured: &BTreeSet<String>) {}
 }
 
 /// A source that is asked from here.
@@ -102,6 +105,10 @@ impl<S: Source> Look for Here<S> {
             }
             self.0.list().await
         })
+    }
+
+    fn settled(&mut self, captured: &BTreeSet<String>) {
+        self.0.settled(captured);
     }
 }
 
@@ -227,7 +234,7 @@ impl Watch {
 
     /// Tells the source the names of all that is captured now.
     pub fn settled(&mut self, captured: &BTreeSet<String>) {
-        self.source.settled(captured);
+        self.looking.settled(captured);
     }
 
     /// What was found last under a name.

@@ -228,6 +228,7 @@ pub(super) fn look_for(service: &Arc<Service>, capture: &Capture, layout: &Layou
                 let (mut within, mut failed) = (Duration::ZERO, false);
                 loop {
                     let all = service.found(source, discovery.news(within).await);
+                    discovery.watch.settled(&service.captured_names());
                     // As in the proxy: the first time its process may just have ended.
                     within = if all || failed { discovery::RECONCILE } else { AGAIN };
                     failed = !all;

@@ -1,6 +1,6 @@
 //! The helper's end: holds every request against what the configuration says, then does it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fs::File;
 use std::io::{self, Seek, Write};
 use std::net::TcpListener;
@@ -124,6 +124,12 @@ impl Service {
         });
         self.sightings.tell(source, Ok(list));
         all
+    }
+
+    /// Names of everything that is captured now.
+    #[must_use]
+    pub fn captured_names(&self) -> BTreeSet<String> {
+        lock(&self.armed).values().cloned().collect()
     }
 
     fn capture(&self, spec: &TargetSpec) -> bool {
