@@ -244,7 +244,7 @@ fn resolver() -> Result<()> {
         )?;
         ensure!(asking.finish()? == ["(b'inside', ('127.0.0.11', 53))"]);
         resolver.finish()?;
-        ensure!(datapath.target_counters(armed.id)?.dropped == 1, "what it would have passed on was dropped");
+        ensure!(datapath.target_counters(armed.id)?.dropped >= 1, "what it would have passed on was dropped");
         outside.set_nonblocking(true)?;
         ensure!(outside.recv(&mut said).is_err(), "it arrived");
         Ok(datapath.disarm(armed.id)?)
