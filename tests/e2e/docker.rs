@@ -67,7 +67,6 @@ fn compose() -> Result<()> {
         engine.compose(&["up", "--detach"])?;
         protected(&engine)?;
         separated(&engine)?;
-        separated(&engine)?;
         others_are_untouched(&engine)?;
         killed_and_upgraded(&engine)?;
         engine.restart()?;
