@@ -3,7 +3,7 @@
 //! Asks two things: the list of sandboxes that are ready, and the state of one. Needs no Kubernetes API and no token: labels
 //! and annotations of a pod are what the kubelet handed to the runtime. A pod is captured by its own cgroup, in which the kubelet
 //! starts its containers after the sandbox is ready: before there is a program in it. The interface had no events before 1.26,
-//! so news of cgroups stands for them; where the runtime offers the Node Resource Interface, it announces each pod and waits ([`nri`]).
+//! so news of cgroups stands for them; where the runtime offers the Node Resource Interface, it announces each pod and waits (`nri`).
 //! A pod whose cgroup does not carry its uid is captured container by container.
 //!
 //! Source: cri-api v1 (`k8s.io/cri-api/pkg/apis/runtime/v1/api.proto`), messages `ListPodSandbox*`, `PodSandboxStatus*`.
