@@ -60,7 +60,7 @@ fn stats_have_the_keys_scripts_read() {
         body,
         serde_json::json!({
             "requests": {"total": 0, "allowed": 0, "blocked": 0, "block_rate": 0.0},
-            "tunnels": 2, "websockets": 0, "top_blocked_domains": [], "top_scanners": [],
+            "tunnels": 2, "websockets": 0, "top_blocked_domains": [], "top_scanners": [], "suppressed": [],
             "sessions": {"active": 0, "anomalies": 1, "escalations": 0,
                          "top_anomalies": [{"name": "domain_burst", "count": 1}]},
             "cross_request_detection": {"dlp_matches": 1},
