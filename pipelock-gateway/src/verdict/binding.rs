@@ -76,14 +76,17 @@ impl Bindings {
         host: Option<&PeerName>,
         places_of: impl Fn(&Finding) -> I,
     ) {
-        let mut own = Vec::new();
+        let (mut own, mut expected_at) = (Vec::new(), Vec::new());
         findings.retain(|finding| {
             let mut expected = false;
             for place in places_of(finding) {
                 for entry in self.entries_for(finding, place, host) {
                     expected = true;
-                    if matches!(entry.hosts, BoundHosts::Listed(_)) && identifies(finding) {
-                        own.push((finding.span.clone(), entry));
+                    if matches!(entry.hosts, BoundHosts::Listed(_)) {
+                        expected_at.push(finding.span.clone());
+                        if identifies(finding) {
+                            own.push((finding.span.clone(), entry));
+                        }
                     }
                 }
             }
@@ -94,7 +97,10 @@ impl Bindings {
                 let inside = span.start <= finding.span.start && finding.span.end <= span.end;
                 inside && !self.belongs_elsewhere(finding, entry)
             });
-            !covered || finding.family != Family::Dlp || finding.is_canary()
+            // That a credential in its place looks random is no news, whoever's it is.
+            let opaque = finding.family == Family::Url
+                && expected_at.iter().any(|span| span.start <= finding.span.start && finding.span.end <= span.end);
+            !opaque && (!covered || finding.family != Family::Dlp || finding.is_canary())
         });
     }
 }
@@ -256,6 +262,20 @@ mod tests {
                 assert_eq!(findings, [finding(other, 4..40)], "{nameless} and {other}");
             }
         }
+    }
+
+    #[test]
+    fn a_credential_in_its_place_may_look_random() {
+        let table = Bindings::new(vec![entry(&["Credential in URL"], &["api.example.com"], &["query apikey"])]);
+        let opaque = |span| Finding { family: Family::Url, ..finding("High Entropy Query Value", span) };
+        let left = |to: &str, span: std::ops::Range<u64>| {
+            let mut findings = vec![finding("Credential in URL", 110..144), opaque(span)];
+            table.retain_leaks(&mut findings, Some(&host(to)), |_| [Place::Query(b"apikey")]);
+            findings.len()
+        };
+        assert_eq!(left("api.example.com", 110..144), 0);
+        assert_eq!(left("api.example.com", 80..144), 1, "it goes beyond the credential");
+        assert_eq!(left("other.example.com", 110..144), 2);
     }
 
     #[test]
