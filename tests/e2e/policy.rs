@@ -50,6 +50,7 @@ pub(crate) fn cases() -> Vec<Case> {
         e2e!(passthrough_domain_is_relayed_unopened, needs: [Bpf, CgroupV2, Pipelock, Curl], passthrough_domain),
         e2e!(trusted_name_at_a_strange_address_is_opened, needs: [Bpf, CgroupV2, Pipelock, Curl], spoofed_name),
         e2e!(no_proxy_variable_of_the_application_opens_no_door, needs: [Bpf, CgroupV2, Pipelock, Curl], own_no_proxy),
+        e2e!(no_proxy_variable_of_the_application_counts_where_the_operator_says_so, needs: [Bpf, CgroupV2, Pipelock, Curl], honoured_no_proxy),
         e2e!(strict_mode_reaches_only_the_allow_list, needs: [Bpf, CgroupV2, Pipelock, Curl], strict),
         e2e!(audit_mode_passes_a_leak_and_records_it, needs: [Bpf, CgroupV2, Pipelock, Curl], audit),
         e2e!(client_without_our_ca_fails_and_is_not_passed_through, needs: [Bpf, CgroupV2, Pipelock, Curl], untrusting),
@@ -108,6 +109,27 @@ fn own_no_proxy(node: &Node) -> Result<()> {
     let outcome = exec.run(curl_argv(&[], "https://api.example.test/", &secret.value))?;
     ensure!(Reply::parse(&outcome.finished.stdout)?.blocked.as_deref() == Some("secret"), "{outcome:#?}");
     nothing_arrived(&secret, &node.upstream().journal().connections())
+}
+
+/// The variable of the very process, read from its environment; `*` in it is never honoured.
+fn honoured_no_proxy(node: &Node) -> Result<()> {
+    let config = format!(
+        "tls_interception:\n  enabled: true\n  upstream_ca_files: ['{}']\nno_proxy: {{from_workload: true}}\n",
+        node.root_pem().display()
+    );
+    for (variable, value, reason) in [
+        ("NO_PROXY", "localhost,.example.test", "no_proxy_workload"),
+        ("no_proxy", "203.0.113.0/28", "no_proxy_workload"),
+        ("NO_PROXY", "other.example.test", "default"),
+        ("NO_PROXY", "*", "default"),
+    ] {
+        let exec = Exec::on(node).config(config.as_str()).env(variable, value);
+        let outcome = strangers_curl(node, exec, &[], "https://api.example.test/", "clean")?;
+        ensure!(outcome.only_connection()?["reason"] == reason, "{variable}={value}: {outcome:#?}");
+        let expected = if reason == "default" { CURL_UNTRUSTED } else { 0 };
+        ensure!(outcome.code() == Some(expected), "{variable}={value}: {outcome:#?}");
+    }
+    Ok(())
 }
 
 fn strict(node: &Node) -> Result<()> {

@@ -497,6 +497,48 @@ fn every_key_of_the_tables_is_read_where_it_is_in_force_and_told_of_where_it_is_
     }
 }
 
+/// What no key of this kind takes; `None` where a section reads whatever is there.
+fn wrong_value(kind: schema::Kind) -> Option<&'static str> {
+    match kind {
+        schema::Kind::Any => None,
+        schema::Kind::Map(_) | schema::Kind::Named(_) | schema::Kind::List(_) => Some("5"),
+        schema::Kind::TextOrList | schema::Kind::WordOrList(_) => Some("{a: b}"),
+        _ => Some("[[x]]"),
+    }
+}
+
+/// The key as messages write it.
+fn written(path: &[&'static schema::Key]) -> String {
+    let mut name = String::new();
+    for (depth, key) in path.iter().enumerate() {
+        match depth.checked_sub(1).map(|outer| path[outer].kind) {
+            Some(schema::Kind::List(_)) => name.push_str("[0]."),
+            Some(schema::Kind::Named(_)) => name.push_str(".some-name."),
+            Some(_) => name.push('.'),
+            None => {}
+        }
+        name.push_str(key.name);
+    }
+    name
+}
+
+#[test]
+fn a_wrong_value_of_any_key_is_one_error_that_names_the_key() {
+    let (mut tried, mut exact) = (0, 0);
+    for (path, _) in all_keys() {
+        let Some(wrong) = wrong_value(path[path.len() - 1].kind) else { continue };
+        let text = one_key(&path, wrong);
+        let Err(error) = parse(&text) else { panic!("{text} is accepted") };
+        let message = error.to_string();
+        assert_eq!(message.lines().count(), 1, "{message}");
+        // A sibling that must be there may be missed first; then the message names the section around both.
+        assert!(message.contains(&format!(": {}", path[0].name)), "{message}\n{text}");
+        tried += 1;
+        exact += usize::from(message.contains(&format!(": {}:", written(&path))));
+    }
+    assert!(tried > 300 && exact * 10 > tried * 8, "{exact} of {tried} name the very key");
+}
+
 #[test]
 fn documented_defaults_are_what_is_in_force_without_the_key() {
     let without = format!("{:?}", accepted(""));

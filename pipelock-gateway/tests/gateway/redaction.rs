@@ -203,6 +203,56 @@ fn answer(kind: &str, body: &str) -> String {
     format!("HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n\r\n{body}", body.len())
 }
 
+/// RFC 4648 §4.
+fn base64(bytes: &[u8]) -> String {
+    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::new();
+    for group in bytes.chunks(3) {
+        let bits = group.iter().fold(0u32, |bits, byte| (bits << 8) | u32::from(*byte)) << (8 * (3 - group.len()));
+        for place in 0..4 {
+            let letter = LETTERS[((bits >> (18 - 6 * place)) & 63) as usize];
+            text.push(if place <= group.len() { char::from(letter) } else { '=' });
+        }
+    }
+    text
+}
+
+/// Places of findings in a part that is coded are places in what it decodes to: nothing is replaced at a wrong one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_found_in_a_part_is_replaced_there_or_the_body_is_refused() {
+    let rig = Rig::new(REDACT).await;
+    let form = |parts: &[(&str, &str)]| {
+        let parts =
+            parts.iter().map(|(fields, text)| format!("--rig\r\n{fields}\r\n\r\n{text}\r\n")).collect::<Vec<_>>();
+        post("multipart/form-data; boundary=rig", &format!("{}--rig--\r\n", parts.concat()))
+    };
+    let name = |name: &str| format!("Content-Disposition: form-data; name=\"{name}\"");
+    let (note, card) = (format!("the key is {KEY}."), format!("{{\"n\":\"{CARD}\"}}"));
+    let before = "first, and left alone";
+    let plain = form(&[(&name("a"), before), (&name("b"), &note), (&name("c"), &card)]);
+    let body = forwarded(&rig, &plain).await.unwrap();
+    assert!(!body.contains(KEY) && !body.contains(CARD), "{body}");
+    assert!(body.contains("the key is <pl:aws-access-id:1>.\r\n--rig\r\n"), "{body}");
+    assert!(
+        body.contains(before) && body.ends_with("\r\n--rig--\r\n") && body.matches("--rig\r\n").count() == 3,
+        "{body}"
+    );
+    let coded = base64(format!("{} {note}", "filler ".repeat(20)).as_bytes());
+    let spelt = note.replace('A', "=41");
+    for (coding, text) in [("base64", &coded), ("quoted-printable", &spelt)] {
+        let fields = format!("{}\r\nContent-Transfer-Encoding: {coding}", name("b"));
+        let request = form(&[(&name("a"), before), (&fields, text), (&name("c"), "last")]);
+        match forwarded(&rig, &request).await {
+            // Nothing of it may be there in any reading, and what stood around it must be.
+            Ok(body) => {
+                assert!(!body.contains(text.as_str()) && body.contains(before) && body.contains("last"), "{body}");
+            }
+            Err(refused) => assert!(refused.starts_with("HTTP/1.1 403"), "{refused}"),
+        }
+    }
+    assert!(rig.upstream.seen().iter().all(|seen| !seen.contains(KEY) && !seen.contains(&coded)), "nothing left");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn orders_are_stripped_from_answers_and_the_rest_arrives() {
     let strip = "response_scanning: {action: strip}\n";
