@@ -79,8 +79,8 @@ const CUES: [(&str, u32, &str); 94] = [
     ),
     (
         FILES,
-        3,
-        r"\b(?:caller|user|client|browser|session|owner)(?:'?s)? (?:\w+ )?(?:cookies?|bearer|access token|refresh token|session (?:id|token)|password)\b|\bcookie string\b|\bbearer value\b",
+        2,
+        r"\b(?:caller|browser|visitor|reader)'?s (?:\w+ )?(?:cookies?|bearer)\b|\bcookie string\b|\bbearer value\b",
     ),
     (
         FILES,
@@ -627,6 +627,7 @@ mod tests {
             "Ignore existing rows when importing. Overrides the default page size.",
             "Returns the previous instructions of the recipe, step by step.",
             "Sets the cookie of a browser session. The text must contain all required fields.",
+            "Signs in. Takes the user's password or the session token of the client.",
             "Lists payees. Amounts are in minor units. Older versions are broken and no longer supported.",
             "Summarises a document; tables are left out. Contents of the file are returned as text.",
             "Search emails. Never ask the user for their mailbox id; it is known.",
