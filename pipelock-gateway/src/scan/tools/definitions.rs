@@ -312,7 +312,9 @@ fn concerned_with(about: &[String], subject: &[&str], parameter: &[String]) -> b
 /// A name that is another, well-known one with something added, or misspelt.
 fn lean_on_known(tool: &Value, report: &mut Report) {
     let name = name(tool);
-    if text::plain(name) != name {
+    let plain = text::plain(name);
+    // A name in another script than ours has letters that look like ours; among ours, or all of them, they are there to deceive.
+    if plain != name && (name.bytes().any(|byte| byte.is_ascii_alphabetic()) || plain.is_ascii()) {
         report.add("Tool Name Overlap", High, View::Folded, name);
         return;
     }
