@@ -196,7 +196,7 @@ pub(super) fn triggers() -> Vec<String> {
         .filter(|(concept, _)| matches!(concept, Concept::Frame | Concept::Call))
         .flat_map(|(_, texts)| *texts);
     // `observation: ` and its like are ordinary words when they stand alone.
-    let frames = frames.filter(|text| !matches!(**text, " action: " | "observation: " | "\\naction:"));
+    let frames = frames.filter(|text| !matches!(**text, " action: " | "observation: "));
     let frames: Vec<_> = frames.map(|text| regex::escape(&String::from_utf8_lossy(&fold(text.as_bytes())))).collect();
     ANCHORS.iter().map(of).chain([format!("(?:{})", frames.join("|"))]).collect()
 }

@@ -396,7 +396,6 @@ pub(super) const MARKS: &[(Concept, &[&str])] = &[
             "begin system message",
             "end system message",
             "action input:",
-            "\naction:",
             " action: ",
             "observation: ",
         ],
